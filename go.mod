@@ -1,0 +1,3 @@
+module github.com/smoothkit/smoothkit
+
+go 1.25
