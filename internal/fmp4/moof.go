@@ -1,27 +1,413 @@
 package fmp4
 
-import "errors"
+// Sample flags of ISO/IEC 14496-12 8.8.3.1.
+const (
+	// FlagNonSync is the sample_is_non_sync_sample bit.
+	FlagNonSync = 0x0001_0000
+	// FlagsSync are those of a sample that depends on no other.
+	FlagsSync = 0x0200_0000
+	// FlagsDelta are those of a sample that depends on others and is no sync sample.
+	FlagsDelta = 0x0101_0000
+)
 
-// FlagNonSync is the sample_is_non_sync_sample bit of sample flags. See ISO/IEC 14496-12 8.8.3.1.
-const FlagNonSync = 0x10000
+// Flags of tfhd and trun.
+const (
+	tfhdBaseDataOffset = 0x01
+	tfhdDescription    = 0x02
+	tfhdDuration       = 0x08
+	tfhdSize           = 0x10
+	tfhdFlags          = 0x20
+	tfhdBaseIsMoof     = 0x020000
+	trunDataOffset     = 0x01
+	trunFirstFlags     = 0x04
+	trunDuration       = 0x100
+	trunSize           = 0x200
+	trunFlags          = 0x400
+	trunCTS            = 0x800
+	maxRuns            = 4096
+	maxSamplesPerMoof  = 1 << 20
+	tfxdBody0          = 12 // version:8 flags:24 time:32 duration:32
+	tfxdBody1          = 20 // version:8 flags:24 time:64 duration:64
+)
 
-// Runs iterates over the samples of a self-contained moof box.
-type Runs struct{}
-
-// Run sample.
-type RunSample struct {
-	Duration, Size, Flags uint32
-	CTS                   int32
+// Moof is a parsed moof box. It aliases the bytes it was parsed from.
+type Moof struct {
+	// Offset is the absolute offset, Size the size in bytes, header included.
+	Offset   int64
+	Size     int
+	Sequence uint32
+	Trafs    []Traf
 }
 
-// Next returns the next sample.
-func (r *Runs) Next() (RunSample, bool) { return RunSample{}, false }
+// Traf is a parsed traf box.
+type Traf struct {
+	TrackID uint32
+	// HasDecodeTime reports a tfdt box with the given DecodeTime.
+	HasDecodeTime bool
+	DecodeTime    uint64
+	// HasTfxd reports a tfxd box with Time and Duration.
+	HasTfxd        bool
+	Time, Duration uint64
+	// Encryption is the content of senc or of the PIFF sample encryption box, from the version, or nil.
+	Encryption []byte
 
-// RunsOf starts an iteration.
-func RunsOf(moof []byte) (Runs, error) { return Runs{}, errors.New("not yet") }
+	offset   int64
+	flags    uint32 // of tfhd
+	base     uint64
+	defaults Defaults
+	has      Defaults // non-zero where tfhd states the default
+	runs     []run
+	samples  int
+}
 
-// MoofSize returns the size of the moof box that b starts with, or -1.
-func MoofSize(b []byte) int { return -1 }
+type run struct {
+	offset     int64
+	version    uint8
+	flags      uint32
+	count      uint32
+	dataOffset int32
+	firstFlags uint32
+	entries    []byte
+	entrySize  int
+}
 
-// AppendCMAFHead appends.
-func AppendCMAFHead(dst, moof []byte, tfdt, payload uint64) ([]byte, error) { return dst, errors.New("not yet") }
+// ParseMoof parses a moof box, header included, that stands at the given absolute offset.
+func ParseMoof(raw []byte, offset int64) (*Moof, error) {
+	h, err := parseHeader(raw, offset, int64(len(raw)))
+	if err != nil {
+		return nil, err
+	}
+	if h.Type != TypeMoof {
+		return nil, corrupt("moof", offset, "type %q", h.Type)
+	}
+	m := &Moof{Offset: offset, Size: int(h.Size)}
+	c := cursor{b: raw[h.Header:h.Size], offset: offset + h.Header, path: "moof"}
+	for x, ok := c.next(); ok; x, ok = c.next() {
+		switch x.typ {
+		case TypeMfhd:
+			if len(x.body) < 8 {
+				return nil, corrupt("moof/mfhd", x.offset, "body %d bytes, need 8", len(x.body))
+			}
+			m.Sequence = u32(x.body[4:])
+		case TypeTraf:
+			if len(m.Trafs) == MaxTracks {
+				return nil, tooLarge("moof/traf", x.offset, "more than %d", MaxTracks)
+			}
+			m.Trafs = append(m.Trafs, Traf{})
+			if err := m.Trafs[len(m.Trafs)-1].parse(&x); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return m, c.err
+}
+
+func (t *Traf) parse(x *box) error {
+	t.offset = x.offset
+	seen := false
+	c := x.children("moof/traf")
+	var err error
+	for y, ok := c.next(); ok && err == nil; y, ok = c.next() {
+		switch y.typ {
+		case TypeTfhd:
+			seen = true
+			err = t.parseTfhd(&y)
+		case TypeTfdt:
+			err = t.parseTfdt(&y)
+		case TypeTrun:
+			err = t.parseTrun(&y)
+		case TypeSenc:
+			t.Encryption = y.body
+		case TypeUUID:
+			switch y.uuid {
+			case UUIDTfxd:
+				err = t.parseTfxd(&y)
+			case UUIDSampleEncryption:
+				t.Encryption = y.body
+			}
+		}
+	}
+	if err == nil {
+		err = c.err
+	}
+	if err == nil && !seen {
+		err = corrupt("moof/traf", x.offset, "no tfhd")
+	}
+	return err
+}
+
+// parseTfhd reads
+//
+//	version:8 flags:24 track_ID:32 [base_data_offset:64] [sample_description_index:32]
+//	[default_sample_duration:32] [default_sample_size:32] [default_sample_flags:32]
+//
+// See ISO/IEC 14496-12 8.8.7; the grammar of [MS-SSTR] 2.2.4.3 forgets track_ID.
+func (t *Traf) parseTfhd(x *box) error {
+	const path = "moof/traf/tfhd"
+	_, flags, b, err := x.full(path)
+	if err != nil {
+		return err
+	}
+	need := 4
+	for _, f := range []struct {
+		bit uint32
+		n   int
+	}{{tfhdBaseDataOffset, 8}, {tfhdDescription, 4}, {tfhdDuration, 4}, {tfhdSize, 4}, {tfhdFlags, 4}} {
+		if flags&f.bit != 0 {
+			need += f.n
+		}
+	}
+	if len(b) < need {
+		return corrupt(path, x.offset, "body %d bytes, flags %#x need %d", len(b), flags, need)
+	}
+	t.flags, t.TrackID, b = flags, u32(b), b[4:]
+	if flags&tfhdBaseDataOffset != 0 {
+		t.base, b = u64(b), b[8:]
+	}
+	if flags&tfhdDescription != 0 {
+		b = b[4:]
+	}
+	if flags&tfhdDuration != 0 {
+		t.defaults.Duration, t.has.Duration, b = u32(b), 1, b[4:]
+	}
+	if flags&tfhdSize != 0 {
+		t.defaults.Size, t.has.Size, b = u32(b), 1, b[4:]
+	}
+	if flags&tfhdFlags != 0 {
+		t.defaults.Flags, t.has.Flags = u32(b), 1
+	}
+	return nil
+}
+
+func (t *Traf) parseTfdt(x *box) error {
+	v, _, b, err := x.full("moof/traf/tfdt")
+	if err != nil {
+		return err
+	}
+	need := 4 + 4*int(v&1)
+	if len(b) < need {
+		return corrupt("moof/traf/tfdt", x.offset, "body %d bytes, need %d", len(b), need)
+	}
+	t.HasDecodeTime, t.DecodeTime = true, uint64(u32(b))
+	if v == 1 {
+		t.DecodeTime = u64(b)
+	}
+	return nil
+}
+
+// parseTfxd reads version:8 flags:24 time:32|64 duration:32|64. See [MS-SSTR] 2.2.4.4.
+func (t *Traf) parseTfxd(x *box) error {
+	const path = "moof/traf/tfxd"
+	v, _, b, err := x.full(path)
+	if err != nil {
+		return err
+	}
+	if need := (tfxdBody0 - 4) << (v & 1); len(b) < need {
+		return corrupt(path, x.offset, "body %d bytes, version %d needs %d", len(b), v, need)
+	}
+	t.HasTfxd, t.Time, t.Duration = true, uint64(u32(b)), uint64(u32(b[4:]))
+	if v == 1 {
+		t.Time, t.Duration = u64(b), u64(b[8:])
+	}
+	return nil
+}
+
+// parseTrun reads
+//
+//	version:8 flags:24 sample_count:32 [data_offset:32] [first_sample_flags:32]
+//	([duration:32] [size:32] [flags:32] [composition_time_offset:32])*
+//
+// See ISO/IEC 14496-12 8.8.8. Real Smooth files have negative offsets in version 0, so offsets are always signed.
+func (t *Traf) parseTrun(x *box) error {
+	const path = "moof/traf/trun"
+	if len(t.runs) == maxRuns {
+		return tooLarge(path, x.offset, "more than %d runs", maxRuns)
+	}
+	v, flags, b, err := x.full(path)
+	if err != nil {
+		return err
+	}
+	r := run{offset: x.offset, version: v, flags: flags}
+	need := 4
+	if flags&trunDataOffset != 0 {
+		need += 4
+	}
+	if flags&trunFirstFlags != 0 {
+		need += 4
+	}
+	if len(b) < need {
+		return corrupt(path, x.offset, "body %d bytes, flags %#x need %d", len(b), flags, need)
+	}
+	r.count, b = u32(b), b[4:]
+	if flags&trunDataOffset != 0 {
+		r.dataOffset, b = int32(u32(b)), b[4:]
+	}
+	if flags&trunFirstFlags != 0 {
+		r.firstFlags, b = u32(b), b[4:]
+	}
+	for _, f := range []uint32{trunDuration, trunSize, trunFlags, trunCTS} {
+		if flags&f != 0 {
+			r.entrySize += 4
+		}
+	}
+	if int64(r.count)*int64(r.entrySize) > int64(len(b)) {
+		return corrupt(path, x.offset, "%d samples of %d bytes in %d", r.count, r.entrySize, len(b))
+	}
+	if t.samples += int(min(r.count, maxSamplesPerMoof+1)); t.samples > maxSamplesPerMoof {
+		return tooLarge(path, x.offset, "more than %d samples", maxSamplesPerMoof)
+	}
+	r.entries = b[:int(r.count)*r.entrySize]
+	t.runs = append(t.runs, r)
+	return nil
+}
+
+// RunSample is one sample of a fragment. Times are in ticks of the track.
+type RunSample struct {
+	Duration, Size, Flags uint32
+	// CTS is the composition time offset.
+	CTS int32
+}
+
+// Samples returns an iterator over the samples of t. track holds the defaults of trex.
+func (t *Traf) Samples(track Defaults) Runs {
+	d := track
+	if t.has.Duration != 0 {
+		d.Duration = t.defaults.Duration
+	}
+	if t.has.Size != 0 {
+		d.Size = t.defaults.Size
+	}
+	if t.has.Flags != 0 {
+		d.Flags = t.defaults.Flags
+	}
+	return Runs{runs: t.runs, defaults: d}
+}
+
+// Runs iterates over the samples of a traf box.
+type Runs struct {
+	runs     []run
+	defaults Defaults
+	i        uint32 // in runs[0]
+}
+
+// Next returns the next sample, or false after the last.
+func (r *Runs) Next() (RunSample, bool) {
+	for len(r.runs) > 0 && r.i >= r.runs[0].count {
+		r.runs, r.i = r.runs[1:], 0
+	}
+	if len(r.runs) == 0 {
+		return RunSample{}, false
+	}
+	u := &r.runs[0]
+	s := RunSample{Duration: r.defaults.Duration, Size: r.defaults.Size, Flags: r.defaults.Flags}
+	e := u.entries[int(r.i)*u.entrySize:]
+	if u.flags&trunDuration != 0 {
+		s.Duration, e = u32(e), e[4:]
+	}
+	if u.flags&trunSize != 0 {
+		s.Size, e = u32(e), e[4:]
+	}
+	switch {
+	case u.flags&trunFlags != 0:
+		s.Flags, e = u32(e), e[4:]
+	case u.flags&trunFirstFlags != 0 && r.i == 0:
+		s.Flags = u.firstFlags
+	}
+	if u.flags&trunCTS != 0 {
+		s.CTS = int32(u32(e))
+	}
+	r.i++
+	return s, true
+}
+
+// Runs returns the number of trun boxes.
+func (t *Traf) Runs() int { return len(t.runs) }
+
+// Span is a run of bytes.
+type Span struct{ Offset, Size int64 }
+
+// Spans appends to dst where the sample data of traf i is in the file, in order, neighbours joined. defaults returns
+// the trex defaults of a track. See ISO/IEC 14496-12 8.8.7 and 8.8.8 for the rules of data offsets.
+func (m *Moof) Spans(dst []Span, i int, defaults func(track uint32) Defaults) ([]Span, error) {
+	t := &m.Trafs[i]
+	base := m.Offset
+	switch {
+	case t.flags&tfhdBaseDataOffset != 0:
+		base = int64(min(t.base, maxTicks))
+	case t.flags&tfhdBaseIsMoof == 0 && i > 0 && !t.hasOffset():
+		before, err := m.Spans(nil, i-1, defaults)
+		if err != nil {
+			return dst, err
+		}
+		if n := len(before); n > 0 {
+			base = before[n-1].Offset + before[n-1].Size
+		}
+	}
+	first, next := len(dst), base
+	for j := range t.runs {
+		r := &t.runs[j]
+		if r.flags&trunDataOffset != 0 {
+			next = base + int64(r.dataOffset)
+		}
+		one := Traf{runs: t.runs[j : j+1], defaults: t.defaults, has: t.has}
+		_, size := one.Totals(defaults(t.TrackID))
+		if next < 0 || size > maxTicks {
+			return dst, corrupt("moof/traf/trun", r.offset, "data of %d bytes at %d", size, next)
+		}
+		if n := len(dst); n > first && dst[n-1].Offset+dst[n-1].Size == next {
+			dst[n-1].Size += int64(size)
+		} else if size > 0 {
+			dst = append(dst, Span{next, int64(size)})
+		}
+		next += int64(size)
+	}
+	return dst, nil
+}
+
+// hasOffset reports whether the first run states its data offset; then the flagless rule of taking the end of the
+// previous traf's data as the base is not what real writers mean.
+func (t *Traf) hasOffset() bool { return len(t.runs) > 0 && t.runs[0].flags&trunDataOffset != 0 }
+
+// SampleCount returns the number of samples.
+func (t *Traf) SampleCount() int { return t.samples }
+
+// FirstFlags returns the flags of the first sample, given the defaults of trex.
+func (t *Traf) FirstFlags(track Defaults) uint32 {
+	r := t.Samples(track)
+	s, _ := r.Next()
+	return s.Flags
+}
+
+// Totals returns the sum of durations and of sizes of all samples, given the defaults of trex.
+func (t *Traf) Totals(track Defaults) (duration, size uint64) {
+	r := t.Samples(track)
+	for s, ok := r.Next(); ok; s, ok = r.Next() {
+		duration += uint64(s.Duration)
+		size += uint64(s.Size)
+	}
+	return duration, size
+}
+
+// RunsOf returns an iterator over the samples of a moof box with one traf that needs no defaults of trex.
+func RunsOf(moof []byte) (Runs, error) {
+	m, err := ParseMoof(moof, 0)
+	if err != nil {
+		return Runs{}, err
+	}
+	if len(m.Trafs) != 1 {
+		return Runs{}, unsupported("moof", 0, "%d traf boxes", len(m.Trafs))
+	}
+	return m.Trafs[0].Samples(Defaults{}), nil
+}
+
+// MoofSize returns the size of the moof box that b starts with and holds whole, or -1.
+func MoofSize(b []byte) int {
+	if len(b) < 8 || Type(u32(b[4:])) != TypeMoof {
+		return -1
+	}
+	n := int64(u32(b))
+	if n < 8 || n > int64(len(b)) {
+		return -1
+	}
+	return int(n)
+}
