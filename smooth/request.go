@@ -15,7 +15,7 @@ const (
 	KeyFrames
 )
 
-// RequestKind tells the three forms of request URLs apart.
+// RequestKind tells the forms of request URLs apart.
 type RequestKind uint8
 
 // The kinds of requests.
@@ -27,6 +27,8 @@ const (
 	// TrackManifestRequest is Name.ism/QualityLevels(bitrate[,attrs])/Manifest(stream[,options]), the HLS media
 	// playlist of one track.
 	TrackManifestRequest
+	// CompositeRequest is Name.csm itself, the composite manifest as it was authored.
+	CompositeRequest
 )
 
 // Request is a parsed request URL. Parsing does not allocate for the common forms; strings alias the path.
@@ -47,4 +49,6 @@ type Request struct {
 	Suffix string
 	// RawQuery is the query of the URL without the question mark.
 	RawQuery string
+
+	childQuery string // the part of RawQuery that rides along; set by the handler
 }
