@@ -115,6 +115,8 @@ type QualityLevel struct {
 	SamplingRate, Channels, BitsPerSample, PacketSize uint32
 	// AudioTag is the WAVEFORMATEX format tag of audio.
 	AudioTag uint32
+	// AvgBytesPerSec is the nAvgBytesPerSec of a WaveFormatEx attribute (composite manifests); zero means Bitrate/8.
+	AvgBytesPerSec uint32
 	// NALUnitLengthField is the size of the length before each NAL unit in bytes; zero means 4.
 	NALUnitLengthField uint32
 	// CustomAttributes tell levels of equal bit rate apart.
@@ -132,6 +134,8 @@ type Clip struct {
 	Begin, End uint64
 	// Streams with the fragments that overlap [Begin, End); their times are the source's.
 	Streams []*Stream
+	// Extra are unknown attributes, kept for writing.
+	Extra []Attribute
 }
 
 // TimescaleOf returns the timescale of s in ticks per second after defaulting.
@@ -186,11 +190,3 @@ func equalFoldASCII(a, b string) bool {
 	}
 	return true
 }
-
-// attrsEqual reports whether the canonical form of the level's custom attributes is attrs.
-func (l *QualityLevel) attrsEqual(attrs string) bool {
-	return l.AttrsKey() == attrs
-}
-
-// AttrsKey returns the canonical form of the custom attributes, as in [FragmentKey].
-func (l *QualityLevel) AttrsKey() string { return "" }
