@@ -1,0 +1,205 @@
+// Plays one presentation in headless Chromium with one player and reports what happened as one line of JSON.
+//
+//   node play.mjs '{"player":"dash","url":"http://127.0.0.1:8080/sample/sample.ism/Manifest"}'
+//
+// Fields of the argument: player (dash, rx or page), url (a Smooth manifest, or for "page" the address of the example
+// server's page), seconds (how long to play first), seek (where to, in seconds), chromium (path of the browser),
+// screenshot (where to save one), name (for "page": which presentation of the list).
+import { readFileSync, rmSync, mkdtempSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const modules = join(here, "node_modules");
+const flags = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
+];
+
+// Scripts that a page needs before its adapter, per player.
+const scripts = {
+  dash: async () => ["dash.all.min.js", "dash.mss.min.js"].map((f) => readFileSync(join(modules, "dashjs/dist/modern/umd", f), "utf8")),
+  rx: async () => {
+    const { build } = createRequire(import.meta.url)("esbuild");
+    const out = await build({
+      entryPoints: [join(modules, "rx-player/dist/es2017/index.js")],
+      bundle: true, minify: true, write: false, format: "iife", globalName: "rx", logLevel: "silent",
+    });
+    return [out.outputFiles[0].text];
+  },
+  page: async () => [],
+};
+
+// Each adapter runs in the page and gives the players one face:
+//   load(url), levels() -> [{id, height}], pin(level), audios() -> [{id, lang, active}], speak(audio), errors
+const adapters = {
+  dash: () => {
+    const player = dashjs.MediaPlayer().create();
+    const errors = [];
+    return {
+      errors,
+      load(url) {
+        player.on("error", (e) => errors.push(`${e.error?.code ?? ""} ${e.error?.message ?? JSON.stringify(e.error)}`));
+        player.updateSettings({ streaming: { buffer: { bufferTimeDefault: 6, bufferTimeAtTopQuality: 6, bufferTimeAtTopQualityLongForm: 6 } } });
+        player.initialize(document.querySelector("video"), url, true);
+      },
+      levels: () => player.getRepresentationsByType("video").map((r) => ({ id: r.id, height: r.height })),
+      pin(level) {
+        player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: false } } } });
+        player.setRepresentationForTypeById("video", level.id, true);
+      },
+      audios: () => player.getTracksFor("audio").map((t) => ({ id: t.index, lang: t.lang, active: t.index === player.getCurrentTrackFor("audio")?.index })),
+      speak: (audio) => player.setCurrentTrack(player.getTracksFor("audio").find((t) => t.index === audio.id)),
+    };
+  },
+  rx: () => {
+    const errors = [];
+    const player = new rx.default({ videoElement: document.querySelector("video"), wantedBufferAhead: 6 });
+    player.addEventListener("error", (e) => errors.push(`${e.code} ${e.message}`));
+    return {
+      errors,
+      load: (url) => player.loadVideo({ url, transport: "smooth", autoPlay: true }),
+      levels: () => (player.getVideoTrack()?.representations ?? []).map((r) => ({ id: r.id, height: r.height })),
+      pin: (level) => player.lockVideoRepresentations({ representations: [level.id], switchingMode: "direct" }),
+      audios: () => player.getAvailableAudioTracks().map((t) => ({ id: t.id, lang: t.normalized, active: t.active })),
+      speak: (audio) => player.setAudioTrack(audio.id),
+    };
+  },
+  // The example server's own page is used through its controls, as a viewer would.
+  page: () => {
+    const errors = [];
+    const options = (id) => [...document.querySelectorAll(`#${id} option`)];
+    const choose = (id, value) => {
+      const select = document.getElementById(id);
+      select.value = value;
+      select.dispatchEvent(new Event("change"));
+    };
+    return {
+      errors,
+      load(name) {
+        const status = document.getElementById("error");
+        new MutationObserver(() => { if (status.textContent.trim()) errors.push(status.textContent); })
+          .observe(status, { childList: true, subtree: true, characterData: true });
+        const entries = [...document.querySelectorAll("#presentations button")];
+        (entries.find((b) => b.dataset.name === name) ?? entries[0]).click();
+      },
+      levels: () => options("quality").filter((o) => o.value !== "auto").map((o) => ({ id: o.value, height: Number(o.dataset.height) })),
+      pin: (level) => choose("quality", level.id),
+      audios: () => options("audio").map((o) => ({ id: o.value, lang: o.lang, active: o.selected })),
+      speak: (audio) => choose("audio", audio.id),
+    };
+  },
+};
+
+// step names what is being waited for, so that a timeout says where playback got stuck.
+async function until(page, step, seconds, fn, arg) {
+  try {
+    await page.waitForFunction(fn, arg, { timeout: seconds * 1000, polling: 50 });
+  } catch (err) {
+    throw new Error(`${step}: not within ${seconds} s (${err.message.split("\n")[0]}), ${JSON.stringify(await state(page))}`);
+  }
+}
+
+const state = (page) => page.evaluate(() => {
+  const v = document.querySelector("video");
+  const ranges = [...Array(v.buffered.length).keys()].map((i) => [v.buffered.start(i), v.buffered.end(i)]);
+  return { time: v.currentTime, height: v.videoHeight, paused: v.paused, readyState: v.readyState, buffered: ranges, error: v.error?.message };
+});
+
+async function advance(page, step, seconds) {
+  const from = (await state(page)).time;
+  await until(page, step, seconds + 12, (t) => document.querySelector("video").currentTime >= t, from + seconds);
+}
+
+async function playFirst(page, seconds) {
+  await until(page, "start", 15, () => document.querySelector("video").currentTime > 0.05);
+  const start = Date.now(), from = (await state(page)).time;
+  await advance(page, "play", seconds);
+  return { media: (await state(page)).time - from, wall: (Date.now() - start) / 1000 };
+}
+
+async function seek(page, to) {
+  await page.evaluate((t) => { document.querySelector("video").currentTime = t; }, to);
+  await advance(page, `seek to ${to}`, 1);
+  return (await state(page)).time;
+}
+
+// switchQuality pins the level whose height differs most from what is shown, and waits until it is shown.
+async function switchQuality(page) {
+  const before = (await state(page)).height;
+  const levels = await page.evaluate(() => adapter.levels());
+  const far = (l) => Math.abs(l.height - before);
+  const target = levels.filter((l) => l.height !== before).sort((a, b) => far(b) - far(a))[0];
+  if (!target) return { levels: levels.length, from: before };
+  await page.evaluate((l) => adapter.pin(l), target);
+  await until(page, `switch from height ${before} to ${target.height}`, 15, (h) => document.querySelector("video").videoHeight === h, target.height);
+  await advance(page, "play after the switch", 0.5);
+  return { levels: levels.length, from: before, to: target.height };
+}
+
+async function switchAudio(page) {
+  const audios = await page.evaluate(() => adapter.audios());
+  const from = audios.find((a) => a.active), to = audios.find((a) => !a.active);
+  if (!from || !to) return { tracks: audios.length, from: from?.lang };
+  await page.evaluate((a) => adapter.speak(a), to);
+  await until(page, `switch audio to ${to.lang}`, 10, (lang) => adapter.audios().find((a) => a.active)?.lang === lang, to.lang);
+  await advance(page, "play after the audio switch", 1);
+  return { tracks: audios.length, from: from.lang, to: to.lang };
+}
+
+async function run(args) {
+  const profile = mkdtempSync(join(tmpdir(), "smoothkit-e2e-"));
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: args.chromium ?? "/usr/bin/chromium", args: flags, headless: true, viewport: { width: 960, height: 720 },
+  });
+  const report = { player: args.player, url: args.url, requests: {}, failed: [], errors: [] };
+  try {
+    const page = await browser.newPage();
+    page.on("response", (r) => count(report, r));
+    page.on("requestfailed", (r) => { if (r.failure()?.errorText !== "net::ERR_ABORTED") report.failed.push(`${r.failure()?.errorText} ${r.url()}`); });
+    page.on("pageerror", (e) => report.errors.push(`script: ${e.message}`));
+    await prepare(page, args);
+    await page.evaluate((what) => adapter.load(what), args.player === "page" ? args.name : args.url);
+    report.played = await playFirst(page, args.seconds ?? 8);
+    report.quality = await switchQuality(page);
+    report.audio = await switchAudio(page);
+    if (args.seek) report.sought = { to: args.seek, time: await seek(page, args.seek) };
+    report.frames = await page.evaluate(() => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames);
+    report.captions = await page.evaluate(() => document.getElementById("captions")?.textContent ?? "");
+    report.errors.push(...await page.evaluate(() => adapter.errors));
+    if (args.screenshot) await page.screenshot({ path: args.screenshot });
+  } catch (err) {
+    report.errors.push(err.message);
+  } finally {
+    await browser.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+  return report;
+}
+
+// prepare opens a page on the server's own origin: the example's page, or an empty one with the player's scripts.
+async function prepare(page, args) {
+  if (args.player === "page") {
+    await page.goto(args.url);
+    await page.waitForSelector("#presentations button", { timeout: 10000 });
+  } else {
+    const blank = new URL("/e2e-blank.html", args.url).href;
+    await page.route(blank, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html><video muted></video>" }));
+    await page.goto(blank);
+    for (const content of await scripts[args.player]()) await page.addScriptTag({ content });
+  }
+  await page.evaluate(`window.adapter = (${adapters[args.player]})()`);
+}
+
+// count sums up answers per track: {"video@300000": 5}.
+function count(report, response) {
+  const path = decodeURIComponent(new URL(response.url()).pathname);
+  if (response.status() >= 400 && !path.endsWith("/favicon.ico")) report.failed.push(`${response.status()} ${response.url()}`);
+  const m = path.match(/QualityLevels\((\d+)[^)]*\)\/Fragments\(([^=]+)=\d+/i);
+  if (m) report.requests[`${m[2]}@${m[1]}`] = (report.requests[`${m[2]}@${m[1]}`] ?? 0) + 1;
+}
+
+console.log(JSON.stringify(await run(JSON.parse(process.argv[2]))));
