@@ -2,6 +2,9 @@ module github.com/smoothkit/smoothkit
 
 go 1.25
 
-require github.com/stretchr/testify v1.12.1
+require (
+	github.com/Eyevinn/mp4ff v0.56.0
+	github.com/stretchr/testify v1.12.1
+)
 
 require go.yaml.in/yaml/v3 v3.0.5 // indirect
