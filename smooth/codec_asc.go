@@ -1,6 +1,10 @@
 package smooth
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/smoothkit/smoothkit/internal/fmp4"
+)
 
 // audioConfig is what an AudioSpecificConfig tells.
 type audioConfig struct {
@@ -10,47 +14,21 @@ type audioConfig struct {
 	sbr, ps       bool
 }
 
-// bitCursor reads bits, the most significant first; after the end it yields zeros and sets short.
-type bitCursor struct {
-	b     []byte
-	pos   int // in bits
-	short bool
-}
-
-func (r *bitCursor) left() int { return len(r.b)*8 - r.pos }
-
-func (r *bitCursor) read(n int) uint32 {
-	if r.left() < n {
-		r.short = true
-		return 0
-	}
-	var v uint32
-	for range n {
-		v = v<<1 | uint32(r.b[r.pos/8]>>(7-r.pos%8)&1)
-		r.pos++
-	}
-	return v
-}
-
-func (r *bitCursor) peek(n int) uint32 {
-	c := *r
-	return c.read(n)
-}
-
-func (r *bitCursor) objectType() uint32 {
-	t := r.read(5)
+// readObjectType reads an audio object type. See ISO/IEC 14496-3 table 1.16.
+func readObjectType(r *fmp4.BitReader) uint32 {
+	t := r.Read(5)
 	if t == 31 {
-		t = 32 + r.read(6)
+		t = 32 + r.Read(6)
 	}
 	return t
 }
 
-// rate reads a sampling frequency; 0 if the index is reserved. See ISO/IEC 14496-3 table 1.18.
-func (r *bitCursor) rate() uint32 {
+// readRate reads a sampling frequency; 0 if the index is reserved. See ISO/IEC 14496-3 table 1.18.
+func readRate(r *fmp4.BitReader) uint32 {
 	rates := [...]uint32{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350}
-	i := r.read(4)
+	i := r.Read(4)
 	if i == 15 {
-		return r.read(24)
+		return r.Read(24)
 	}
 	if int(i) >= len(rates) {
 		return 0
@@ -72,16 +50,16 @@ const (
 //
 // mp4ff's reader does not know the suffix.
 func parseAudioConfig(b []byte) (audioConfig, error) {
-	r := &bitCursor{b: b}
+	r := &fmp4.BitReader{Bytes: b}
 	var a audioConfig
-	a.objectType, a.rate, a.channels = r.objectType(), r.rate(), r.read(4)
+	a.objectType, a.rate, a.channels = readObjectType(r), readRate(r), r.Read(4)
 	if a.objectType == aotSBR || a.objectType == aotPS {
 		a.sbr, a.ps = true, a.objectType == aotPS
-		a.extRate = r.rate()
-		a.objectType = r.objectType()
+		a.extRate = readRate(r)
+		a.objectType = readObjectType(r)
 	}
 	switch {
-	case r.short:
+	case r.Short:
 		return a, fmt.Errorf("AudioSpecificConfig of %d bytes ends early", len(b))
 	case a.objectType < 1 || a.objectType > aotLTP:
 		return a, fmt.Errorf("audio object type %d: %w", a.objectType, ErrUnsupported)
@@ -96,24 +74,24 @@ func parseAudioConfig(b []byte) (audioConfig, error) {
 
 // readSuffix looks for the backward-compatible SBR suffix. It is searched at every bit, because what precedes it may
 // hold a program configuration of variable length.
-func (a *audioConfig) readSuffix(r *bitCursor) {
+func (a *audioConfig) readSuffix(r *fmp4.BitReader) {
 	const sbrSync, psSync = 0x2b7, 0x548
-	for ; r.left() > 16; r.pos++ {
-		if r.peek(11) != sbrSync {
+	for ; r.Left() > 16; r.Pos++ {
+		if r.Peek(11) != sbrSync {
 			continue
 		}
-		r.read(11)
-		if r.objectType() != aotSBR || r.read(1) == 0 {
+		r.Read(11)
+		if readObjectType(r) != aotSBR || r.Read(1) == 0 {
 			return
 		}
-		rate := r.rate()
-		if rate == 0 || r.short {
+		rate := readRate(r)
+		if rate == 0 || r.Short {
 			return
 		}
 		// a rate equal to the core's is SBR without doubling
 		a.sbr, a.extRate = true, rate
-		if r.left() >= 12 && r.read(11) == psSync {
-			a.ps = r.read(1) == 1
+		if r.Left() >= 12 && r.Read(11) == psSync {
+			a.ps = r.Read(1) == 1
 		}
 		return
 	}

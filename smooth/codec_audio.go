@@ -74,15 +74,19 @@ func (c *Codec) setAAC(entryChannels uint32) error {
 	if err != nil {
 		return err
 	}
-	c.Type, c.FourCC, c.AudioTag, c.BitsPerSample = Audio, "AACL", tagAAC, defaultPCMBits
-	if a.sbr {
+	if f := fold(c.FourCC); a.sbr || f == "AACH" || f == "AACP" {
 		c.FourCC = "AACH"
+	} else {
+		c.FourCC = "AACL"
 	}
-	c.SamplingRate, c.Channels = a.outputRate(), a.outputChannels()
-	if c.Channels == 0 {
-		c.Channels = entryChannels
+	c.Type = Audio
+	if a.sbr || c.FourCC == "AACL" || c.SamplingRate == 0 { // else a manifest tells of SBR that only the samples signal
+		c.SamplingRate = a.outputRate()
 	}
-	c.PacketSize = 2 * c.Channels // nBlockAlign, as Microsoft's encoders write it
+	c.Channels = firstNonZero(a.outputChannels(), entryChannels)
+	c.AudioTag = firstNonZero(c.AudioTag, tagAAC)
+	c.BitsPerSample = firstNonZero(c.BitsPerSample, defaultPCMBits)
+	c.PacketSize = firstNonZero(c.PacketSize, 2*c.Channels) // nBlockAlign, as Microsoft's encoders write it
 	return nil
 }
 

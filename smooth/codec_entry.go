@@ -14,8 +14,8 @@ import (
 // four-character code if Smooth Streaming has no way to carry the codec, [ErrTooLarge] or [ErrCorrupt].
 // See ISO/IEC 14496-12 8.5.2.
 func CodecFromSampleEntry(entry []byte) (*Codec, error) {
-	if len(entry) > fmp4.MaxEntrySize {
-		return nil, fmt.Errorf("smooth: sample entry of %d bytes, the limit is %d: %w", len(entry), fmp4.MaxEntrySize, ErrTooLarge)
+	if len(entry) > fmp4.MaxSampleEntry {
+		return nil, fmt.Errorf("smooth: sample entry of %d bytes, the limit is %d: %w", len(entry), fmp4.MaxSampleEntry, ErrTooLarge)
 	}
 	format, err := fmp4.EntryFormat(entry)
 	if err != nil {
@@ -51,7 +51,9 @@ func entryKind(format string) (fmp4.Kind, bool) {
 		return fmp4.VisualEntry, true
 	case "mp4a", ".mp3", "ac-3", "ec-3", "wma ", "owma", "enca":
 		return fmp4.AudioEntry, true
-	case "stpp", "dfxp", "wvtt":
+	case "stpp", "dfxp":
+		return fmp4.OpaqueEntry, true
+	case "wvtt":
 		return fmp4.PlainEntry, true
 	}
 	return 0, false

@@ -208,7 +208,7 @@ func TestCodecFromSampleEntryCorrupt(t *testing.T) {
 	avc := entryFile(t, "h264_baseline")
 	fields := avc[8:86]
 	audioFields := entryFile(t, "aac_mono_48000")[8:36]
-	huge := append(binary.BigEndian.AppendUint32(nil, 300<<10), make([]byte, 300<<10-4)...)
+	huge := append(binary.BigEndian.AppendUint32(nil, 2<<20), make([]byte, 2<<20-4)...)
 	copy(huge[4:], "avc1")
 	hvcC := append(make([]byte, 22), 0xff) // 255 arrays of 65535 NAL units of no byte each
 	hvcC[0], hvcC[21] = 1, 3
@@ -255,7 +255,7 @@ func FuzzSampleEntry(f *testing.F) {
 		}
 		c.Codecs()
 		c.ParameterSets()
-		if len(c.PrivateData) > len(entry)+64 && c.NALULengthSize == 0 {
+		if len(c.PrivateData) > 3*len(entry)+64 {
 			t.Fatalf("%d bytes of private data from %d bytes", len(c.PrivateData), len(entry))
 		}
 		c.SampleEntry = nil

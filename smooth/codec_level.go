@@ -108,6 +108,7 @@ func firstNonZero(values ...uint32) uint32 {
 func (c *Codec) readVideoLevel(s *Stream, l *QualityLevel) error {
 	c.Width = firstNonZero(l.MaxWidth, l.extraNumber("Width"), s.MaxWidth)
 	c.Height = firstNonZero(l.MaxHeight, l.extraNumber("Height"), s.MaxHeight)
+	c.FourCC = videoFourCC(c.FourCC)
 	var err error
 	switch {
 	case c.isAVC() || c.isHEVC():
@@ -134,6 +135,21 @@ func (c *Codec) readVideoLevel(s *Stream, l *QualityLevel) error {
 		c.setStreamAspect(s)
 	}
 	return err
+}
+
+// videoFourCC returns the spelling that is written for the ones that are read.
+func videoFourCC(fourCC string) string {
+	switch f := fold(fourCC); f {
+	case "AVC1", "X264", "DAVC":
+		return "H264"
+	case "HEV1", "HEVC":
+		return "hev1"
+	case "HVC1":
+		return "hvc1"
+	case "H264", "AVCB", "WVC1":
+		return f
+	}
+	return fourCC
 }
 
 // setStreamAspect applies the picture aspect ratio that the stream states for its largest level.

@@ -76,7 +76,7 @@ func (c *Codec) aacString() string {
 		return ""
 	case a.ps:
 		return "mp4a.40.29"
-	case a.sbr:
+	case a.sbr || c.FourCC == "AACH":
 		return "mp4a.40.5"
 	}
 	return fmt.Sprintf("mp4a.40.%d", a.objectType)

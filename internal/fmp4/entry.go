@@ -9,13 +9,8 @@ import (
 	"github.com/Eyevinn/mp4ff/mp4"
 )
 
-// Limits of a sample entry. Real ones have a few hundred bytes.
-const (
-	// MaxEntrySize is the largest sample entry that is read, in bytes.
-	MaxEntrySize = 256 << 10
-	// maxEntryBoxes is the largest number of boxes at one level of a sample entry.
-	maxEntryBoxes = 64
-)
+// maxEntryBoxes is the largest number of boxes at one level of a sample entry.
+const maxEntryBoxes = 64
 
 // Sizes of the fixed fields that follow the box header of a sample entry. See ISO/IEC 14496-12 8.5.2, 12.1.3 and
 // 12.2.3, and for versions 1 and 2 of the audio entry the QuickTime File Format.
@@ -97,15 +92,16 @@ type Kind uint8
 
 // The kinds of sample entries.
 const (
-	PlainEntry Kind = iota // no fields of its own
+	PlainEntry  Kind = iota // no fields of its own
+	OpaqueEntry             // strings or other content that is not split into boxes
 	VisualEntry
 	AudioEntry
 )
 
 // EntryFormat returns the four-character code of the sample entry, or an error if entry is not exactly one box.
 func EntryFormat(entry []byte) (string, error) {
-	if len(entry) > MaxEntrySize {
-		return "", fmt.Errorf("fmp4: sample entry of %d bytes, the limit is %d", len(entry), MaxEntrySize)
+	if len(entry) > MaxSampleEntry {
+		return "", fmt.Errorf("fmp4: sample entry of %d bytes, the limit is %d", len(entry), MaxSampleEntry)
 	}
 	if len(entry) < boxHeader+entryFields {
 		return "", fmt.Errorf("fmp4: sample entry of %d bytes: %w", len(entry), errShort)
@@ -130,6 +126,8 @@ func ParseEntry(entry []byte, kind Kind) (*SampleEntry, error) {
 		err = e.splitVisual(body)
 	case AudioEntry:
 		err = e.splitAudio(body)
+	case OpaqueEntry:
+		e.Fields = body
 	default:
 		err = e.split(body, entryFields)
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxParameterSet is the largest parameter set that is read, in bytes. Real ones have some dozen bytes.
-	maxParameterSet = 8 << 10
+	// maxParameterSet is the largest parameter set that is parsed, in bytes. Real ones have some dozen bytes.
+	maxParameterSet = 4 << 10
 	// maxParameterSets is the largest number of NAL units in an HEVC configuration record.
 	maxParameterSets = 256
 	// maxPictureSize is the largest width or height that a sample entry can state.
@@ -104,26 +104,6 @@ func AVCPicture(sps []byte) (Picture, error) {
 		p.setSAR(s.VUI.SampleAspectRatioWidth, s.VUI.SampleAspectRatioHeight)
 	}
 	return p, p.setSize(uint64(s.Width), uint64(s.Height))
-}
-
-// HEVCPicture reads an HEVC sequence parameter set, NAL unit header included. See ITU-T H.265 7.3.2.2.1.
-func HEVCPicture(sps []byte) (Picture, error) {
-	if len(sps) > maxParameterSet {
-		return Picture{}, fmt.Errorf("fmp4: SPS of %d bytes, the limit is %d", len(sps), maxParameterSet)
-	}
-	s, err := guard("SPS", func() (*hevc.SPS, error) { return hevc.ParseSPSNALUnit(sps) })
-	if err != nil {
-		return Picture{}, err
-	}
-	p := Picture{
-		ChromaFormat: s.ChromaFormatIDC, LumaDepthMinus8: s.BitDepthLumaMinus8,
-		ChromaDepthMinus8: s.BitDepthChromaMinus8,
-	}
-	if s.VUI != nil {
-		p.setSAR(s.VUI.SampleAspectRatioWidth, s.VUI.SampleAspectRatioHeight)
-	}
-	w, h := s.ImageSize()
-	return p, p.setSize(uint64(w), uint64(h))
 }
 
 func (p *Picture) setSAR(w, h uint) {
