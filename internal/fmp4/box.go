@@ -81,7 +81,7 @@ const (
 // UUID is the extended type of a uuid box.
 type UUID [16]byte
 
-// The uuid boxes of [MS-SSTR] 2.2.4.4, 2.2.4.5 and of PIFF 1.1 (5.3.1 to 5.3.3).
+// The uuid boxes of [MS-SSTR] 2.2.4.4, 2.2.4.5 and of PIFF 1.1.
 var (
 	UUIDTfxd = UUID{0x6d, 0x1d, 0x9b, 0x05, 0x42, 0xd5, 0x44, 0xe6, 0x80, 0xe2, 0x14, 0x1d, 0xaf, 0xf7, 0x57, 0xb2}
 	UUIDTfrf = UUID{0xd4, 0x80, 0x7e, 0xf2, 0xca, 0x39, 0x46, 0x95, 0x8e, 0x54, 0x26, 0xcb, 0x9e, 0x46, 0xa7, 0x9f}
@@ -194,6 +194,9 @@ func (c *cursor) next() (box, bool) {
 	c.offset += h.Size
 	return x, true
 }
+
+// compact reports whether size and type take 8 bytes and the size is stated.
+func (x *box) compact() bool { return int64(u32(x.raw)) == int64(len(x.raw)) }
 
 // children returns a cursor over the boxes in the body of x.
 func (x *box) children(path string) cursor {

@@ -60,6 +60,9 @@ func ParseMfra(mfra []byte, offset int64) ([]RandomAccess, error) {
 	if err != nil {
 		return nil, err
 	}
+	if h.Type != TypeMfra {
+		return nil, corrupt("mfra", offset, "type %q", h.Type)
+	}
 	var all []RandomAccess
 	c := cursor{b: mfra[h.Header:h.Size], offset: offset + h.Header, path: "mfra"}
 	for x, ok := c.next(); ok; x, ok = c.next() {
@@ -101,7 +104,7 @@ func parseTfra(x *box) (RandomAccess, error) {
 	var last uint64
 	for i := range int(n) {
 		time, moof := t.At(i)
-		if time > maxTicks && int64(time) >= 0 || moof > maxTicks {
+		if !validTicks(time) || moof > maxTicks {
 			return RandomAccess{}, corrupt(path, x.offset, "entry %d: time %d, offset %d", i, time, moof)
 		}
 		if i > 0 && int64(time) <= int64(last) {

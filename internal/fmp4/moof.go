@@ -1,5 +1,7 @@
 package fmp4
 
+import "math/bits"
+
 // Sample flags of ISO/IEC 14496-12 8.8.3.1.
 const (
 	// FlagNonSync is the sample_is_non_sync_sample bit.
@@ -24,10 +26,15 @@ const (
 	trunSize           = 0x200
 	trunFlags          = 0x400
 	trunCTS            = 0x800
-	maxRuns            = 4096
-	maxSamplesPerMoof  = 1 << 20
-	tfxdBody0          = 12 // version:8 flags:24 time:32 duration:32
-	tfxdBody1          = 20 // version:8 flags:24 time:64 duration:64
+)
+
+// Limits of a moof box.
+const (
+	// MaxRuns is the largest number of trun boxes in a traf.
+	MaxRuns = 4096
+	// MaxRunSamples is the largest number of samples in a moof, of all tracks together. A trun whose samples have
+	// the defaults in every field states its count without any bytes to back it.
+	MaxRunSamples = 1 << 20
 )
 
 // Moof is a parsed moof box. It aliases the bytes it was parsed from.
@@ -61,8 +68,7 @@ type Traf struct {
 }
 
 type run struct {
-	offset     int64
-	version    uint8
+	offset     int64 // of the box
 	flags      uint32
 	count      uint32
 	dataOffset int32
@@ -73,14 +79,12 @@ type run struct {
 
 // ParseMoof parses a moof box, header included, that stands at the given absolute offset.
 func ParseMoof(raw []byte, offset int64) (*Moof, error) {
-	h, err := parseHeader(raw, offset, int64(len(raw)))
+	h, err := moofHeader(raw, offset)
 	if err != nil {
 		return nil, err
 	}
-	if h.Type != TypeMoof {
-		return nil, corrupt("moof", offset, "type %q", h.Type)
-	}
 	m := &Moof{Offset: offset, Size: int(h.Size)}
+	samples := 0
 	c := cursor{b: raw[h.Header:h.Size], offset: offset + h.Header, path: "moof"}
 	for x, ok := c.next(); ok; x, ok = c.next() {
 		switch x.typ {
@@ -94,12 +98,19 @@ func ParseMoof(raw []byte, offset int64) (*Moof, error) {
 				return nil, tooLarge("moof/traf", x.offset, "more than %d", MaxTracks)
 			}
 			m.Trafs = append(m.Trafs, Traf{})
-			if err := m.Trafs[len(m.Trafs)-1].parse(&x); err != nil {
+			t := &m.Trafs[len(m.Trafs)-1]
+			if err := t.parse(&x); err != nil {
 				return nil, err
+			}
+			if samples += t.samples; samples > MaxRunSamples {
+				return nil, tooLarge("moof/traf", x.offset, "more than %d samples", MaxRunSamples)
 			}
 		}
 	}
-	return m, c.err
+	if c.err != nil {
+		return nil, c.err
+	}
+	return m, nil
 }
 
 func (t *Traf) parse(x *box) error {
@@ -110,6 +121,9 @@ func (t *Traf) parse(x *box) error {
 	for y, ok := c.next(); ok && err == nil; y, ok = c.next() {
 		switch y.typ {
 		case TypeTfhd:
+			if seen {
+				return corrupt("moof/traf/tfhd", y.offset, "second of its traf")
+			}
 			seen = true
 			err = t.parseTfhd(&y)
 		case TypeTfdt:
@@ -141,21 +155,16 @@ func (t *Traf) parse(x *box) error {
 //	version:8 flags:24 track_ID:32 [base_data_offset:64] [sample_description_index:32]
 //	[default_sample_duration:32] [default_sample_size:32] [default_sample_flags:32]
 //
-// See ISO/IEC 14496-12 8.8.7; the grammar of [MS-SSTR] 2.2.4.3 forgets track_ID.
+// See ISO/IEC 14496-12 8.8.7; the grammar of TfhdBox in [MS-SSTR] forgets track_ID.
 func (t *Traf) parseTfhd(x *box) error {
 	const path = "moof/traf/tfhd"
 	_, flags, b, err := x.full(path)
 	if err != nil {
 		return err
 	}
-	need := 4
-	for _, f := range []struct {
-		bit uint32
-		n   int
-	}{{tfhdBaseDataOffset, 8}, {tfhdDescription, 4}, {tfhdDuration, 4}, {tfhdSize, 4}, {tfhdFlags, 4}} {
-		if flags&f.bit != 0 {
-			need += f.n
-		}
+	need := 4 + 4*bits.OnesCount32(flags&(tfhdDescription|tfhdDuration|tfhdSize|tfhdFlags))
+	if flags&tfhdBaseDataOffset != 0 {
+		need += 8
 	}
 	if len(b) < need {
 		return corrupt(path, x.offset, "body %d bytes, flags %#x need %d", len(b), flags, need)
@@ -192,42 +201,60 @@ func (t *Traf) parseTfdt(x *box) error {
 	if v == 1 {
 		t.DecodeTime = u64(b)
 	}
+	if !validTicks(t.DecodeTime) {
+		return corrupt("moof/traf/tfdt", x.offset, "time %d", t.DecodeTime)
+	}
 	return nil
 }
 
-// parseTfxd reads version:8 flags:24 time:32|64 duration:32|64. See [MS-SSTR] 2.2.4.4.
+// parseTfxd reads version:8 flags:24 time:32|64 duration:32|64, 64 in version 1. See [MS-SSTR] 2.2.4.4.
 func (t *Traf) parseTfxd(x *box) error {
 	const path = "moof/traf/tfxd"
 	v, _, b, err := x.full(path)
 	if err != nil {
 		return err
 	}
-	if need := (tfxdBody0 - 4) << (v & 1); len(b) < need {
+	if need := 8 << (v & 1); len(b) < need {
 		return corrupt(path, x.offset, "body %d bytes, version %d needs %d", len(b), v, need)
 	}
 	t.HasTfxd, t.Time, t.Duration = true, uint64(u32(b)), uint64(u32(b[4:]))
 	if v == 1 {
 		t.Time, t.Duration = u64(b), u64(b[8:])
 	}
+	if !validTicks(t.Time) || t.Duration > maxTicks {
+		return corrupt(path, x.offset, "time %d, duration %d", t.Time, t.Duration)
+	}
 	return nil
 }
 
-// parseTrun reads
+func (t *Traf) parseTrun(x *box) error {
+	if len(t.runs) == MaxRuns {
+		return tooLarge("moof/traf/trun", x.offset, "more than %d runs", MaxRuns)
+	}
+	var r run
+	if err := r.parse(x); err != nil {
+		return err
+	}
+	if t.samples += int(r.count); t.samples > MaxRunSamples {
+		return tooLarge("moof/traf/trun", x.offset, "more than %d samples", MaxRunSamples)
+	}
+	t.runs = append(t.runs, r)
+	return nil
+}
+
+// parse reads
 //
 //	version:8 flags:24 sample_count:32 [data_offset:32] [first_sample_flags:32]
 //	([duration:32] [size:32] [flags:32] [composition_time_offset:32])*
 //
 // See ISO/IEC 14496-12 8.8.8. Real Smooth files have negative offsets in version 0, so offsets are always signed.
-func (t *Traf) parseTrun(x *box) error {
+func (r *run) parse(x *box) error {
 	const path = "moof/traf/trun"
-	if len(t.runs) == maxRuns {
-		return tooLarge(path, x.offset, "more than %d runs", maxRuns)
-	}
-	v, flags, b, err := x.full(path)
+	_, flags, b, err := x.full(path)
 	if err != nil {
 		return err
 	}
-	r := run{offset: x.offset, version: v, flags: flags}
+	r.offset, r.flags = x.offset, flags
 	need := 4
 	if flags&trunDataOffset != 0 {
 		need += 4
@@ -245,19 +272,14 @@ func (t *Traf) parseTrun(x *box) error {
 	if flags&trunFirstFlags != 0 {
 		r.firstFlags, b = u32(b), b[4:]
 	}
-	for _, f := range []uint32{trunDuration, trunSize, trunFlags, trunCTS} {
-		if flags&f != 0 {
-			r.entrySize += 4
-		}
-	}
+	r.entrySize = 4 * bits.OnesCount32(flags&(trunDuration|trunSize|trunFlags|trunCTS))
 	if int64(r.count)*int64(r.entrySize) > int64(len(b)) {
 		return corrupt(path, x.offset, "%d samples of %d bytes in %d", r.count, r.entrySize, len(b))
 	}
-	if t.samples += int(min(r.count, maxSamplesPerMoof+1)); t.samples > maxSamplesPerMoof {
-		return tooLarge(path, x.offset, "more than %d samples", maxSamplesPerMoof)
+	if r.count > MaxRunSamples {
+		return tooLarge(path, x.offset, "more than %d samples", MaxRunSamples)
 	}
 	r.entries = b[:int(r.count)*r.entrySize]
-	t.runs = append(t.runs, r)
 	return nil
 }
 
@@ -329,44 +351,62 @@ type Span struct{ Offset, Size int64 }
 // Spans appends to dst where the sample data of traf i is in the file, in order, neighbours joined. defaults returns
 // the trex defaults of a track. See ISO/IEC 14496-12 8.8.7 and 8.8.8 for the rules of data offsets.
 func (m *Moof) Spans(dst []Span, i int, defaults func(track uint32) Defaults) ([]Span, error) {
-	t := &m.Trafs[i]
+	// Only a traf without a base of its own continues where the one before it ends.
+	from := i
+	for from > 0 && m.Trafs[from].follows(m.Size) {
+		from--
+	}
+	base := m.Offset
+	for ; from < i; from++ {
+		var err error
+		if _, base, err = m.Trafs[from].spans(nil, m, base, defaults, false); err != nil {
+			return dst, err
+		}
+	}
+	dst, _, err := m.Trafs[i].spans(dst, m, base, defaults, true)
+	return dst, err
+}
+
+// follows reports whether the base of the data is the end of the data of the traf before: neither flag is set, and
+// the data offset is not one from the start of the moof box, which many writers mean all the same.
+func (t *Traf) follows(moof int) bool {
+	if t.flags&(tfhdBaseDataOffset|tfhdBaseIsMoof) != 0 {
+		return false
+	}
+	return len(t.runs) == 0 || t.runs[0].flags&trunDataOffset == 0 || int64(t.runs[0].dataOffset) < int64(moof)
+}
+
+// spans appends the spans if want is set, and returns the end of the data. before is the end of the data of the traf
+// before, or the start of the moof box.
+func (t *Traf) spans(dst []Span, m *Moof, before int64, defaults func(uint32) Defaults, want bool) ([]Span, int64, error) {
 	base := m.Offset
 	switch {
 	case t.flags&tfhdBaseDataOffset != 0:
 		base = int64(min(t.base, maxTicks))
-	case t.flags&tfhdBaseIsMoof == 0 && i > 0 && !t.hasOffset():
-		before, err := m.Spans(nil, i-1, defaults)
-		if err != nil {
-			return dst, err
-		}
-		if n := len(before); n > 0 {
-			base = before[n-1].Offset + before[n-1].Size
-		}
+	case t.follows(m.Size):
+		base = before
 	}
 	first, next := len(dst), base
+	track := defaults(t.TrackID)
 	for j := range t.runs {
 		r := &t.runs[j]
 		if r.flags&trunDataOffset != 0 {
 			next = base + int64(r.dataOffset)
 		}
 		one := Traf{runs: t.runs[j : j+1], defaults: t.defaults, has: t.has}
-		_, size := one.Totals(defaults(t.TrackID))
-		if next < 0 || size > maxTicks {
-			return dst, corrupt("moof/traf/trun", r.offset, "data of %d bytes at %d", size, next)
+		_, size := one.Totals(track) // at most MaxRunSamples of 32 bits
+		if next < 0 || next > maxTicks {
+			return dst, next, corrupt("moof/traf/trun", r.offset, "data of %d bytes at %d", size, next)
 		}
-		if n := len(dst); n > first && dst[n-1].Offset+dst[n-1].Size == next {
+		if n := len(dst); want && n > first && dst[n-1].Offset+dst[n-1].Size == next {
 			dst[n-1].Size += int64(size)
-		} else if size > 0 {
+		} else if want && size > 0 {
 			dst = append(dst, Span{next, int64(size)})
 		}
 		next += int64(size)
 	}
-	return dst, nil
+	return dst, next, nil
 }
-
-// hasOffset reports whether the first run states its data offset; then the flagless rule of taking the end of the
-// previous traf's data as the base is not what real writers mean.
-func (t *Traf) hasOffset() bool { return len(t.runs) > 0 && t.runs[0].flags&trunDataOffset != 0 }
 
 // SampleCount returns the number of samples.
 func (t *Traf) SampleCount() int { return t.samples }

@@ -10,7 +10,7 @@ const (
 
 // Movie is a parsed moov box. It aliases the bytes it was parsed from.
 type Movie struct {
-	// Timescale in ticks per second, and Duration in such ticks; 0 or all ones if unknown.
+	// Timescale in ticks per second, and Duration in such ticks; 0 if unknown.
 	Timescale uint32
 	Duration  uint64
 	// Fragmented reports an mvex box; FragmentDuration is the duration that mehd states, or 0.
@@ -21,7 +21,7 @@ type Movie struct {
 	Protection []Protection
 }
 
-// Protection is the header of a content protection system. See PIFF 1.1 5.3.1 and ISO/IEC 23001-7 8.1.
+// Protection is the header of a content protection system. See PIFF 1.1 and ISO/IEC 23001-7 8.1.
 type Protection struct {
 	SystemID [16]byte
 	Data     []byte
@@ -33,7 +33,7 @@ type Track struct {
 	Handler Type
 	// Timescale in ticks per second and Duration in such ticks.
 	Timescale uint32
-	Duration  uint64
+	Duration  uint64 // 0 if unknown
 	// Language is the ISO 639-2/T code, "und" if absent or invalid.
 	Language string
 	// Width and Height are the presentation size of tkhd in whole pixels.
@@ -75,6 +75,7 @@ func ParseMovie(moov []byte, offset int64) (*Movie, error) {
 	m := new(Movie)
 	c := cursor{b: moov[h.Header:h.Size], offset: offset + h.Header, path: "moov"}
 	var defaults map[uint32]Defaults
+	var empty []uint64 // the empty edit of each track, in ticks of the movie, as mvhd may follow
 	for x, ok := c.next(); ok && err == nil; x, ok = c.next() {
 		switch x.typ {
 		case TypeMvhd:
@@ -84,8 +85,9 @@ func ParseMovie(moov []byte, offset int64) (*Movie, error) {
 				return nil, tooLarge("moov/trak", x.offset, "more than %d tracks", MaxTracks)
 			}
 			var t Track
-			t, err = m.parseTrak(&x)
-			m.Tracks = append(m.Tracks, t)
+			var e uint64
+			t, e, err = parseTrak(&x)
+			m.Tracks, empty = append(m.Tracks, t), append(empty, e)
 		case TypeMvex:
 			m.Fragmented = true
 			defaults, err = m.parseMvex(&x)
@@ -104,7 +106,11 @@ func ParseMovie(moov []byte, offset int64) (*Movie, error) {
 		return nil, err
 	}
 	for i := range m.Tracks {
-		m.Tracks[i].Defaults = defaults[m.Tracks[i].ID]
+		t := &m.Tracks[i]
+		t.Defaults = defaults[t.ID]
+		if m.Timescale != 0 {
+			t.Shift += int64(scale(empty[i], uint64(m.Timescale), uint64(t.Timescale)))
+		}
 	}
 	return m, m.check(offset)
 }
@@ -145,16 +151,27 @@ func parseTimes(x *box, path string) (timescale uint32, duration uint64, rest []
 		if len(b) < 28 {
 			return 0, 0, nil, corrupt(path, x.offset, "body %d bytes, version 1 needs 28", len(b))
 		}
-		return u32(b[16:]), u64(b[20:]), b[28:], nil
+		return u32(b[16:]), known(u64(b[20:])), b[28:], nil
 	}
 	if len(b) < 16 {
 		return 0, 0, nil, corrupt(path, x.offset, "body %d bytes, version 0 needs 16", len(b))
 	}
-	d := uint64(u32(b[12:]))
-	if d == 0xffffffff {
-		d = 0 // unknown
+	return u32(b[8:]), known32(u32(b[12:])), b[16:], nil
+}
+
+// known returns a duration, or 0 if it is all ones, which means unknown, or beyond what a duration can be.
+func known(d uint64) uint64 {
+	if d > maxTicks {
+		return 0
 	}
-	return u32(b[8:]), d, b[16:], nil
+	return d
+}
+
+func known32(d uint32) uint64 {
+	if d == 0xffffffff {
+		return 0
+	}
+	return uint64(d)
 }
 
 func (m *Movie) parseMvex(x *box) (map[uint32]Defaults, error) {
@@ -168,9 +185,9 @@ func (m *Movie) parseMvex(x *box) (map[uint32]Defaults, error) {
 			case err != nil:
 				return nil, err
 			case v == 1 && len(b) >= 8:
-				m.FragmentDuration = u64(b)
+				m.FragmentDuration = known(u64(b))
 			case v == 0 && len(b) >= 4:
-				m.FragmentDuration = uint64(u32(b))
+				m.FragmentDuration = known32(u32(b))
 			}
 		case TypeTrex:
 			_, _, b, err := y.full("moov/mvex/trex")
@@ -221,10 +238,9 @@ func (m *Movie) parsePssh(x *box) error {
 	return nil
 }
 
-func (m *Movie) parseTrak(x *box) (Track, error) {
-	t := Track{Language: "und"}
-	var edit box
-	var err error
+// parseTrak also returns the length of the empty edit that delays the track, in ticks of the movie.
+func parseTrak(x *box) (t Track, empty uint64, err error) {
+	t.Language = "und"
 	c := x.children("moov/trak")
 	for y, ok := c.next(); ok && err == nil; y, ok = c.next() {
 		switch y.typ {
@@ -235,20 +251,19 @@ func (m *Movie) parseTrak(x *box) (Track, error) {
 		case TypeEdts:
 			d := y.children("moov/trak/edts")
 			for z, ok := d.next(); ok; z, ok = d.next() {
-				if z.typ == TypeElst {
-					edit = z
+				if z.typ == TypeElst && err == nil {
+					empty, err = t.parseElst(&z)
 				}
 			}
-			err = d.err
+			if err == nil {
+				err = d.err
+			}
 		}
 	}
 	if err == nil {
 		err = c.err
 	}
-	if err == nil && edit.raw != nil {
-		err = t.parseElst(&edit, m.Timescale)
-	}
-	return t, err
+	return t, empty, err
 }
 
 // parseTkhd reads
@@ -275,50 +290,49 @@ func (t *Track) parseTkhd(x *box) error {
 	return nil
 }
 
-// parseElst reads the first edit with media, and an empty edit before it:
+// parseElst reads the first edit with media into Shift, and returns the length of the empty edits before it:
 //
 //	version:8 flags:24 entry_count:32 (segment_duration:32|64 media_time:32|64 rate:16.16)*
 //
 // Later edits are ignored: a presentation plays each track once, without cuts. See ISO/IEC 14496-12 8.6.6.
-func (t *Track) parseElst(x *box, movie uint32) error {
+func (t *Track) parseElst(x *box) (empty uint64, err error) {
 	const path = "moov/trak/edts/elst"
 	v, _, b, err := x.full(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	size := 12
 	if v == 1 {
 		size = 20
 	}
 	if len(b) < 4 || int64(u32(b))*int64(size) > int64(len(b)-4) {
-		return corrupt(path, x.offset, "entry count does not fit into %d bytes", len(b))
+		return 0, corrupt(path, x.offset, "entry count does not fit into %d bytes", len(b))
 	}
 	n := int(u32(b))
 	b = b[4:]
-	var empty uint64
 	for range n {
 		d, media := uint64(u32(b)), int64(int32(u32(b[4:])))
 		if v == 1 {
 			d, media = u64(b), int64(u64(b[8:]))
 		}
 		b = b[size:]
+		if media > maxTicks || d > maxTicks && media < 0 || empty > maxTicks {
+			return 0, corrupt(path, x.offset, "media time %d, empty edits %d and %d", media, empty, d)
+		}
 		if media >= 0 {
-			if media > maxTicks || empty > maxTicks {
-				return corrupt(path, x.offset, "media time %d, empty edit %d", media, empty)
-			}
 			t.Shift = -media
-			if movie != 0 {
-				t.Shift += int64(scale(empty, uint64(movie), uint64(t.Timescale)))
-			}
-			return nil
+			return empty, nil
 		}
 		empty += d
 	}
-	return nil
+	return 0, nil
 }
 
 // maxTicks bounds media times, so that sums and differences of two cannot overflow.
 const maxTicks = 1 << 60
+
+// validTicks reports whether a time is within maxTicks of 0. Times before 0 are written modulo 2^64.
+func validTicks(v uint64) bool { return v <= maxTicks || v >= ^uint64(maxTicks)+1 }
 
 // scale converts ticks, rounding down; values are below maxTicks and saturate.
 func scale(v, from, to uint64) uint64 {

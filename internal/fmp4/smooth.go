@@ -2,29 +2,39 @@ package fmp4
 
 import (
 	"encoding/binary"
+	"math"
 )
 
-// rank gives the safe order of the children of traf: tfhd, trun, sdtp, tfxd, tfrf, the rest. tfdt stands after
-// tfhd. Some clients fail if a uuid box precedes trun.
+// The safe order of the children of traf. Some clients fail if a uuid box precedes trun.
+const (
+	rankTfhd = iota
+	rankTfdt
+	rankTrun
+	rankSdtp
+	rankTfxd
+	rankTfrf
+	rankRest
+)
+
 func rank(x *box) int {
 	switch x.typ {
 	case TypeTfhd:
-		return 0
+		return rankTfhd
 	case TypeTfdt:
-		return 1
+		return rankTfdt
 	case TypeTrun:
-		return 2
+		return rankTrun
 	case TypeSdtp:
-		return 3
+		return rankSdtp
 	case TypeUUID:
 		switch x.uuid {
 		case UUIDTfxd:
-			return 4
+			return rankTfxd
 		case UUIDTfrf:
-			return 5
+			return rankTfrf
 		}
 	}
-	return 6
+	return rankRest
 }
 
 // Head is what [Inspect] finds in a moof box.
@@ -47,21 +57,23 @@ type Head struct {
 }
 
 // Inspect looks at the boxes of a moof box, header included, in one pass that neither allocates nor looks at
-// samples. track holds the defaults of trex. offset is for errors.
+// samples. track holds the defaults of trex. offset is for errors. What it accepts as plain, [ParseMoof] accepts.
 func Inspect(moof []byte, offset int64, track Defaults) (Head, error) {
-	h, err := parseHeader(moof, offset, int64(len(moof)))
+	h, err := moofHeader(moof, offset)
 	if err != nil {
 		return Head{}, err
 	}
-	head := Head{Size: int(h.Size), Plain: true, Ordered: true}
+	head := Head{Size: int(h.Size), Plain: h.Header == 8 && u32(moof) != 0, Ordered: true}
 	trafs := 0
 	c := cursor{b: moof[h.Header:h.Size], offset: offset + h.Header, path: "moof"}
 	for x, ok := c.next(); ok; x, ok = c.next() {
+		head.Ordered = head.Ordered && x.compact()
 		switch x.typ {
 		case TypeMfhd:
-			if len(x.body) >= 8 {
-				head.Sequence = u32(x.body[4:])
+			if len(x.body) < 8 {
+				return head, corrupt("moof/mfhd", x.offset, "body %d bytes, need 8", len(x.body))
 			}
+			head.Sequence = u32(x.body[4:])
 		case TypeTraf:
 			trafs++
 			if err := head.inspectTraf(&x, track); err != nil {
@@ -69,46 +81,73 @@ func Inspect(moof []byte, offset int64, track Defaults) (Head, error) {
 			}
 		}
 	}
-	head.Plain = head.Plain && trafs == 1 && h.Header == 8
+	head.Plain = head.Plain && trafs == 1
 	return head, c.err
 }
 
+// moofHeader checks the header of a moof box that stands at the given absolute offset.
+func moofHeader(moof []byte, offset int64) (Box, error) {
+	h, err := parseHeader(moof, offset, int64(len(moof)))
+	switch {
+	case err != nil:
+		return h, err
+	case h.Type != TypeMoof:
+		return h, corrupt("moof", offset, "type %q", h.Type)
+	case h.Size > MaxMoof:
+		return h, tooLarge("moof", offset, "size %d is above the limit of %d", h.Size, MaxMoof)
+	}
+	return h, nil
+}
+
 func (h *Head) inspectTraf(x *box, track Defaults) error {
-	var flags, run uint32
-	runs, last := 0, -1
+	var t Traf
+	var first run
+	runs, last, heads := 0, -1, 0
 	c := x.children("moof/traf")
 	for y, ok := c.next(); ok; y, ok = c.next() {
 		r := rank(&y)
-		h.Ordered = h.Ordered && r >= last
+		h.Ordered = h.Ordered && y.compact() && (r > last || r == last && r != rankTfxd)
 		last = r
-		var t Traf
+		var err error
 		switch r {
-		case 0:
-			if err := t.parseTfhd(&y); err != nil {
-				return err
+		case rankTfhd:
+			if heads++; heads > 1 {
+				return corrupt("moof/traf/tfhd", y.offset, "second of its traf")
 			}
-			flags, h.TrackID = t.flags, t.TrackID
-		case 1:
-			h.HasDecodeTime = true
-		case 2:
+			err = t.parseTfhd(&y)
+		case rankTfdt:
+			err = t.parseTfdt(&y)
+		case rankTrun:
 			runs++
-			if len(y.body) < 12 {
-				return corrupt("moof/traf/trun", y.offset, "body %d bytes, need 12", len(y.body))
-			}
-			run = u32(y.body) & 0xffffff
-			h.Plain = h.Plain && run&trunDataOffset != 0 && int64(int32(u32(y.body[8:]))) == int64(h.Size)+8
-		case 4:
-			if err := t.parseTfxd(&y); err != nil {
-				return err
-			}
-			h.HasTfxd, h.Time, h.Duration = true, t.Time, t.Duration
+			err = first.parse(&y)
+		case rankTfxd:
+			err = t.parseTfxd(&y)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	h.Plain = h.Plain && runs == 1 && flags&tfhdBaseDataOffset == 0 &&
-		(track.Duration == 0 || flags&tfhdDuration != 0 || run&trunDuration != 0) &&
-		(track.Size == 0 || flags&tfhdSize != 0 || run&trunSize != 0) &&
-		(track.Flags == 0 || flags&tfhdFlags != 0 || run&trunFlags != 0)
-	return c.err
+	switch {
+	case c.err != nil:
+		return c.err
+	case heads == 0:
+		return corrupt("moof/traf", x.offset, "no tfhd")
+	}
+	h.TrackID = t.TrackID
+	h.HasDecodeTime = h.HasDecodeTime || t.HasDecodeTime
+	if t.HasTfxd {
+		h.HasTfxd, h.Time, h.Duration = true, t.Time, t.Duration
+	}
+	h.Plain = h.Plain && runs == 1 && first.follows(h.Size) && t.flags&tfhdBaseDataOffset == 0 &&
+		(track.Duration == 0 || t.flags&tfhdDuration != 0 || first.flags&trunDuration != 0) &&
+		(track.Size == 0 || t.flags&tfhdSize != 0 || first.flags&trunSize != 0) &&
+		(track.Flags == 0 || t.flags&tfhdFlags != 0 || first.flags&trunFlags != 0)
+	return nil
+}
+
+// follows reports whether the data starts behind the header of the mdat box that follows a moof box of that size.
+func (r *run) follows(moof int) bool {
+	return r.flags&trunDataOffset != 0 && int64(r.dataOffset) == int64(moof)+8
 }
 
 // tfxdSize is the size of a version 1 tfxd box.
@@ -123,86 +162,159 @@ func appendTfxd(dst []byte, time, duration uint64) []byte {
 	return binary.BigEndian.AppendUint64(dst, duration)
 }
 
-// placed remembers where a child of moof or traf moved to.
-type placed struct{ from, to, size int }
-
 // maxPlaced is the number of boxes in moof and traf that AppendSmooth can move.
 const maxPlaced = 32
+
+// placed remembers where the content of a child of moof or traf, after size and type, moved to.
+type placed struct {
+	typ            Type
+	from, to, size int
+}
+
+// moofWriter rewrites a moof box.
+type moofWriter struct {
+	dst   []byte
+	start int // of the new moof in dst
+	moves [maxPlaced]placed
+	n     int
+	// retime drops tfrf and adds delta to tfdt.
+	retime bool
+	delta  uint64
+}
 
 // AppendSmooth appends the plain moof box (see [Head]) with the children of traf in safe order and a tfxd of the
 // given time and duration, in ticks, in place of its own. The data offset and the offsets of saio are corrected
 // for the growth. moof is not modified and must not overlap the room behind dst.
+//
+// A moof with several traf boxes, a base data offset or more than 32 boxes is [ErrUnsupported]. On an error dst is
+// returned as it was.
 func AppendSmooth(dst, moof []byte, time, duration uint64) ([]byte, error) {
-	return appendSmooth(dst, moof, time, duration, true)
+	w := moofWriter{dst: dst, start: len(dst)}
+	if err := w.write(moof, time, duration); err != nil {
+		return dst, err
+	}
+	return w.dst, nil
 }
 
-func appendSmooth(dst, moof []byte, time, duration uint64, keepTfrf bool) ([]byte, error) {
-	if len(moof) < 8 {
-		return dst, corrupt("moof", 0, "%d bytes", len(moof))
+func (w *moofWriter) write(moof []byte, time, duration uint64) error {
+	h, err := moofHeader(moof, 0)
+	if err != nil {
+		return err
 	}
-	start := len(dst)
-	var moves [maxPlaced]placed
-	n := 0
-	dst = append(dst, moof[:8]...)
-	c := cursor{b: moof[8:], offset: 8, path: "moof"}
-	for x, ok := c.next(); ok; x, ok = c.next() {
-		if x.typ != TypeTraf {
-			if n == maxPlaced {
-				return dst, unsupported("moof", x.offset, "more than %d boxes", maxPlaced)
-			}
-			moves[n] = placed{int(x.offset), len(dst) - start, len(x.raw)}
-			n++
-			dst = append(dst, x.raw...)
+	trafs := 0
+	w.dst = appendHeader(w.dst, 0, TypeMoof)
+	c := cursor{b: moof[h.Header:h.Size], offset: h.Header, path: "moof"}
+	for x, ok := c.next(); ok && err == nil; x, ok = c.next() {
+		if x.typ == TypeTraf {
+			trafs++
+			err = w.traf(&x, time, duration)
+		} else {
+			err = w.add(&x)
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case c.err != nil:
+		return c.err
+	case trafs != 1:
+		return unsupported("moof", 0, "%d traf boxes", trafs)
+	}
+	out := w.dst[w.start:]
+	binary.BigEndian.PutUint32(out, uint32(len(out)))
+	return w.correct(out, int(h.Size))
+}
+
+// traf writes the children of x in the order of rank.
+func (w *moofWriter) traf(x *box, time, duration uint64) error {
+	at := len(w.dst)
+	w.dst = appendHeader(w.dst, 0, TypeTraf)
+	for r := rankTfhd; r <= rankRest; r++ {
+		if r == rankTfxd {
+			w.dst = appendTfxd(w.dst, time, duration)
 			continue
 		}
-		traf := len(dst)
-		dst = appendHeader(dst, 0, TypeTraf)
-		for r := 0; r <= 6; r++ {
-			if r == 4 {
-				dst = appendTfxd(dst, time, duration)
+		if r == rankTfrf && w.retime {
+			continue
+		}
+		c := x.children("moof/traf")
+		for y, ok := c.next(); ok; y, ok = c.next() {
+			if rank(&y) != r {
 				continue
 			}
-			if r == 5 && !keepTfrf {
-				continue
-			}
-			d := x.children("moof/traf")
-			for y, ok := d.next(); ok; y, ok = d.next() {
-				if rank(&y) != r {
-					continue
-				}
-				if n == maxPlaced {
-					return dst, unsupported("moof/traf", y.offset, "more than %d boxes", maxPlaced)
-				}
-				moves[n] = placed{int(y.offset), len(dst) - start, len(y.raw)}
-				n++
-				dst = append(dst, y.raw...)
-			}
-			if d.err != nil {
-				return dst, d.err
+			if err := w.add(&y); err != nil {
+				return err
 			}
 		}
-		binary.BigEndian.PutUint32(dst[traf:], uint32(len(dst)-traf))
+		if c.err != nil {
+			return c.err
+		}
 	}
-	if c.err != nil {
-		return dst, c.err
+	binary.BigEndian.PutUint32(w.dst[at:], uint32(len(w.dst)-at))
+	return nil
+}
+
+// add copies a box, with a compact header and, in tfdt, a new time.
+func (w *moofWriter) add(x *box) error {
+	if w.n == maxPlaced {
+		return unsupported("moof/traf", x.offset, "more than %d boxes", maxPlaced)
 	}
-	out := dst[start:]
-	binary.BigEndian.PutUint32(out, uint32(len(out)))
-	return dst, correct(out, len(moof), moves[:n])
+	switch x.typ {
+	case TypeTfhd:
+		if len(x.body) >= 4 && u32(x.body)&tfhdBaseDataOffset != 0 {
+			return unsupported("moof/traf/tfhd", x.offset, "base data offset")
+		}
+	case TypeTfdt:
+		if w.retime {
+			return w.tfdt(x)
+		}
+	}
+	header := 8
+	if u32(x.raw) == 1 {
+		header = 16
+	}
+	body := x.raw[header:]
+	w.dst = appendHeader(w.dst, uint32(8+len(body)), x.typ)
+	w.moves[w.n] = placed{x.typ, int(x.offset) + header, len(w.dst) - w.start, len(body)}
+	w.n++
+	w.dst = append(w.dst, body...)
+	return nil
+}
+
+// tfdt writes a version 1 tfdt box with the time of x moved, as a new time may need 64 bits.
+func (w *moofWriter) tfdt(x *box) error {
+	var t Traf
+	if err := t.parseTfdt(x); err != nil {
+		return err
+	}
+	w.dst = appendTfdt(w.dst, t.DecodeTime+w.delta)
+	return nil
+}
+
+// appendTfdt appends a version 1 tfdt box. See ISO/IEC 14496-12 8.8.12.
+func appendTfdt(dst []byte, time uint64) []byte {
+	dst = appendHeader(dst, 20, TypeTfdt)
+	dst = binary.BigEndian.AppendUint32(dst, 1<<24)
+	return binary.BigEndian.AppendUint64(dst, time)
 }
 
 // correct adds the growth of a moof box to the offsets in trun and saio.
-func correct(out []byte, before int, moves []placed) error {
+func (w *moofWriter) correct(out []byte, before int) error {
 	growth := len(out) - before
-	for _, m := range moves {
+	for _, m := range w.moves[:w.n] {
 		x := out[m.to : m.to+m.size]
-		switch Type(u32(x[4:])) {
+		switch m.typ {
 		case TypeTrun:
-			if len(x) >= 20 && u32(x[8:])&trunDataOffset != 0 {
-				binary.BigEndian.PutUint32(x[16:], uint32(int(int32(u32(x[16:])))+growth))
+			if len(x) < 12 || u32(x)&trunDataOffset == 0 {
+				continue
 			}
+			off := int64(int32(u32(x[8:]))) + int64(growth)
+			if off != int64(int32(off)) {
+				return corrupt("moof/traf/trun", int64(m.from)-8, "data offset %d", off)
+			}
+			binary.BigEndian.PutUint32(x[8:], uint32(off))
 		case TypeSaio:
-			if err := correctSaio(x, before, growth, moves); err != nil {
+			if err := w.correctSaio(x, before, growth); err != nil {
 				return err
 			}
 		}
@@ -210,23 +322,22 @@ func correct(out []byte, before int, moves []placed) error {
 	return nil
 }
 
-// correctSaio moves the offsets of a saio box, which count from the start of the moof box:
+// correctSaio moves the offsets of the content of a saio box, which count from the start of the moof box:
 //
 //	version:8 flags:24 [aux_info_type:32 aux_info_type_parameter:32 if flags & 1] entry_count:32 (offset:32|64)*
 //
 // See ISO/IEC 14496-12 8.7.9.
-func correctSaio(x []byte, before, growth int, moves []placed) error {
+func (w *moofWriter) correctSaio(x []byte, before, growth int) error {
 	const path = "moof/traf/saio"
-	p := 12
-	if len(x) > 12 && u32(x[8:])&1 != 0 {
-		p = 20
+	p := 4
+	if len(x) >= 4 && u32(x)&1 != 0 {
+		p = 12
 	}
 	if len(x) < p+4 {
-		return corrupt(path, 0, "box of %d bytes", len(x))
+		return corrupt(path, 0, "body %d bytes, need %d", len(x), p+4)
 	}
-	wide := x[8] != 0
 	size := 4
-	if wide {
+	if x[0] != 0 {
 		size = 8
 	}
 	n := int64(u32(x[p:]))
@@ -235,23 +346,27 @@ func correctSaio(x []byte, before, growth int, moves []placed) error {
 		return corrupt(path, 0, "%d offsets in %d bytes", n, len(x)-p)
 	}
 	for ; n > 0; n, p = n-1, p+size {
-		if wide {
-			binary.BigEndian.PutUint64(x[p:], uint64(moved(int64(u64(x[p:])), before, growth, moves)))
-		} else {
-			binary.BigEndian.PutUint32(x[p:], uint32(moved(int64(u32(x[p:])), before, growth, moves)))
+		if size == 8 {
+			binary.BigEndian.PutUint64(x[p:], w.moved(u64(x[p:]), before, growth))
+			continue
 		}
+		off := w.moved(uint64(u32(x[p:])), before, growth)
+		if off > math.MaxUint32 {
+			return corrupt(path, 0, "offset %d needs 64 bits", off)
+		}
+		binary.BigEndian.PutUint32(x[p:], uint32(off))
 	}
 	return nil
 }
 
 // moved maps an offset in the old moof, or behind it, to the new one.
-func moved(off int64, before, growth int, moves []placed) int64 {
-	if off >= int64(before) {
-		return off + int64(growth)
+func (w *moofWriter) moved(off uint64, before, growth int) uint64 {
+	if off >= uint64(before) {
+		return off + uint64(growth)
 	}
-	for _, m := range moves {
-		if off >= int64(m.from) && off < int64(m.from+m.size) {
-			return off - int64(m.from) + int64(m.to)
+	for _, m := range w.moves[:w.n] {
+		if off >= uint64(m.from) && off < uint64(m.from+m.size) {
+			return off - uint64(m.from) + uint64(m.to)
 		}
 	}
 	return off
@@ -273,31 +388,9 @@ func Retime(dst, moof []byte, time uint64) ([]byte, error) {
 		old = t.DecodeTime
 		duration, _ = t.Totals(Defaults{})
 	}
-	start := len(dst)
-	if dst, err = appendSmooth(dst, moof, time, duration, false); err != nil {
+	w := moofWriter{dst: dst, start: len(dst), retime: true, delta: time - old}
+	if err := w.write(moof, time, duration); err != nil {
 		return dst, err
 	}
-	return dst, shiftDecodeTime(dst[start:], time-old)
-}
-
-// shiftDecodeTime adds delta to tfdt, modulo 2^64.
-func shiftDecodeTime(moof []byte, delta uint64) error {
-	c := cursor{b: moof[8:], offset: 8, path: "moof"}
-	for x, ok := c.next(); ok; x, ok = c.next() {
-		if x.typ != TypeTraf {
-			continue
-		}
-		d := x.children("moof/traf")
-		for y, ok := d.next(); ok; y, ok = d.next() {
-			if y.typ != TypeTfdt || len(y.body) < 8 {
-				continue
-			}
-			if y.body[0] == 1 && len(y.body) >= 12 {
-				binary.BigEndian.PutUint64(y.body[4:], u64(y.body[4:])+delta)
-			} else {
-				binary.BigEndian.PutUint32(y.body[4:], u32(y.body[4:])+uint32(delta))
-			}
-		}
-	}
-	return c.err
+	return w.dst, nil
 }

@@ -36,6 +36,10 @@ const (
 	markSamples = 256
 )
 
+// MaxSamples is the largest number of samples in one track. A track of fixed-size samples states its count without
+// any bytes to back it; this bounds the work of reading it through, and sums of sizes and offsets to 63 bits.
+const MaxSamples = 1 << 28
+
 // TableSample is one sample of a Table.
 type TableSample struct {
 	// DTS in ticks of the media, from 0.
@@ -124,7 +128,9 @@ func (tb *tableBoxes) table(offset int64) (Table, error) {
 	}
 	if err == nil && tb.stss.raw != nil {
 		t.hasSync = true
-		t.stss, err = tb.stss.entries(pathStbl+"/stss", 4)
+		if t.stss, err = tb.stss.entries(pathStbl+"/stss", 4); err == nil {
+			err = t.checkSync(tb.stss.offset)
+		}
 	}
 	if err == nil {
 		err = t.parseChunks(tb, offset)
@@ -150,7 +156,9 @@ func (t *Table) parseSizes(tb *tableBoxes) error {
 	if len(b) < 8 {
 		return corrupt(path, x.offset, "body %d bytes, need 8", len(b))
 	}
-	t.count = u32(b[4:])
+	if t.count = u32(b[4:]); t.count > MaxSamples {
+		return tooLarge(path, x.offset, "%d samples, limit %d", t.count, MaxSamples)
+	}
 	t.sizeBits = 32
 	if x.typ == TypeStz2 {
 		t.sizeBits = b[3]
@@ -178,12 +186,23 @@ func (t *Table) markTimes(offset int64) error {
 		}
 		n, d := uint64(u32(t.stts[i:])), uint64(u32(t.stts[i+4:]))
 		sample += n
-		if dts += n * d; dts > maxTicks {
+		if p := n * d; p > maxTicks || dts+p > maxTicks { // p cannot overflow, dts is at most maxTicks
 			return corrupt(path, offset, "the durations add up to more than %d ticks", uint64(maxTicks))
 		}
+		dts += n * d
 	}
 	if sample < uint64(t.count) {
 		return corrupt(path, offset, "times of %d samples, stsz has %d", sample, t.count)
+	}
+	return nil
+}
+
+// checkSync makes sure that the sync samples ascend, which the searches rely on. Repeated numbers are tolerated.
+func (t *Table) checkSync(offset int64) error {
+	for i := 4; i < len(t.stss); i += 4 {
+		if a, b := u32(t.stss[i-4:]), u32(t.stss[i:]); b < a {
+			return corrupt(pathStbl+"/stss", offset, "entry %d: sample %d after %d", i/4, b, a)
+		}
 	}
 	return nil
 }
@@ -385,10 +404,8 @@ func (c *SampleCursor) seekOffset(i uint32) {
 
 func (c *SampleCursor) seekChunk(i uint32) {
 	t := c.t
+	// An empty run starts at the same sample as the next one, so the last that starts at or before i holds it.
 	c.run = sort.Search(len(t.runs), func(k int) bool { return t.runs[k] > i }) - 1
-	for t.perChunk(c.run) == 0 { // an empty run starts at the same sample as the next
-		c.run--
-	}
 	first, _ := t.run(c.run)
 	per := t.perChunk(c.run)
 	in := i - t.runs[c.run]
@@ -429,7 +446,7 @@ func (c *SampleCursor) Next() (TableSample, bool) {
 		c.cttsLeft--
 	}
 	s.Sync = !t.hasSync
-	if c.sync < len(t.stss)/4 && u32(t.stss[4*c.sync:]) == c.sample+1 {
+	for c.sync < len(t.stss)/4 && u32(t.stss[4*c.sync:]) <= c.sample+1 {
 		s.Sync = true
 		c.sync++
 	}

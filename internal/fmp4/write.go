@@ -48,9 +48,7 @@ func (f *FragmentHead) AppendTo(dst []byte) ([]byte, error) {
 	dst = binary.BigEndian.AppendUint32(dst, f.TrackID)
 	dst = binary.BigEndian.AppendUint32(dst, l.flags)
 	if f.Tfdt {
-		dst = appendHeader(dst, 20, TypeTfdt)
-		dst = binary.BigEndian.AppendUint32(dst, 1<<24)
-		dst = binary.BigEndian.AppendUint64(dst, f.DecodeTime)
+		dst = appendTfdt(dst, f.DecodeTime)
 	}
 	dst = f.appendTrun(dst, &l)
 	if f.Tfxd {
@@ -73,8 +71,8 @@ type layout struct {
 
 func (f *FragmentHead) layout() (layout, error) {
 	l := layout{run: trunDataOffset | trunDuration | trunSize, perEntry: 8}
-	if len(f.Samples) > maxSamplesPerMoof {
-		return l, tooLarge("moof/traf/trun", 0, "%d samples, limit %d", len(f.Samples), maxSamplesPerMoof)
+	if len(f.Samples) > MaxRunSamples {
+		return l, tooLarge("moof/traf/trun", 0, "%d samples, limit %d", len(f.Samples), MaxRunSamples)
 	}
 	cts, negative, same := false, false, true
 	if len(f.Samples) > 0 {
@@ -165,8 +163,9 @@ func (f *FragmentHead) appendEncryption(dst []byte) []byte {
 	return dst
 }
 
-// collect returns the samples of a self-contained moof box with one traf.
-func collect(moof []byte) (*Moof, []RunSample, error) {
+// collect returns the samples of a self-contained moof box with one traf, whose data is one run of payload bytes at
+// most.
+func collect(moof []byte, payload uint64) (*Moof, []RunSample, error) {
 	m, err := ParseMoof(moof, 0)
 	if err != nil {
 		return nil, nil, err
@@ -175,6 +174,15 @@ func collect(moof []byte) (*Moof, []RunSample, error) {
 		return nil, nil, unsupported("moof", 0, "%d traf boxes", len(m.Trafs))
 	}
 	t := &m.Trafs[0]
+	spans, err := m.Spans(nil, 0, func(uint32) Defaults { return Defaults{} })
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case len(spans) > 1:
+		return nil, nil, unsupported("moof/traf", t.offset, "sample data in %d places", len(spans))
+	case len(spans) == 1 && uint64(spans[0].Size) > payload:
+		return nil, nil, corrupt("moof/traf/trun", t.offset, "samples of %d bytes, mdat has %d", spans[0].Size, payload)
+	}
 	samples := make([]RunSample, 0, t.samples)
 	r := t.Samples(Defaults{})
 	for s, ok := r.Next(); ok; s, ok = r.Next() {
@@ -186,7 +194,7 @@ func collect(moof []byte) (*Moof, []RunSample, error) {
 // AppendCMAFHead appends the head of a Smooth fragment in the form of CMAF: tfdt instead of tfxd,
 // default-base-is-moof, senc instead of the uuid box. The samples must add up to payload bytes.
 func AppendCMAFHead(dst, moof []byte, decodeTime, payload uint64) ([]byte, error) {
-	m, samples, err := collect(moof)
+	m, samples, err := collect(moof, payload)
 	if err != nil {
 		return dst, err
 	}
@@ -195,16 +203,17 @@ func AppendCMAFHead(dst, moof []byte, decodeTime, payload uint64) ([]byte, error
 	}
 	f := FragmentHead{
 		Sequence: m.Sequence, TrackID: m.Trafs[0].TrackID, Tfdt: true, DecodeTime: decodeTime, BaseIsMoof: true,
-		Encryption: m.Trafs[0].Encryption, Samples: samples,
+		Encryption: cencForm(m.Trafs[0].Encryption), Samples: samples,
 	}
 	return f.AppendTo(dst)
 }
 
 // AppendKeyFrames appends the head of a fragment that keeps only the samples that can be decoded on their own, for a
 // KeyFrames request ([MS-SSTR] 2.2.3), and returns the spans of the payload they are in. Each kept sample lasts until
-// the next one or the end of the fragment.
+// the next one or the end of the fragment. The decode time of tfdt is that of the first kept sample; tfxd stays that of
+// the fragment.
 func AppendKeyFrames(dst, moof []byte, payload int64) (head []byte, spans []Span, err error) {
-	m, samples, err := collect(moof)
+	m, samples, err := collect(moof, uint64(max(payload, 0)))
 	if err != nil {
 		return dst, nil, err
 	}
@@ -212,14 +221,14 @@ func AppendKeyFrames(dst, moof []byte, payload int64) (head []byte, spans []Span
 	var kept []RunSample
 	var which []int
 	var off int64
+	var late uint64 // ticks before the first kept sample
 	for i, s := range samples {
-		if int64(s.Size) > payload-off {
-			return dst, nil, corrupt("moof/traf/trun", 0, "samples exceed the %d bytes of mdat", payload)
-		}
 		switch n := len(spans); {
 		case s.Flags&FlagNonSync != 0:
-			if len(kept) > 0 {
-				kept[len(kept)-1].Duration += s.Duration
+			if k := len(kept) - 1; k >= 0 {
+				kept[k].Duration += min(s.Duration, math.MaxUint32-kept[k].Duration)
+			} else {
+				late += uint64(s.Duration)
 			}
 		case n > 0 && spans[n-1].Offset+spans[n-1].Size == off:
 			spans[n-1].Size += int64(s.Size)
@@ -232,7 +241,7 @@ func AppendKeyFrames(dst, moof []byte, payload int64) (head []byte, spans []Span
 	}
 	f := FragmentHead{
 		Sequence: m.Sequence, TrackID: t.TrackID, Samples: kept,
-		Tfxd: t.HasTfxd, Time: t.Time, Duration: t.Duration, Tfdt: t.HasDecodeTime, DecodeTime: t.DecodeTime,
+		Tfxd: t.HasTfxd, Time: t.Time, Duration: t.Duration, Tfdt: t.HasDecodeTime, DecodeTime: t.DecodeTime + late,
 		BaseIsMoof: t.flags&tfhdBaseIsMoof != 0,
 	}
 	if t.Encryption != nil {
@@ -244,19 +253,28 @@ func AppendKeyFrames(dst, moof []byte, payload int64) (head []byte, spans []Span
 	return head, spans, err
 }
 
+// cencForm turns the content of a PIFF sample encryption box into that of senc, which knows no override of the
+// track's defaults.
+func cencForm(enc []byte) []byte {
+	if len(enc) < 24 || enc[3]&1 == 0 {
+		return enc
+	}
+	return append([]byte{enc[0], enc[1], enc[2], enc[3] &^ 1}, enc[24:]...)
+}
+
 // pickEncryption returns the content of a sample encryption box for a choice of the samples. The size of the
 // initialisation vectors is in the track's defaults, so both legal sizes are tried against the size of the box.
 //
 //	version:8 flags:24 [AlgorithmID:24 IV_size:8 KID:128 if flags & 1] sample_count:32
 //	(IV [subsample_count:16 (clear:16 encrypted:32)*  if flags & 2])*
 //
-// See PIFF 1.1 5.3.2.
+// See the sample encryption box of PIFF 1.1.
 func pickEncryption(enc []byte, samples int, which []int) ([]byte, error) {
 	const path = "moof/traf/senc"
 	if len(enc) < 8 {
 		return nil, corrupt(path, 0, "%d bytes", len(enc))
 	}
-	p, sizes := 4, []int{8, 16}
+	p, sizes := 4, []int{8, 16, 0} // 0: constant vectors
 	if enc[3]&1 != 0 {
 		if len(enc) < 28 {
 			return nil, corrupt(path, 0, "%d bytes", len(enc))
