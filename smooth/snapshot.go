@@ -2,6 +2,7 @@ package smooth
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type Snapshot struct {
 	ModTime time.Time
 
 	memo       memo
+	modified   atomic.Pointer[string] // ModTime as a header value, once made
 	superseded chan struct{}
 	replace    sync.Once
 }

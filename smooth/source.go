@@ -57,6 +57,21 @@ type Sizer interface {
 	FragmentSize(k FragmentKey) (int64, error)
 }
 
+// A ManifestFile is a [Presentation] that has its client manifest as a file.
+type ManifestFile interface {
+	// ManifestBytes returns the client manifest as it is stored, in its own character encoding, for clients that ask
+	// for nothing special. It belongs to the current snapshot; nobody may modify it. The error wraps [ErrNotFound] if
+	// there is no file or it is stale; then one is made from the snapshot.
+	ManifestBytes(ctx context.Context) ([]byte, error)
+}
+
+// A CompositeFile is a [Presentation] that was opened from a composite manifest (.csm).
+type CompositeFile interface {
+	// CompositeBytes returns the composite manifest as it is stored, in its own character encoding, or as it would be.
+	// It belongs to the current snapshot; nobody may modify it.
+	CompositeBytes(ctx context.Context) ([]byte, error)
+}
+
 // FragmentKey names one fragment of a presentation. It is comparable.
 type FragmentKey struct {
 	// Stream is the name of the stream, as in the manifest after defaulting.

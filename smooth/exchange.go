@@ -1,0 +1,131 @@
+package smooth
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// exchange is one request on its way through a handler, and the response writer that outputs and http.ServeContent
+// see: it counts what is written and keeps the way to sendfile open.
+type exchange struct {
+	w     http.ResponseWriter
+	r     *http.Request
+	req   Request
+	start time.Time // set if somebody wants it
+
+	status int   // sent; 0 before
+	bytes  int64 // of the body
+	size   int64 // Content-Length that http.ServeContent leaves out; -1 if none
+	err    error
+
+	text [4]string // backs header values, so that each needs no slice of its own
+}
+
+// Header implements [http.ResponseWriter].
+func (x *exchange) Header() http.Header { return x.w.Header() }
+
+// WriteHeader implements [http.ResponseWriter].
+func (x *exchange) WriteHeader(status int) {
+	if status >= 200 && x.status == 0 {
+		x.status = status
+		header := x.w.Header()
+		switch {
+		case status == http.StatusOK && x.size >= 0 && header["Content-Length"] == nil:
+			header.Set("Content-Length", strconv.FormatInt(x.size, 10))
+		case status == http.StatusPreconditionFailed:
+			header.Set("Cache-Control", "no-store")
+		}
+	}
+	x.w.WriteHeader(status)
+}
+
+// Write implements [io.Writer].
+func (x *exchange) Write(p []byte) (int, error) {
+	x.begin()
+	n, err := x.w.Write(p)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom implements [io.ReaderFrom], through which net/http reaches sendfile.
+func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
+	x.begin()
+	var n int64
+	var err error
+	if rf, ok := x.w.(io.ReaderFrom); ok {
+		n, err = rf.ReadFrom(src)
+	} else {
+		buf := sendBuffers.Get().(*[sendBufferSize]byte)
+		defer sendBuffers.Put(buf)
+		n, err = io.CopyBuffer(struct{ io.Writer }{x.w}, src, buf[:])
+	}
+	x.bytes += n
+	return n, err
+}
+
+// Unwrap lets [http.ResponseController] reach the writer below.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
+
+func (x *exchange) begin() {
+	if x.status == 0 {
+		x.WriteHeader(http.StatusOK)
+	}
+}
+
+// setText sets a header to a value, in slot i of the exchange.
+func (x *exchange) setText(header http.Header, key string, i int, value string) {
+	x.text[i] = value
+	header[key] = x.text[i : i+1 : i+1]
+}
+
+// conditional reports whether the request has a Range or a precondition, so that [http.ServeContent] has to answer.
+func (x *exchange) conditional() bool {
+	h := x.r.Header
+	return h["Range"] != nil || h["If-None-Match"] != nil || h["If-Modified-Since"] != nil ||
+		h["If-Match"] != nil || h["If-Unmodified-Since"] != nil
+}
+
+// document is a complete small body with its headers.
+type document struct {
+	data     []byte
+	mime     []string
+	cache    []string
+	etag     string
+	vary     []string
+	encoding []string
+	modified string    // of the headers; empty if unknown
+	modTime  time.Time // the same
+}
+
+// sendBytes answers with a document.
+func (x *exchange) sendBytes(d *document) error {
+	h := x.w.Header()
+	h["Content-Type"] = d.mime
+	h["Cache-Control"] = d.cache
+	h["Accept-Ranges"] = acceptRanges
+	x.setText(h, "Etag", 0, d.etag)
+	if d.vary != nil {
+		h["Vary"] = d.vary
+	}
+	if d.encoding != nil {
+		h["Content-Encoding"] = d.encoding
+	}
+	if d.modified != "" {
+		x.setText(h, "Last-Modified", 1, d.modified)
+	}
+	x.size = int64(len(d.data))
+	if x.conditional() {
+		http.ServeContent(x, x.r, "", d.modTime, bytes.NewReader(d.data))
+		return nil
+	}
+	x.setText(h, "Content-Length", 2, strconv.Itoa(len(d.data)))
+	x.WriteHeader(http.StatusOK)
+	if x.r.Method == http.MethodHead {
+		return nil
+	}
+	_, err := x.Write(d.data)
+	return err
+}

@@ -1,0 +1,115 @@
+package smooth
+
+import (
+	"hash/crc32"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Values of headers that many answers share. They are never modified.
+var (
+	acceptRanges = []string{"bytes"}
+	cacheShortly = []string{"public, max-age=5"}
+	cacheNever   = []string{"no-store"}
+	cacheHour    = []string{"public, max-age=3600"}
+	encodingGzip = []string{"gzip"}
+	noSniff      = []string{"nosniff"}
+
+	varyEncoding       = []string{"Accept-Encoding"}
+	varyEncodingOrigin = []string{"Accept-Encoding, Origin"}
+	varyOrigin         = []string{"Origin"}
+
+	typePlain = []string{"text/plain; charset=utf-8"}
+	typeXML   = []string{"text/xml; charset=utf-8"}
+	typeVideo = []string{"video/mp4"}
+	typeAudio = []string{"audio/mp4"}
+	typeOther = []string{"application/mp4"}
+	typeRaw   = []string{"application/octet-stream"}
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// fnv64 is the 64-bit FNV-1a hash, without the allocation of hash/fnv.
+type fnv64 uint64
+
+const newFNV64 fnv64 = 14695981039346656037
+
+func (h fnv64) text(s string) fnv64 {
+	for i := range len(s) {
+		h = (h ^ fnv64(s[i])) * 1099511628211
+	}
+	return (h ^ 0xff) * 1099511628211 // a byte that UTF-8 does not have ends the text
+}
+
+func (h fnv64) number(v uint64) fnv64 {
+	for range 8 {
+		h = (h ^ fnv64(v&0xff)) * 1099511628211
+		v >>= 8
+	}
+	return h
+}
+
+// appendETag appends the strong entity tag of something in a snapshot that a hash names.
+func appendETag(dst []byte, validator string, h fnv64) []byte {
+	dst = append(append(append(dst, '"'), validator...), '-')
+	return append(strconv.AppendUint(dst, uint64(h), 36), '"')
+}
+
+// acceptsGzip reports whether values of Accept-Encoding prefer gzip to identity. See RFC 9110 12.5.3.
+func acceptsGzip(values []string) bool {
+	gzip, any, identity := -1, -1, 0
+	for _, value := range values {
+		for rest, more := value, true; more; {
+			var item string
+			item, rest, more = strings.Cut(rest, ",")
+			coding, params, _ := strings.Cut(item, ";")
+			coding = strings.Trim(coding, " \t")
+			switch {
+			case equalFoldASCII(coding, "gzip") || equalFoldASCII(coding, "x-gzip"):
+				gzip = qualityOf(params)
+			case coding == "*":
+				any = qualityOf(params)
+			case equalFoldASCII(coding, "identity"):
+				identity = qualityOf(params)
+			}
+		}
+	}
+	if gzip < 0 {
+		gzip = any
+	}
+	return gzip > 0 && gzip >= identity
+}
+
+// qualityOf returns the weight in the parameters of a list element in thousandths. An absent weight is 1, a malformed
+// one 0. See RFC 9110 12.4.2.
+func qualityOf(params string) int {
+	for rest, more := params, params != ""; more; {
+		var item string
+		item, rest, more = strings.Cut(rest, ";")
+		name, value, _ := strings.Cut(item, "=")
+		if !equalFoldASCII(strings.Trim(name, " \t"), "q") {
+			continue
+		}
+		q, err := strconv.ParseFloat(strings.Trim(value, " \t"), 64)
+		if err != nil || !(q >= 0 && q <= 1) {
+			return 0
+		}
+		return int(q * 1000)
+	}
+	return 1000
+}
+
+// lastModified returns the value of Last-Modified for a snapshot, or nothing. A live presentation has none, because
+// the fragments that it has published do not change with it.
+func (s *Snapshot) lastModified() string {
+	if s.ModTime.IsZero() || !s.Ended {
+		return ""
+	}
+	if text := s.modified.Load(); text != nil {
+		return *text
+	}
+	text := s.ModTime.UTC().Format(http.TimeFormat)
+	s.modified.Store(&text)
+	return text
+}

@@ -1,0 +1,215 @@
+package smooth
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/xml"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// formatV20 is the format option of manifests for clients that do not know the r attribute.
+const formatV20 = "fmp4-v20"
+
+// manifestBody is one form of a manifest.
+type manifestBody struct {
+	// key names the form among the derived bytes of the snapshot and in entity tags.
+	key  string
+	data []byte
+}
+
+// serveManifest answers a manifest request. See [MS-SSTR] 2.2.1 and 2.2.2.
+func (h *Handler) serveManifest(x *exchange, p Presentation) error {
+	ctx := x.r.Context()
+	s, err := p.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := clientManifest(ctx, s, p, &x.req)
+	if err != nil {
+		return err
+	}
+	return h.sendManifest(x, s, m)
+}
+
+// serveComposite answers a request for a composite manifest itself.
+func (h *Handler) serveComposite(x *exchange, p Presentation) error {
+	c, ok := p.(CompositeFile)
+	if !ok {
+		return notFound("%s is not a composite manifest", x.req.Presentation)
+	}
+	ctx := x.r.Context()
+	s, err := p.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	h.manifests.Add(1)
+	m := manifestBody{key: "smooth.composite"}
+	if m.data, err = s.Memo(m.key, func() ([]byte, error) { return c.CompositeBytes(shared(ctx)) }); err != nil {
+		return err
+	}
+	return h.sendManifest(x, s, m)
+}
+
+// clientManifest returns the manifest that a request gets: as it is stored, unless that has to be changed.
+func clientManifest(ctx context.Context, s *Snapshot, p Presentation, q *Request) (m manifestBody, err error) {
+	v20 := q.Format != ""
+	if stored, ok := p.(ManifestFile); ok && !v20 && q.childQuery == "" {
+		m.key = "smooth.stored"
+		m.data, err = s.Memo(m.key, func() ([]byte, error) { return stored.ManifestBytes(shared(ctx)) })
+		if err == nil || !errors.Is(err, ErrNotFound) {
+			return m, err
+		}
+	}
+	m.key = "smooth.xml"
+	if v20 {
+		m.key = "smooth.v20"
+	}
+	suffix := ""
+	if q.childQuery != "" {
+		m.key += "+query"
+		suffix = querySuffix
+	}
+	m.data, err = s.Memo(m.key, func() ([]byte, error) {
+		return s.Manifest.AppendXML(nil, &ManifestOptions{V20: v20, URLSuffix: suffix})
+	})
+	return m, err
+}
+
+// shared returns the context of work that several requests wait for, which does not end with the first of them.
+func shared(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+
+// querySuffix stands in a cached manifest for the query that rides along, which differs from viewer to viewer.
+const querySuffix = "?smooth-child-query"
+
+// withQuery returns a cached manifest with the query of one request.
+func withQuery(data []byte, query string) []byte {
+	var escaped bytes.Buffer
+	escaped.WriteByte('?')
+	_ = xml.EscapeText(&escaped, []byte(query)) // a bytes.Buffer does not fail
+	return bytes.ReplaceAll(data, []byte(querySuffix), escaped.Bytes())
+}
+
+// sendManifest answers with a manifest, compressed if the client wants that. With a query from the request it is
+// not compressed: that cannot be done once for all.
+func (h *Handler) sendManifest(x *exchange, s *Snapshot, m manifestBody) error {
+	d := document{
+		data: m.data, mime: xmlType(m.data), cache: h.manifestLifetime(s),
+		vary: h.cors.varyEncoded(), modified: s.lastModified(),
+	}
+	if d.modified != "" {
+		d.modTime = s.ModTime
+	}
+	hash := newFNV64.text(m.key).text(x.req.childQuery)
+	if query := x.req.childQuery; query != "" && strings.HasSuffix(m.key, "+query") {
+		d.data = withQuery(m.data, query)
+	} else if x.r.Header["Range"] == nil && acceptsGzip(x.r.Header["Accept-Encoding"]) {
+		compressed, err := s.Memo(m.key+".gzip", func() ([]byte, error) { return compress(m.data) })
+		if err != nil {
+			return err
+		}
+		if len(compressed) < len(m.data) {
+			d.data, d.encoding, hash = compressed, encodingGzip, hash.text("gzip")
+		}
+	}
+	d.etag = string(appendETag(nil, s.Validator, hash))
+	return x.sendBytes(&d)
+}
+
+func compress(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(data); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// manifestLifetime returns the value of Cache-Control. A live manifest is old after half a fragment at most.
+func (h *Handler) manifestLifetime(s *Snapshot) []string {
+	if s.Ended || h.opts.ManifestMaxAge < 0 {
+		return h.manifestCache
+	}
+	age := time.Minute
+	if h.opts.ManifestMaxAge > 0 {
+		age = h.opts.ManifestMaxAge
+	}
+	if half := shortestFragment(s.Manifest) / 2; half < age {
+		age = half
+	}
+	return []string{"public, max-age=" + strconv.FormatInt(int64(age/time.Second), 10)}
+}
+
+// shortestFragment returns the least duration of the newest fragments of the streams that are not sparse, or 0.
+func shortestFragment(m *Manifest) time.Duration {
+	shortest := time.Duration(-1)
+	for _, s := range m.Streams {
+		n := len(s.Timeline)
+		if n == 0 || s.Parent != "" {
+			continue
+		}
+		ns := min(Rescale(s.Timeline[n-1].Duration, m.TimescaleOf(s), uint64(time.Second)), uint64(time.Hour))
+		if d := time.Duration(ns); shortest < 0 || d < shortest {
+			shortest = d
+		}
+	}
+	return max(shortest, 0)
+}
+
+var (
+	typeUTF16LE = []string{"text/xml; charset=utf-16le"}
+	typeUTF16BE = []string{"text/xml; charset=utf-16be"}
+	typeUTF16   = []string{"text/xml; charset=utf-16"}
+)
+
+// xmlType returns the media type of an XML document with the character encoding that its first bytes show, which are
+// the byte order mark or those of "<?xml". Its declaration counts only if the bytes leave it open, since the label
+// utf-16 on UTF-8 occurs. See XML 1.0 appendix F and RFC 7303.
+func xmlType(data []byte) []string {
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		return typeUTF16
+	case bytes.HasPrefix(data, []byte{'<', 0}):
+		return typeUTF16LE
+	case bytes.HasPrefix(data, []byte{0, '<'}):
+		return typeUTF16BE
+	case bytes.HasPrefix(data, []byte{0xef, 0xbb, 0xbf}):
+		return typeXML
+	}
+	if charset := declaredEncoding(data); charset != "" {
+		return []string{"text/xml; charset=" + charset}
+	}
+	return typeXML
+}
+
+// declaredEncoding returns the encoding that an XML declaration in ASCII names, in lower case, if it is neither UTF-8
+// nor impossible.
+func declaredEncoding(data []byte) string {
+	if !bytes.HasPrefix(data, []byte("<?xml")) {
+		return ""
+	}
+	head, _, ok := bytes.Cut(data[:min(len(data), 200)], []byte("?>"))
+	_, after, named := bytes.Cut(head, []byte("encoding"))
+	if !ok || !named {
+		return ""
+	}
+	after = bytes.TrimLeft(after, " \t\r\n=")
+	if len(after) < 2 || after[0] != '"' && after[0] != '\'' {
+		return ""
+	}
+	name, _, ok := bytes.Cut(after[1:], after[:1])
+	charset := strings.ToLower(string(name))
+	if !ok || charset == "utf-8" || strings.HasPrefix(charset, "utf-16") || strings.HasPrefix(charset, "utf-32") || !validSuffix("."+charset) {
+		return ""
+	}
+	return charset
+}
