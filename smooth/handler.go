@@ -1,9 +1,9 @@
 package smooth
 
 import (
-	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,6 +34,9 @@ type HandlerOptions struct {
 	// ChildQuery names the query parameters of a manifest request that are repeated in the URLs inside the manifest,
 	// such as the token of a signed URL. Nil means none.
 	ChildQuery []string
+	// Filters are the named filters that requests may ask for, besides those that options and queries spell out: see
+	// [ParseFilters]. Nil means none.
+	Filters map[string]Filter
 	// TimeTolerance in ticks of the stream: a request for a fragment that does not exist is answered with the
 	// nearest one whose start differs by at most this. Zero means exact.
 	TimeTolerance uint64
@@ -54,6 +57,7 @@ type Handler struct {
 	outputs map[string]Output // by format in lower case
 	cors    cors
 	policy  policies
+	filters *FilterSet
 	counters
 
 	fragmentCache, manifestCache []string // values of Cache-Control
@@ -74,6 +78,8 @@ func NewHandler(src Source, opts *HandlerOptions) *Handler {
 			}
 		}
 	}
+	named := maps.Clone(h.opts.Filters)
+	h.filters = NewFilterSet(func(name string) (Filter, bool) { f, ok := named[name]; return f, ok }, 0)
 	h.cors = newCORS(h.opts.CORS)
 	h.policy = newPolicies(&h.cors, h.opts.NoPolicies)
 	h.fragmentCache = []string{cacheControl(h.opts.FragmentMaxAge, time.Hour)}
@@ -139,20 +145,15 @@ func (h *Handler) open(x *exchange) (Presentation, error) {
 	if err != nil {
 		return nil, err
 	}
-	filtered, err := h.filtered(x.r.Context(), p, &x.req)
+	if x.req.Kind == CompositeRequest {
+		return p, nil
+	}
+	filtered, err := h.filters.Apply(x.r.Context(), p, &x.req)
 	if err != nil {
 		p.Close()
 		return nil, err
 	}
 	return filtered, nil
-}
-
-// filtered returns the view of p that the options of a request ask for; closing it closes p.
-func (h *Handler) filtered(_ context.Context, p Presentation, q *Request) (Presentation, error) {
-	if name, ok := q.Option("filter"); ok {
-		return nil, notFound("filter %q", name)
-	}
-	return p, nil
 }
 
 // servePresentation dispatches by format and kind.
