@@ -158,8 +158,15 @@ func newRawBox(name string, payload []byte) mp4.Box {
 	return mp4.CreateUnknownBox(name, uint64(8+len(payload)), payload)
 }
 
+// maxBuiltConfig is the largest AudioSpecificConfig that an esds box is made for, in bytes: mp4ff writes the sizes of
+// its descriptors in seven bits.
+const maxBuiltConfig = 100
+
 // newMP4A makes an mp4a entry; config is empty for MP3.
 func (c *Codec) newMP4A(object byte, config []byte) (mp4.Box, error) {
+	if len(config) > maxBuiltConfig {
+		return nil, fmt.Errorf("AudioSpecificConfig of %d bytes, the limit is %d: %w", len(config), maxBuiltConfig, ErrUnsupported)
+	}
 	esds := mp4.CreateEsdsBox(config)
 	esds.DecConfigDescriptor.ObjectType = object
 	if len(config) == 0 {

@@ -265,6 +265,8 @@ func TestCodecEqual(t *testing.T) {
 	assert.False(t, a.Equal(&b))
 }
 
+// Findings in testdata/fuzz: 4b6f72d3321a74f4 is HE-AAC that only its FourCC tells, 8303de64a465e882 an
+// AudioSpecificConfig too long for the descriptor that mp4ff writes.
 func FuzzCodecPrivateData(f *testing.F) {
 	fourCCs := []string{"H264", "hev1", "AACL", "AACH", "EC-3", "ac-3", "WMAP", "WVC1", "TTML"}
 	for _, tt := range generated {
@@ -296,7 +298,8 @@ func FuzzCodecPrivateData(f *testing.F) {
 		if err != nil {
 			t.Fatalf("sample entry %x: %v", c.SampleEntry, err)
 		}
-		if back.Type != c.Type || back.Codecs() != c.Codecs() {
+		// a sample entry cannot say that SBR is signalled in the samples only
+		if back.Type != c.Type || back.Codecs() != c.Codecs() && fourCC != "AACH" {
 			t.Fatalf("%s: codec %q became %q", fourCC, c.Codecs(), back.Codecs())
 		}
 	})

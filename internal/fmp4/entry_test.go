@@ -53,7 +53,7 @@ func TestHEVCPictureEqualsLibrary(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want.ProfileTierLevel.GeneralProfileCompatibilityFlags, profile.GeneralProfileCompatibilityFlags)
 		assert.Equal(t, want.ProfileTierLevel.GeneralLevelIDC, profile.GeneralLevelIDC)
-		assert.EqualValues(t, 0x900000000000, profile.GeneralConstraintIndicatorFlags)
+		assert.Equal(t, uint64(0x900000000000), profile.GeneralConstraintIndicatorFlags)
 	}
 }
 
