@@ -80,13 +80,15 @@ func (x *exchange) failGone() {
 }
 
 // errorHeaders are headers that describe the body that is not sent.
-var errorHeaders = [...]string{"Content-Encoding", "Etag", "Last-Modified", "Content-Disposition", "Accept-Ranges"}
+var errorHeaders = [...]string{"Content-Encoding", "Etag", "Last-Modified", "Content-Disposition", "Accept-Ranges", "Vary"}
 
 // fail answers with the status for err. Only what the client needs is told: see [statusOf].
 func (x *exchange) fail(status int, err error) {
 	h := x.w.Header()
 	for _, name := range errorHeaders {
-		delete(h, name)
+		if name != "Vary" || !strings.Contains(h.Get("Vary"), "Origin") {
+			delete(h, name)
+		}
 	}
 	x.size = -1
 	switch status {

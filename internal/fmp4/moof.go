@@ -79,38 +79,55 @@ type run struct {
 
 // ParseMoof parses a moof box, header included, that stands at the given absolute offset.
 func ParseMoof(raw []byte, offset int64) (*Moof, error) {
-	h, err := moofHeader(raw, offset)
-	if err != nil {
+	m := new(Moof)
+	if err := m.Parse(raw, offset); err != nil {
 		return nil, err
 	}
-	m := &Moof{Offset: offset, Size: int(h.Size)}
+	return m, nil
+}
+
+// Parse is like [ParseMoof] and reuses the memory of m.
+func (m *Moof) Parse(raw []byte, offset int64) error {
+	h, err := moofHeader(raw, offset)
+	if err != nil {
+		return err
+	}
+	*m = Moof{Offset: offset, Size: int(h.Size), Trafs: m.Trafs[:0]}
 	samples := 0
 	c := cursor{b: raw[h.Header:h.Size], offset: offset + h.Header, path: "moof"}
 	for x, ok := c.next(); ok; x, ok = c.next() {
 		switch x.typ {
 		case TypeMfhd:
 			if len(x.body) < 8 {
-				return nil, corrupt("moof/mfhd", x.offset, "body %d bytes, need 8", len(x.body))
+				return corrupt("moof/mfhd", x.offset, "body %d bytes, need 8", len(x.body))
 			}
 			m.Sequence = u32(x.body[4:])
 		case TypeTraf:
 			if len(m.Trafs) == MaxTracks {
-				return nil, tooLarge("moof/traf", x.offset, "more than %d", MaxTracks)
+				return tooLarge("moof/traf", x.offset, "more than %d", MaxTracks)
 			}
-			m.Trafs = append(m.Trafs, Traf{})
-			t := &m.Trafs[len(m.Trafs)-1]
+			t := m.nextTraf()
 			if err := t.parse(&x); err != nil {
-				return nil, err
+				return err
 			}
 			if samples += t.samples; samples > MaxRunSamples {
-				return nil, tooLarge("moof/traf", x.offset, "more than %d samples", MaxRunSamples)
+				return tooLarge("moof/traf", x.offset, "more than %d samples", MaxRunSamples)
 			}
 		}
 	}
-	if c.err != nil {
-		return nil, c.err
+	return c.err
+}
+
+// nextTraf appends an empty traf that reuses the memory of one from an earlier Parse.
+func (m *Moof) nextTraf() *Traf {
+	n := len(m.Trafs)
+	if n == cap(m.Trafs) {
+		m.Trafs = append(m.Trafs, Traf{})
+	} else {
+		m.Trafs = m.Trafs[:n+1]
+		m.Trafs[n] = Traf{runs: m.Trafs[n].runs[:0]}
 	}
-	return m, nil
+	return &m.Trafs[n]
 }
 
 func (t *Traf) parse(x *box) error {

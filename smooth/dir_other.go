@@ -1,0 +1,5 @@
+//go:build !unix
+
+package smooth
+
+func isResourceError(error) bool { return false }

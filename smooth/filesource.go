@@ -1,0 +1,396 @@
+package smooth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// FileOptions tunes a [FileSource]. A nil pointer and the zero value mean the documented defaults.
+type FileOptions struct {
+	// Logger gets warnings about repaired input and errors with the place in the file. Nil means slog.Default().
+	Logger *slog.Logger
+	// Revalidate is how long a presentation is used before its files are checked for changes. Zero means one
+	// second; negative means on every use.
+	Revalidate time.Duration
+	// MaxIndexBytes bounds the memory of the indexes of the presentations that are kept open. Zero means 256 MiB.
+	MaxIndexBytes int64
+	// MaxOpenFiles bounds the media files of the presentations that are kept open. Zero means 512. A presentation in
+	// use may exceed it by itself; each media file holds up to nine descriptors.
+	MaxOpenFiles int
+	// ResolveClip maps the URL of a clip in a composite manifest (.csm) that names a host or starts with a slash to the
+	// name of a presentation of the source. Nil allows relative URLs only. See [CompositeOptions].
+	ResolveClip func(u *url.URL) (name string, ok bool)
+	// FragmentDuration is the least length of the fragments that are cut from progressive MP4 files. Zero means two
+	// seconds.
+	FragmentDuration time.Duration
+	// Now replaces time.Now, for tests.
+	Now func() time.Time
+}
+
+// FileSource is a [Source] and [Lister] of the presentations in a tree of files, as IIS or Azure Media Services left
+// them: .ism with .ismc, .ismv, .isma and .ismt files, .ism over progressive or fragmented MP4, composite .csm
+// manifests. A file x.mp4 is a presentation of its own, and a directory x of MP4 files is presentation x.ism. It is
+// safe for concurrent use. Opens are coalesced, kept within the budgets of [FileOptions] and repeated when a file
+// changes.
+type FileSource struct {
+	files   Files
+	opts    FileOptions
+	names   resolver
+	limit   time.Duration // of one load
+	loading sync.WaitGroup
+	stats   sourceStats
+
+	mu      sync.Mutex // guards the fields below
+	entries map[string]*cacheEntry
+	newest  cacheEntry // ring of entries by last use
+	index   int64      // bytes
+	open    int        // media files
+	closed  bool
+}
+
+// FS returns a source of the presentations in fsys. For an fsys of other packages only that valid paths are asked for
+// is promised; [Dir] confines symbolic links too. A nil opts means the documented defaults.
+func FS(fsys fs.FS, opts *FileOptions) *FileSource {
+	return NewFileSource(fsFiles{fsys}, opts)
+}
+
+// NewFileSource returns a source of the presentations in files. A nil opts means the documented defaults.
+func NewFileSource(files Files, opts *FileOptions) *FileSource {
+	s := &FileSource{files: files, entries: make(map[string]*cacheEntry), limit: loadTimeout}
+	if opts != nil {
+		s.opts = *opts
+	}
+	if s.opts.Logger == nil {
+		s.opts.Logger = slog.Default()
+	}
+	if s.opts.Now == nil {
+		s.opts.Now = time.Now
+	}
+	s.opts.Revalidate = defaultTo(s.opts.Revalidate, time.Second)
+	s.opts.MaxIndexBytes = defaultTo(s.opts.MaxIndexBytes, 256<<20)
+	s.opts.MaxOpenFiles = defaultTo(s.opts.MaxOpenFiles, 512)
+	s.opts.FragmentDuration = defaultTo(s.opts.FragmentDuration, 2*time.Second)
+	s.names = resolver{files: files, logger: s.opts.Logger, now: s.opts.Now, ttl: s.opts.Revalidate}
+	s.newest.prev, s.newest.next = &s.newest, &s.newest
+	return s
+}
+
+func defaultTo[T int | int64 | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// loadTimeout bounds one load, which no single caller's context can cancel.
+const loadTimeout = time.Minute
+
+// maxEntries bounds the remembered names, failed loads included.
+const maxEntries = 16384
+
+// cacheEntry is a presentation that is loaded, being loaded or known to be broken.
+type cacheEntry struct {
+	name       string
+	prev, next *cacheEntry
+	done       chan struct{} // closed when the load has ended
+	// set before done is closed
+	p   *filePresentation
+	err error
+
+	checked atomic.Int64 // when the files were last compared, in Unix nanoseconds
+}
+
+// Open implements [Source].
+func (s *FileSource) Open(ctx context.Context, name string) (Presentation, error) {
+	p, err := s.cached(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		var actual string
+		if actual, err = s.names.presentation(ctx, name); err == nil {
+			p, err = s.cached(ctx, actual)
+		}
+	}
+	if err != nil {
+		return nil, missing(name, err)
+	}
+	if p.composite != nil {
+		return compositeFile{p.composite, p}, nil
+	}
+	return p, nil
+}
+
+// missing turns the file system's word for a missing file into the suite's.
+func missing(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("smooth: %s: %w", name, ErrNotFound)
+	}
+	return err
+}
+
+// cached returns the presentation of an actual name with a reference for the caller.
+func (s *FileSource) cached(ctx context.Context, name string) (*filePresentation, error) {
+	for {
+		e, fresh, err := s.lookup(name)
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-e.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		switch {
+		case !fresh && s.stale(ctx, e):
+		case e.err != nil:
+			return nil, e.err
+		case e.p.retain():
+			return e.p, nil
+		}
+		s.drop(e) // out of date, or evicted between lookup and retain
+	}
+}
+
+// lookup finds or starts a load. fresh reports that it had not ended yet.
+func (s *FileSource) lookup(name string) (e *cacheEntry, fresh bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, false, fmt.Errorf("smooth: source: %w", ErrClosed)
+	}
+	if e, ok := s.entries[name]; ok {
+		e.touch(&s.newest)
+		select {
+		case <-e.done:
+			return e, false, nil
+		default:
+			return e, true, nil
+		}
+	}
+	if !validName(name) {
+		return nil, false, fmt.Errorf("smooth: %q: %w", name, ErrNotFound)
+	}
+	e = &cacheEntry{name: name, done: make(chan struct{})}
+	s.entries[name] = e
+	e.touch(&s.newest)
+	s.loading.Go(func() { s.load(e) })
+	return e, true, nil
+}
+
+// touch moves e to the front of the ring.
+func (e *cacheEntry) touch(ring *cacheEntry) {
+	if ring.next == e {
+		return
+	}
+	if e.next != nil {
+		e.prev.next, e.next.prev = e.next, e.prev
+	}
+	e.prev, e.next = ring, ring.next
+	e.prev.next, e.next.prev = e, e
+}
+
+// load opens the presentation of e on behalf of everyone who waits for it.
+func (s *FileSource) load(e *cacheEntry) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
+	defer cancel()
+	p, err := s.loadGuarded(ctx, e.name)
+	e.checked.Store(s.opts.Now().UnixNano())
+	s.stats.loads.Add(1)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.stats.failures.Add(1)
+		s.opts.Logger.Error("presentation cannot be opened", "presentation", e.name, "err", err)
+	}
+	e.p, e.err = p, err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(e.done)
+	if s.entries[e.name] != e { // dropped or closed meanwhile
+		p.release()
+		return
+	}
+	if err != nil && errors.Is(err, fs.ErrNotExist) {
+		s.forget(e)
+		return
+	}
+	if p != nil {
+		s.index += p.indexBytes
+		s.open += len(p.media)
+	}
+	s.shrink(e)
+}
+
+// loadGuarded is the last line against a fault in a parser: one bad file must not stop the others.
+func (s *FileSource) loadGuarded(ctx context.Context, name string) (p *filePresentation, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, &FileError{File: name, Offset: -1, Reason: fmt.Sprintf("fault while opening: %v", r), Err: ErrCorrupt}
+		}
+	}()
+	return s.openPresentation(ctx, name)
+}
+
+// shrink forgets the least recently used entries, but keep, until the budgets hold. mu must be held.
+func (s *FileSource) shrink(keep *cacheEntry) {
+	for e := s.newest.prev; e != &s.newest; {
+		over := s.index > s.opts.MaxIndexBytes || s.open > s.opts.MaxOpenFiles || len(s.entries) > maxEntries
+		if !over {
+			return
+		}
+		older := e
+		e = e.prev
+		select {
+		case <-older.done:
+			if older != keep {
+				s.forget(older)
+			}
+		default: // still loading
+		}
+	}
+}
+
+// forget removes an entry whose load has ended. mu must be held.
+func (s *FileSource) forget(e *cacheEntry) {
+	if s.entries[e.name] != e {
+		return
+	}
+	delete(s.entries, e.name)
+	e.prev.next, e.next.prev = e.next, e.prev
+	if e.p != nil {
+		s.index -= e.p.indexBytes
+		s.open -= len(e.p.media)
+		e.p.release()
+	}
+}
+
+// drop removes an entry that is out of date.
+func (s *FileSource) drop(e *cacheEntry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(e)
+}
+
+// stale reports whether the files of an entry have changed. It looks at them at most once per Revalidate; the first
+// caller after that does it for all.
+func (s *FileSource) stale(ctx context.Context, e *cacheEntry) bool {
+	now := s.opts.Now().UnixNano()
+	last := e.checked.Load()
+	if now-last < int64(s.opts.Revalidate) || !e.checked.CompareAndSwap(last, now) {
+		return false
+	}
+	if e.p == nil {
+		return true // broken: try again
+	}
+	changed := e.p.changed(ctx, s)
+	if changed {
+		s.stats.reloads.Add(1)
+		e.p.supersede()
+	}
+	return changed
+}
+
+// Close forgets all presentations and waits for loads that are under way. Open presentations stay valid until they are
+// closed. Further opens return [ErrClosed].
+func (s *FileSource) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	for _, e := range s.entries {
+		select {
+		case <-e.done:
+			s.forget(e)
+		default:
+			delete(s.entries, e.name)
+		}
+	}
+	s.mu.Unlock()
+	s.loading.Wait()
+	if c, ok := s.files.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+type sourceStats struct{ loads, failures, reloads atomic.Int64 }
+
+// SourceStats counts what a [FileSource] has done and holds.
+type SourceStats struct {
+	// Loads counts presentations opened from files, Failures those that could not be, and Reloads those that were
+	// opened again because a file had changed.
+	Loads, Failures, Reloads int64
+	// Presentations, IndexBytes and Files are what is kept open now.
+	Presentations, IndexBytes, Files int64
+}
+
+// Stats returns the counters.
+func (s *FileSource) Stats() SourceStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return SourceStats{
+		Loads: s.stats.loads.Load(), Failures: s.stats.failures.Load(), Reloads: s.stats.reloads.Load(),
+		Presentations: int64(len(s.entries)), IndexBytes: s.index, Files: int64(s.open),
+	}
+}
+
+// maxListDepth bounds the directories that List descends into.
+const maxListDepth = 32
+
+// List implements [Lister]. It yields .ism, .isml and .csm files, and the .mp4 files of directories without any.
+func (s *FileSource) List(ctx context.Context, yield func(Info) bool) error {
+	_, err := s.list(ctx, ".", 0, yield)
+	return err
+}
+
+func (s *FileSource) list(ctx context.Context, dir string, depth int, yield func(Info) bool) (bool, error) {
+	if err := ctx.Err(); err != nil || depth > maxListDepth {
+		return false, err
+	}
+	entries, err := s.files.ReadDir(ctx, dir)
+	if err != nil {
+		if depth > 0 { // an unreadable directory hides nothing but itself
+			s.opts.Logger.Warn("directory cannot be listed", "dir", dir, "err", err)
+			return true, nil
+		}
+		return false, fmt.Errorf("smooth: list %s: %w", dir, err)
+	}
+	manifests := false
+	for _, e := range entries {
+		manifests = manifests || !e.IsDir() && isManifestName(e.Name())
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		more := true
+		switch {
+		case e.IsDir():
+			more, err = s.list(ctx, name, depth+1, yield)
+		case isManifestName(e.Name()), !manifests && hasSuffixFold(e.Name(), ".mp4"):
+			info := Info{Name: name}
+			if fi, err := e.Info(); err == nil {
+				info.ModTime, info.Size = fi.ModTime(), fi.Size()
+			}
+			more = yield(info)
+		}
+		if !more || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func isManifestName(name string) bool {
+	return hasSuffixFold(name, ".ism") || hasSuffixFold(name, ".csm")
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
+}

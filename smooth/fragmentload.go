@@ -1,0 +1,404 @@
+package smooth
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/smoothkit/smoothkit/internal/fmp4"
+)
+
+const (
+	// memoryFragment is the largest fragment, in bytes of file, that is read into pooled memory and written at once.
+	// Longer ones are sent from the file. BENCHMARKS.md has the measurement.
+	memoryFragment = 128 << 10
+	// headRead is how much is read at the start of a longer fragment: moof boxes are rarely larger.
+	headRead = 8 << 10
+	// headRoom is kept free before a fragment in memory, for a moof box that grows by a tfxd.
+	headRoom = 64
+	// maxFragmentMoofs bounds the moof boxes that one fragment is joined of.
+	maxFragmentMoofs = 4096
+)
+
+// fragmentLoader makes one fragment. It is used once.
+type fragmentLoader struct {
+	p     *filePresentation
+	t     *fileTrack
+	ctx   context.Context
+	key   FragmentKey
+	chunk Chunk
+}
+
+func (l *fragmentLoader) load(i int) (*Fragment, error) {
+	if l.t.plan != nil {
+		return l.synthesise(i)
+	}
+	e := &l.t.entries[i]
+	if uint64(l.t.source.Timescale) != l.t.timescale || l.t.shift != 0 {
+		return l.join(e)
+	}
+	if e.extent <= memoryFragment {
+		return l.loadMemory(e)
+	}
+	return l.loadFile(e)
+}
+
+// init returns what all fragments of the track have in common.
+func (l *fragmentLoader) init() FragmentInit {
+	return FragmentInit{Key: l.key, Timescale: l.t.timescale, Duration: l.chunk.Duration, Codec: l.t.codec}
+}
+
+// inspection is a moof box found where the index says, with the mdat box behind it.
+type inspection struct {
+	head    fmp4.Head
+	payload int64
+	usable  bool // can be served as stored or with another head
+	as      bool // can be served as stored
+}
+
+// inspect looks at the moof box that b starts with. b holds the moof box and the header of mdat.
+func (l *fragmentLoader) inspect(e *fragmentEntry, b []byte) (inspection, error) {
+	var in inspection
+	n := fmp4.MoofSize(b)
+	if n < 0 || n+8 > len(b) {
+		return in, l.corrupt(e.offset, "moof", "no whole moof box here, though the index says so")
+	}
+	var err error
+	if in.head, err = fmp4.Inspect(b[:n], e.offset, l.t.source.Defaults); err != nil {
+		return in, err
+	}
+	size := int64(binary.BigEndian.Uint32(b[n:]))
+	if fmp4.Type(binary.BigEndian.Uint32(b[n+4:])) != fmp4.TypeMdat || size < 8 {
+		return in, nil // a large mdat, or something in between
+	}
+	whole := int64(n) + size
+	if e.extent != extentUnknown && whole > int64(e.extent) {
+		return in, l.corrupt(e.offset+int64(n), "mdat", "%d bytes reach into the next fragment at %d", size, e.offset+int64(e.extent))
+	}
+	in.payload = size - 8
+	in.usable = in.head.Plain && in.head.TrackID == l.t.source.ID && (whole == int64(e.extent) || l.alone(e, whole, b))
+	in.as = in.usable && in.head.Ordered && l.timed(&in.head)
+	return in, nil
+}
+
+// timed reports whether the moof box already has the times that a Smooth client needs. HEVC in the newer form carries
+// tfdt instead of tfxd.
+func (l *fragmentLoader) timed(h *fmp4.Head) bool {
+	if h.HasTfxd {
+		return h.Time == l.chunk.Time
+	}
+	return h.HasDecodeTime && l.t.codec.Type == Video && l.t.codec.isHEVC()
+}
+
+// alone reports whether no further moof box of the track follows within the extent, so that the fragment is the one
+// moof and mdat.
+func (l *fragmentLoader) alone(e *fragmentEntry, whole int64, b []byte) bool {
+	if e.extent == extentUnknown || int64(e.extent)-whole < 8 {
+		return true
+	}
+	var next [8]byte
+	if whole+8 <= int64(len(b)) {
+		copy(next[:], b[whole:])
+	} else if n, _ := l.t.media.file.ReadAtContext(l.ctx, next[:], e.offset+whole); n < len(next) {
+		return true
+	}
+	return fmp4.Type(binary.BigEndian.Uint32(next[4:])) != fmp4.TypeMoof
+}
+
+func (l *fragmentLoader) corrupt(offset int64, path, format string, args ...any) error {
+	return &fmp4.Error{Path: path, Offset: offset, Reason: fmt.Sprintf(format, args...), Err: fmp4.ErrCorrupt}
+}
+
+// loadMemory reads a short fragment with one read into pooled memory.
+func (l *fragmentLoader) loadMemory(e *fragmentEntry) (*Fragment, error) {
+	pool := &l.t.media.buffers
+	buf := pool.get(headRoom + int(e.extent))
+	b := (*buf)[headRoom:]
+	if n, err := l.t.media.file.ReadAtContext(l.ctx, b, e.offset); n < len(b) {
+		pool.put(buf)
+		return nil, l.short(e, n, err)
+	}
+	in, err := l.inspect(e, b)
+	if err != nil || !in.usable {
+		pool.put(buf)
+		if err == nil {
+			return l.join(e)
+		}
+		return nil, err
+	}
+	fi := l.init()
+	start, end := headRoom, headRoom+in.head.Size+8+int(in.payload)
+	fi.HeadLen = in.head.Size + 8
+	if !in.as {
+		var scratch [2048]byte
+		moof, err := fmp4.AppendSmooth(scratch[:0], b[:in.head.Size], l.chunk.Time, l.chunk.Duration)
+		if err != nil {
+			pool.put(buf)
+			return nil, err
+		}
+		if start += in.head.Size - len(moof); start < 0 {
+			pool.put(buf)
+			return l.join(e)
+		}
+		copy((*buf)[start:], moof)
+		fi.HeadLen = len(moof) + 8
+	}
+	fi.Memory = (*buf)[start:end:end]
+	p := l.p
+	fi.Release = func() {
+		pool.put(buf)
+		p.release()
+	}
+	return NewFragment(fi), nil
+}
+
+func (l *fragmentLoader) short(e *fragmentEntry, n int, err error) error {
+	if err == nil || err == io.EOF {
+		return l.corrupt(e.offset, "file", "%d bytes left, the fragment has %d", n, e.extent)
+	}
+	return err
+}
+
+// loadFile reads the head of a long fragment and leaves the payload in the file.
+func (l *fragmentLoader) loadFile(e *fragmentEntry) (*Fragment, error) {
+	file, release, err := l.lease()
+	if err != nil {
+		return nil, err
+	}
+	pool := &l.t.media.buffers
+	buf := pool.get(headRead)
+	done := func() {
+		release()
+		pool.put(buf)
+	}
+	b, err := l.readHead(file, e, *buf)
+	var in inspection
+	if err == nil {
+		in, err = l.inspect(e, b)
+	}
+	if err != nil || !in.usable {
+		done()
+		if err == nil {
+			return l.join(e)
+		}
+		return nil, err
+	}
+	fi := l.init()
+	fi.Head, fi.Stored = b[:in.head.Size+8], in.as
+	fi.Body, fi.Offset, fi.Size = file, e.offset+int64(in.head.Size)+8, in.payload
+	fi.Release = done
+	if !in.as {
+		moof, err := fmp4.AppendSmooth(make([]byte, 0, in.head.Size+headRoom), b[:in.head.Size], l.chunk.Time, l.chunk.Duration)
+		if err != nil {
+			done()
+			return nil, err
+		}
+		fi.Head = append(moof, b[in.head.Size:in.head.Size+8]...)
+	}
+	return NewFragment(fi), nil
+}
+
+// readHead reads the moof box and the header of mdat into buf, or into new memory if they are larger.
+func (l *fragmentLoader) readHead(r io.ReaderAt, e *fragmentEntry, buf []byte) ([]byte, error) {
+	b := buf[:min(int64(len(buf)), int64(e.extent))]
+	if n, err := r.ReadAt(b, e.offset); n < len(b) {
+		return nil, l.short(e, n, err)
+	}
+	n := moofLength(b)
+	if n+8 <= int64(len(b)) {
+		return b, nil
+	}
+	if n > fmp4.MaxMoof || n+8 > int64(e.extent) {
+		return nil, l.corrupt(e.offset, "moof", "size %d, the fragment has %d bytes", n, e.extent)
+	}
+	b = make([]byte, n+8)
+	if n, err := r.ReadAt(b, e.offset); n < len(b) {
+		return nil, l.short(e, n, err)
+	}
+	return b, nil
+}
+
+// lease returns the media file for reading by this fragment alone, and what gives it and the presentation back.
+func (l *fragmentLoader) lease() (io.ReaderAt, func(), error) {
+	p := l.p
+	lender, ok := l.t.media.file.(Leaser)
+	if !ok {
+		return fileReader{l.ctx, l.t.media.file}, p.release, nil
+	}
+	file, err := lender.Lease()
+	if err != nil {
+		return nil, nil, err
+	}
+	return file, func() {
+		lender.Return(file)
+		p.release()
+	}, nil
+}
+
+// fileReader reads a [File] under a context.
+type fileReader struct {
+	ctx  context.Context
+	file File
+}
+
+func (r fileReader) ReadAt(p []byte, off int64) (int, error) {
+	return r.file.ReadAtContext(r.ctx, p, off)
+}
+
+// join makes a fragment of all moof boxes of the track within the extent, for files in which it is not simply one
+// moof and one mdat box: several tracks in one moof, several runs, other timescales, defaults of trex.
+func (l *fragmentLoader) join(e *fragmentEntry) (*Fragment, error) {
+	size := l.t.media.file.Size() - e.offset
+	if e.extent != extentUnknown {
+		size = min(size, int64(e.extent))
+	}
+	j := joint{loader: l}
+	sc := fmp4.NewMoofScanner(fileReader{l.ctx, l.t.media.file}, e.offset, e.offset+size)
+	for n := 0; ; n++ {
+		raw, off, err := sc.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil && n == maxFragmentMoofs {
+			err = &fmp4.Error{Path: "moof", Offset: off, Reason: "too many moof boxes in one fragment", Err: fmp4.ErrTooLarge}
+		}
+		if err == nil {
+			err = j.add(raw, off)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if e.extent == extentUnknown {
+			break
+		}
+	}
+	if len(j.samples) == 0 {
+		return nil, l.corrupt(e.offset, "moof/traf", "no samples of track %d, though the index says so", l.t.source.ID)
+	}
+	return l.assemble(j.samples, j.spans, j.encryption, j.sequence)
+}
+
+// joint collects the samples of one track from several moof boxes.
+type joint struct {
+	loader     *fragmentLoader
+	samples    []fmp4.RunSample
+	spans      []fmp4.Span
+	encryption []byte
+	sequence   uint32
+	ticks      uint64 // duration so far, in ticks of the media
+}
+
+func (j *joint) add(raw []byte, off int64) error {
+	m, err := fmp4.ParseMoof(raw, off)
+	if err != nil {
+		return err
+	}
+	t := j.loader.t
+	for i := range m.Trafs {
+		tr := &m.Trafs[i]
+		if tr.TrackID != t.source.ID {
+			continue
+		}
+		if len(j.samples) == 0 {
+			j.sequence = m.Sequence
+			j.encryption = append([]byte(nil), tr.Encryption...)
+		} else if tr.Encryption != nil {
+			return &fmp4.Error{Path: "moof/traf/senc", Offset: off, Err: fmp4.ErrUnsupported,
+				Reason: "an encrypted fragment of several moof boxes"}
+		}
+		if j.spans, err = m.Spans(j.spans, i, t.media.defaults); err != nil {
+			return err
+		}
+		if len(j.samples)+tr.SampleCount() > fmp4.MaxRunSamples {
+			return &fmp4.Error{Path: "moof/traf/trun", Offset: off, Reason: "too many samples in one fragment", Err: fmp4.ErrTooLarge}
+		}
+		r := tr.Samples(t.source.Defaults)
+		for s, ok := r.Next(); ok; s, ok = r.Next() {
+			j.samples = append(j.samples, j.rescale(s))
+		}
+	}
+	return nil
+}
+
+// rescale converts a sample into the timescale of the timeline, so that durations add up without drift.
+func (j *joint) rescale(s fmp4.RunSample) fmp4.RunSample {
+	from, to := uint64(j.loader.t.source.Timescale), j.loader.t.timescale
+	if from == to {
+		return s
+	}
+	start := Rescale(j.ticks, from, to)
+	shown := int64(j.ticks) + int64(s.CTS)
+	if shown >= 0 {
+		s.CTS = int32(int64(Rescale(uint64(shown), from, to)) - int64(start))
+	} else {
+		s.CTS = int32(-int64(Rescale(uint64(-shown), from, to)) - int64(start))
+	}
+	j.ticks += uint64(s.Duration)
+	s.Duration = uint32(Rescale(j.ticks, from, to) - start)
+	return s
+}
+
+// assemble makes a fragment with a new head of samples that lie in spans of the file.
+func (l *fragmentLoader) assemble(samples []fmp4.RunSample, spans []fmp4.Span, encryption []byte, sequence uint32) (*Fragment, error) {
+	var payload, declared int64
+	for _, s := range spans {
+		if s.Offset < 0 || s.Size > l.t.media.file.Size()-s.Offset {
+			return nil, l.corrupt(s.Offset, "mdat", "samples of %d bytes, the file has %d", s.Size, l.t.media.file.Size())
+		}
+		payload += s.Size
+	}
+	for i := range samples {
+		declared += int64(samples[i].Size)
+	}
+	if payload != declared {
+		return nil, l.corrupt(0, "moof/traf/trun", "samples of %d bytes in spans of %d", declared, payload)
+	}
+	h := fmp4.FragmentHead{
+		Sequence: sequence, TrackID: l.t.source.ID, Tfxd: true, Time: l.chunk.Time, Duration: l.chunk.Duration,
+		BaseIsMoof: l.t.kind == Video && l.t.codec.isHEVC(), Samples: samples,
+	}
+	if len(encryption) > 0 {
+		h.Encryption = encryption
+	}
+	fi := l.init()
+	if payload <= memoryFragment {
+		return l.assembleMemory(&h, fi, spans, payload)
+	}
+	head, err := h.AppendTo(nil)
+	if err != nil {
+		return nil, err
+	}
+	fi.Head, fi.Size, fi.Release = head, payload, l.p.release
+	if len(spans) > 1 {
+		fi.Body = &gatherer{ctx: l.ctx, file: l.t.media.file, spans: spans, size: payload}
+		return NewFragment(fi), nil
+	}
+	fi.Offset = spans[0].Offset
+	if fi.Body, fi.Release, err = l.lease(); err != nil {
+		return nil, err
+	}
+	return NewFragment(fi), nil
+}
+
+// assembleMemory reads head and payload into pooled memory.
+func (l *fragmentLoader) assembleMemory(h *fmp4.FragmentHead, fi FragmentInit, spans []fmp4.Span, payload int64) (*Fragment, error) {
+	pool := &l.t.media.buffers
+	buf := pool.get(len(h.Samples)*16 + len(h.Encryption) + 256 + int(payload))
+	head, err := h.AppendTo((*buf)[:0])
+	if err == nil {
+		fi.HeadLen = len(head)
+		fi.Memory = head[:len(head)+int(payload)]
+		err = gather(l.ctx, l.t.media.file, spans, fi.Memory[fi.HeadLen:], 0)
+	}
+	if err != nil {
+		pool.put(buf)
+		return nil, err
+	}
+	p := l.p
+	fi.Release = func() {
+		pool.put(buf)
+		p.release()
+	}
+	return NewFragment(fi), nil
+}

@@ -1,0 +1,449 @@
+package smooth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/smoothkit/smoothkit/internal/fmp4"
+)
+
+// mediaFile is an open media file with the index of its tracks.
+type mediaFile struct {
+	name  string
+	file  File
+	movie *fmp4.Movie
+	// index holds the fragments of each track of a fragmented file; nil for a progressive one.
+	index map[uint32]*fragmentIndex
+	// bytes is the memory of the index.
+	bytes   int64
+	buffers bufferPool
+	// digest identifies the content.
+	digest [sha256.Size]byte
+}
+
+// fragmentIndex lists the fragments of one track in ascending order of time.
+type fragmentIndex struct {
+	entries []fragmentEntry
+	// media tells that times are decode times of the media, from tfdt, which the edit list still has to move; otherwise
+	// they are fragment times of Smooth Streaming.
+	media bool
+}
+
+// fragmentEntry is where one fragment is.
+type fragmentEntry struct {
+	time   uint64 // ticks of the track
+	offset int64  // of the first moof box
+	// extent is the number of bytes up to the next indexed moof box of any track, or extentUnknown.
+	extent uint32
+	// duration in ticks of the track, or durationUnknown.
+	duration uint32
+	// payload is the size of the samples in bytes, or 0 if only extent bounds it.
+	payload uint32
+}
+
+// entrySize is the memory of a fragmentEntry.
+const entrySize = 32
+
+const (
+	extentUnknown   = math.MaxUint32
+	durationUnknown = math.MaxUint32
+)
+
+// progressive reports that the samples are in the tables of moov.
+func (m *mediaFile) progressive() bool { return m.index == nil }
+
+const (
+	// edgeSize is how much is read from the start and from the end of a media file in one go: ftyp and moov of most
+	// fragmented files, and the mfra box of films of a few hours.
+	edgeSize = 64 << 10
+	// lastMoofSize is how much is read at the last fragment to learn how long it is.
+	lastMoofSize = 16 << 10
+)
+
+// openMedia opens a media file and builds its index, from mfra if it has one, else by looking at each moof box.
+func openMedia(ctx context.Context, files Files, name string) (*mediaFile, error) {
+	f, err := files.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	m := &mediaFile{name: name, file: f}
+	if err := m.build(ctx); err != nil {
+		f.Close()
+		return nil, m.fault(err)
+	}
+	return m, nil
+}
+
+// fault names the file in an error of fmp4.
+func (m *mediaFile) fault(err error) error {
+	var e *fmp4.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	out := &FileError{File: m.name, Path: e.Path, Offset: e.Offset, Reason: e.Reason, Err: e.Err}
+	switch {
+	case errors.Is(err, fmp4.ErrCorrupt):
+		out.Err, out.Remedy = ErrCorrupt, "copy the file again or package it anew"
+	case errors.Is(err, fmp4.ErrTooLarge):
+		out.Err = ErrTooLarge
+	case errors.Is(err, fmp4.ErrUnsupported):
+		out.Err = ErrUnsupported
+	}
+	return out
+}
+
+// fileEdges serves reads at both ends of a file from memory, so that looking at its structure takes two reads.
+type fileEdges struct {
+	ctx        context.Context
+	file       File
+	head, tail []byte
+}
+
+func (e *fileEdges) ReadAt(p []byte, off int64) (int, error) {
+	end := off + int64(len(p))
+	if end <= int64(len(e.head)) {
+		return copy(p, e.head[off:]), nil
+	}
+	if from := e.file.Size() - int64(len(e.tail)); off >= from && end <= e.file.Size() {
+		return copy(p, e.tail[off-from:]), nil
+	}
+	return e.file.ReadAtContext(e.ctx, p, off)
+}
+
+func (e *fileEdges) fill() error {
+	size := e.file.Size()
+	e.head = make([]byte, min(size, edgeSize))
+	if err := e.read(e.head, 0); err != nil {
+		return err
+	}
+	if size > edgeSize {
+		e.tail = make([]byte, min(size-edgeSize, edgeSize))
+		return e.read(e.tail, size-int64(len(e.tail)))
+	}
+	return nil
+}
+
+func (e *fileEdges) read(p []byte, off int64) error {
+	n, err := e.file.ReadAtContext(e.ctx, p, off)
+	if n < len(p) && (err == nil || errors.Is(err, io.EOF)) {
+		return &fmp4.Error{Path: "file", Offset: off, Reason: fmt.Sprintf("%d bytes left, need %d", n, len(p)), Err: fmp4.ErrCorrupt}
+	}
+	if n == len(p) {
+		return nil
+	}
+	return err
+}
+
+func (m *mediaFile) build(ctx context.Context) error {
+	r := &fileEdges{ctx: ctx, file: m.file}
+	if err := r.fill(); err != nil {
+		return err
+	}
+	moov, body, err := findMoov(r, m.file.Size())
+	if err != nil {
+		return err
+	}
+	raw, err := fmp4.ReadBox(r, moov, fmp4.MaxMoov)
+	if err != nil {
+		return err
+	}
+	if m.movie, err = fmp4.ParseMovie(raw, moov.Offset); err != nil {
+		return err
+	}
+	digest := sha256.New()
+	hashUint(digest, uint64(m.file.Size()))
+	digest.Write(raw)
+	samples := false
+	for i := range m.movie.Tracks {
+		samples = samples || m.movie.Tracks[i].Samples.Len() > 0
+	}
+	switch {
+	case m.movie.Fragmented && samples:
+		err = &fmp4.Error{Path: "moov/mvex", Offset: moov.Offset, Err: fmp4.ErrUnsupported,
+			Reason: "samples both in moov and in fragments; package it with an empty moov"}
+	case m.movie.Fragmented || !samples:
+		err = m.buildIndex(r, body, digest)
+		m.own()
+	default:
+		m.bytes = int64(len(raw))
+	}
+	digest.Sum(m.digest[:0])
+	return err
+}
+
+// own cuts the movie of a fragmented file loose from the bytes of its moov box.
+func (m *mediaFile) own() {
+	for i := range m.movie.Tracks {
+		m.movie.Tracks[i].Entry = slices.Clone(m.movie.Tracks[i].Entry)
+	}
+	for i := range m.movie.Protection {
+		m.movie.Protection[i].Data = slices.Clone(m.movie.Protection[i].Data)
+	}
+}
+
+func hashUint(h hash.Hash, v uint64) {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], v)
+	h.Write(b[:])
+}
+
+// findMoov returns the moov box and the offset of the first box that may be a fragment.
+func findMoov(r io.ReaderAt, size int64) (moov fmp4.Box, body int64, err error) {
+	body = -1
+	sc := fmp4.NewScanner(r, 0, size)
+	for {
+		h, err := sc.Next()
+		if errors.Is(err, io.EOF) {
+			return moov, 0, &fmp4.Error{Path: "moov", Reason: "no such box in the file: it is not an MP4 file, or an unfinished one", Err: fmp4.ErrCorrupt}
+		}
+		if err != nil {
+			return moov, 0, err
+		}
+		switch h.Type {
+		case fmp4.TypeMoof:
+			if body < 0 {
+				body = h.Offset
+			}
+		case fmp4.TypeMoov:
+			if body < 0 {
+				body = h.End()
+			}
+			return h, body, nil
+		}
+	}
+}
+
+// buildIndex finds the fragments of all tracks.
+func (m *mediaFile) buildIndex(r io.ReaderAt, body int64, digest hash.Hash) error {
+	m.index = make(map[uint32]*fragmentIndex)
+	end := m.file.Size()
+	if h, ok := fmp4.FindMfra(r, end); ok {
+		end = h.Offset
+		done, err := m.readMfra(r, h, digest)
+		if done || err != nil {
+			return err
+		}
+	}
+	clear(m.index)
+	if err := m.scan(r, body, end); err != nil {
+		return err
+	}
+	for i := range m.movie.Tracks {
+		ix := m.index[m.movie.Tracks[i].ID]
+		if ix == nil {
+			continue
+		}
+		ix.entries = slices.Clip(ix.entries)
+		m.bytes += int64(len(ix.entries)) * entrySize
+		for _, e := range ix.entries {
+			hashUint(digest, e.time)
+			hashUint(digest, uint64(e.offset))
+		}
+	}
+	return nil
+}
+
+// readMfra fills the index from the mfra box. It reports false if the box does not list every track of the file or
+// does not fit the fragments, so that they have to be scanned for.
+func (m *mediaFile) readMfra(r io.ReaderAt, h fmp4.Box, digest hash.Hash) (bool, error) {
+	raw, err := fmp4.ReadBox(r, h, fmp4.MaxMfra)
+	if err != nil {
+		return false, err
+	}
+	tables, err := fmp4.ParseMfra(raw, h.Offset)
+	if err != nil {
+		return false, err
+	}
+	var offsets []int64
+	for i := range tables {
+		t := &tables[i]
+		if m.movie.Track(t.TrackID) == nil || t.Len() == 0 || m.index[t.TrackID] != nil {
+			continue
+		}
+		ix := &fragmentIndex{entries: make([]fragmentEntry, t.Len())}
+		for j := range ix.entries {
+			time, moof := t.At(j)
+			if int64(moof) > h.Offset-8 {
+				return false, &fmp4.Error{Path: "mfra/tfra", Offset: h.Offset, Err: fmp4.ErrCorrupt,
+					Reason: fmt.Sprintf("track %d, entry %d: moof at %d, behind the fragments", t.TrackID, j, moof)}
+			}
+			ix.entries[j] = fragmentEntry{time: time, offset: int64(moof), duration: durationUnknown}
+			offsets = append(offsets, int64(moof))
+		}
+		m.index[t.TrackID] = ix
+		m.bytes += int64(len(ix.entries)) * entrySize
+	}
+	for i := range m.movie.Tracks {
+		if m.index[m.movie.Tracks[i].ID] == nil {
+			m.bytes = 0
+			return false, nil
+		}
+	}
+	digest.Write(raw)
+	setExtents(m.index, offsets, h.Offset)
+	for i := range m.movie.Tracks {
+		t := &m.movie.Tracks[i]
+		ok, err := m.measureLast(r, t, m.index[t.ID])
+		if !ok || err != nil {
+			m.bytes = 0
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// setExtents computes how far each fragment may reach: to the next moof box of any track.
+func setExtents(index map[uint32]*fragmentIndex, offsets []int64, end int64) {
+	slices.Sort(offsets)
+	offsets = append(slices.Compact(offsets), end)
+	for _, ix := range index {
+		next := 0
+		for i := range ix.entries {
+			e := &ix.entries[i]
+			if next == len(offsets) || next > 0 && offsets[next-1] > e.offset {
+				next = 0 // entries out of file order
+			}
+			if next == 0 || offsets[next] <= e.offset {
+				n, _ := slices.BinarySearch(offsets[next:], e.offset+1)
+				next += n
+			}
+			e.extent = uint32(min(offsets[next]-e.offset, extentUnknown))
+		}
+	}
+}
+
+// measureLast reads the last fragment of a track to learn how long it is. It reports false if there is none where
+// the index says, or one of another decode time.
+func (m *mediaFile) measureLast(r io.ReaderAt, t *fmp4.Track, ix *fragmentIndex) (bool, error) {
+	e := &ix.entries[len(ix.entries)-1]
+	raw := make([]byte, min(int64(e.extent), lastMoofSize))
+	if n, _ := r.ReadAt(raw, e.offset); n < len(raw) {
+		return false, nil
+	}
+	if n := moofLength(raw); n > int64(len(raw)) && n <= min(int64(e.extent), fmp4.MaxMoof) {
+		raw = make([]byte, n)
+		if n, _ := r.ReadAt(raw, e.offset); n < len(raw) {
+			return false, nil
+		}
+	}
+	n := fmp4.MoofSize(raw)
+	if n < 0 {
+		return false, nil
+	}
+	moof, err := fmp4.ParseMoof(raw[:n], e.offset)
+	if err != nil {
+		return false, err
+	}
+	for i := range moof.Trafs {
+		if tr := &moof.Trafs[i]; tr.TrackID == t.ID {
+			d, _ := tr.Totals(t.Defaults)
+			e.duration = uint32(min(d, durationUnknown-1))
+			// ffmpeg indexes presentation times; with tfdt in the fragments the decode times are to be had.
+			return tr.HasTfxd || !tr.HasDecodeTime || tr.DecodeTime == e.time, nil
+		}
+	}
+	return false, nil
+}
+
+// moofLength returns the size that a moof header states, or -1.
+func moofLength(b []byte) int64 {
+	if len(b) < 8 || fmp4.Type(binary.BigEndian.Uint32(b[4:])) != fmp4.TypeMoof {
+		return -1
+	}
+	return int64(binary.BigEndian.Uint32(b))
+}
+
+// scan fills the index by looking at each moof box. A moof box of a video track that does not start with a sync
+// sample belongs to the fragment before it.
+func (m *mediaFile) scan(r io.ReaderAt, body, end int64) error {
+	sc := fmp4.NewMoofScanner(r, body, end)
+	var moof fmp4.Moof
+	next := make(map[uint32]uint64) // decode time where a track's next fragment starts
+	var open []*fragmentIndex       // whose last fragments reach to the next moof box
+	for {
+		raw, off, err := sc.Next()
+		if err == nil {
+			err = moof.Parse(raw, off)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if err != nil {
+			off = end
+		}
+		for _, ix := range open {
+			e := &ix.entries[len(ix.entries)-1]
+			e.extent = uint32(min(off-e.offset, extentUnknown))
+		}
+		if err != nil {
+			return nil
+		}
+		open = open[:0]
+		for i := range moof.Trafs {
+			ix, err := m.scanTraf(&moof.Trafs[i], off, next)
+			if err != nil {
+				return err
+			}
+			if ix != nil {
+				open = append(open, ix)
+			}
+		}
+	}
+}
+
+// scanTraf adds a traf box to the index of its track.
+func (m *mediaFile) scanTraf(t *fmp4.Traf, off int64, next map[uint32]uint64) (*fragmentIndex, error) {
+	track := m.movie.Track(t.TrackID)
+	if track == nil {
+		return nil, nil // a track that moov does not declare cannot be named by a server manifest
+	}
+	duration, payload := t.Totals(track.Defaults)
+	time := next[t.TrackID]
+	switch {
+	case t.HasTfxd:
+		time = t.Time
+	case t.HasDecodeTime:
+		time = t.DecodeTime
+	}
+	next[t.TrackID] = time + duration
+	ix := m.index[t.TrackID]
+	if ix == nil {
+		ix = new(fragmentIndex)
+		m.index[t.TrackID] = ix
+	}
+	n := len(ix.entries)
+	if n > 0 && track.Handler == fmp4.HandlerVideo && t.FirstFlags(track.Defaults)&fmp4.FlagNonSync != 0 {
+		e := &ix.entries[n-1]
+		e.duration = uint32(min(time+duration-e.time, durationUnknown-1))
+		e.payload = uint32(min(uint64(e.payload)+payload, math.MaxUint32))
+		return ix, nil
+	}
+	if n > 0 && int64(time) <= int64(ix.entries[n-1].time) {
+		return nil, &fmp4.Error{Path: "moof/traf", Offset: off, Err: fmp4.ErrCorrupt,
+			Reason: fmt.Sprintf("track %d: time %d after %d", t.TrackID, int64(time), int64(ix.entries[n-1].time))}
+	}
+	if n == 0 {
+		ix.media = !t.HasTfxd
+	}
+	ix.entries = append(ix.entries, fragmentEntry{time: time, offset: off,
+		duration: uint32(min(duration, durationUnknown-1)), payload: uint32(min(payload, math.MaxUint32))})
+	return ix, nil
+}
+
+// Close closes the file.
+func (m *mediaFile) Close() error { return m.file.Close() }
+
+// defaults returns the sample defaults of a track.
+func (m *mediaFile) defaults(id uint32) fmp4.Defaults {
+	if t := m.movie.Track(id); t != nil {
+		return t.Defaults
+	}
+	return fmp4.Defaults{}
+}
