@@ -63,11 +63,20 @@ func readFull(r io.ReaderAt, b []byte, off int64, path string) error {
 	return &Error{Path: path, Offset: off, Reason: err.Error(), Err: err}
 }
 
-// ReadBox reads a whole box, header included, of at most limit bytes. The box has been checked against the size of
-// the file by the scanner that found it.
+// probeAbove is the size in bytes from which ReadBox looks at the end of a box first.
+const probeAbove = 1 << 20
+
+// ReadBox reads a whole box, header included, of at most limit bytes. A file that is shorter than the header says
+// is found out before the whole box is allocated.
 func ReadBox(r io.ReaderAt, h Box, limit int64) ([]byte, error) {
 	if h.Size > limit {
 		return nil, tooLarge(h.Type.String(), h.Offset, "size %d is above the limit of %d", h.Size, limit)
+	}
+	if h.Size > probeAbove {
+		var last [1]byte
+		if err := readFull(r, last[:], h.End()-1, h.Type.String()); err != nil {
+			return nil, err
+		}
 	}
 	b := make([]byte, h.Size)
 	if err := readFull(r, b, h.Offset, h.Type.String()); err != nil {
