@@ -106,10 +106,3 @@ func isClosed(c <-chan struct{}) bool {
 		return false
 	}
 }
-
-// len returns the number of entries.
-func (fc *filterCache) len() int {
-	fc.mu.Lock()
-	defer fc.mu.Unlock()
-	return fc.used.Len()
-}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"strconv"
@@ -43,8 +45,10 @@ func (h *Handler) serveComposite(x *exchange, p Presentation) error {
 	}
 	ctx := x.r.Context()
 	s, err := p.Snapshot(ctx)
-	if err != nil {
-		return err
+	if err != nil { // the clips cannot be played here, but a client may fetch them from where they are
+		if s, err = compositeSnapshot(ctx, c); err != nil {
+			return err
+		}
 	}
 	h.manifests.Add(1)
 	m := manifestBody{key: "smooth.composite"}
@@ -52,6 +56,16 @@ func (h *Handler) serveComposite(x *exchange, p Presentation) error {
 		return err
 	}
 	return h.sendManifest(x, s, m)
+}
+
+// compositeSnapshot returns a snapshot that stands for the composite manifest itself.
+func compositeSnapshot(ctx context.Context, c CompositeFile) (*Snapshot, error) {
+	data, err := c.CompositeBytes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	return NewSnapshot(&Manifest{MajorVersion: 1}, "csm-"+hex.EncodeToString(sum[:12])), nil
 }
 
 // clientManifest returns the manifest that a request gets: as it is stored, unless that has to be changed.
