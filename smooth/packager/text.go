@@ -1,0 +1,252 @@
+package packager
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/smoothkit/smoothkit/internal/cut"
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+const (
+	// maxText is the largest text input, in bytes.
+	maxText = 16 << 20
+	// forever is the end of a cue without one.
+	forever = int64(1) << 60
+)
+
+// document is a text with cues, from which a TTML document is made for each fragment.
+//
+// The times of each document are relative to the start of its fragment, as Smooth clients take them (dash.js sets
+// ttmlTimeIsRelative for Smooth manifests, rx-player adds the start of the segment). A cue that spans fragments stands
+// in each of them, cut to its span, so that seeking into it shows it.
+type document struct {
+	open  []byte // XML declaration up to and including the start tag of body
+	divs  []div  // in document order
+	close []byte // end tags of body and tt
+	lang  string
+	cues  []cue   // in order of begin
+	until []int64 // largest end of the cues up to each
+	shift int64   // what the presentation adds to the cues' times
+}
+
+type div struct{ open, close string }
+
+// cue is a p element.
+type cue struct {
+	begin, end int64 // ticks of 10 MHz, half-open
+	div, order int   // place in the document
+	tag        string
+	attrs      string // without times, with a leading space
+	inner      []piece
+}
+
+// piece is a part of a cue's content: XML, or a time in ticks from the cue's begin, which is written relative to base,
+// the begin of the element around it.
+type piece struct {
+	xml        string
+	time, base int64
+	isTime     bool
+}
+
+func (d *document) sortCues() {
+	slices.SortStableFunc(d.cues, func(a, b cue) int { return cmp.Compare(a.begin, b.begin) })
+	d.until = make([]int64, len(d.cues))
+	last := int64(0)
+	for i := range d.cues {
+		last = max(last, d.cues[i].end)
+		d.until[i] = last
+	}
+}
+
+// append appends the document for the fragment [from, to), in ticks of 10 MHz.
+func (d *document) append(dst []byte, from, to uint64) []byte {
+	begin, end := int64(from)-d.shift, int64(to)-d.shift
+	lo := sort.Search(len(d.cues), func(i int) bool { return d.until[i] > begin })
+	hi := sort.Search(len(d.cues), func(i int) bool { return d.cues[i].begin >= end })
+	var shown []*cue
+	for i := lo; i < hi; i++ {
+		if c := &d.cues[i]; c.end > begin && c.end > c.begin {
+			shown = append(shown, c)
+		}
+	}
+	slices.SortFunc(shown, func(a, b *cue) int { return cmp.Or(cmp.Compare(a.div, b.div), cmp.Compare(a.order, b.order)) })
+	dst = append(dst, d.open...)
+	for i, c := range shown {
+		if i == 0 || shown[i-1].div != c.div {
+			dst = append(dst, d.divs[c.div].open...)
+		}
+		dst = c.append(dst, begin, end)
+		if i == len(shown)-1 || shown[i+1].div != c.div {
+			dst = append(dst, d.divs[c.div].close...)
+		}
+	}
+	return append(dst, d.close...)
+}
+
+func (c *cue) append(dst []byte, begin, end int64) []byte {
+	dst = append(dst, '<')
+	dst = append(dst, c.tag...)
+	dst = append(dst, ` begin="`...)
+	dst = appendClock(dst, max(c.begin-begin, 0))
+	dst = append(dst, `" end="`...)
+	dst = appendClock(dst, min(c.end, end)-begin)
+	dst = append(dst, '"')
+	dst = append(dst, c.attrs...)
+	dst = append(dst, '>')
+	hidden := max(begin-c.begin, 0)
+	for _, p := range c.inner {
+		if p.isTime {
+			dst = appendClock(dst, max(p.time-hidden, 0)-max(p.base-hidden, 0))
+		} else {
+			dst = append(dst, p.xml...)
+		}
+	}
+	dst = append(dst, "</"...)
+	dst = append(dst, c.tag...)
+	return append(dst, ">\n"...)
+}
+
+// appendClock appends ticks as hh:mm:ss.fff, rounded to milliseconds.
+func appendClock(dst []byte, ticks int64) []byte {
+	ms := (ticks + 5000) / 10000
+	pad := func(v int64, digits int) {
+		s := strconv.FormatInt(v, 10)
+		for range digits - len(s) {
+			dst = append(dst, '0')
+		}
+		dst = append(dst, s...)
+	}
+	pad(ms/3600000, 2)
+	dst = append(dst, ':')
+	pad(ms/60000%60, 2)
+	dst = append(dst, ':')
+	pad(ms/1000%60, 2)
+	dst = append(dst, '.')
+	pad(ms%1000, 3)
+	return dst
+}
+
+// size returns the number of bytes of all documents.
+func (d *document) size(cuts []cut.Cut) (n int64) {
+	var buf []byte
+	for i := range len(cuts) - 1 {
+		buf = d.append(buf[:0], cuts[i].Time, cuts[i+1].Time)
+		n += int64(len(buf))
+	}
+	return n
+}
+
+// end returns the end of the last cue that has one, and at least the begin of the last one.
+func (d *document) end() (end int64) {
+	for i := range d.cues {
+		end = max(end, d.cues[i].begin+1)
+		if d.cues[i].end < forever {
+			end = max(end, d.cues[i].end)
+		}
+	}
+	return end
+}
+
+func (p *packaging) openText(in *input, x *Input) error {
+	if in.size > maxText {
+		return in.fault(smooth.ErrTooLarge, "", fmt.Sprintf("text of %d bytes, the limit is %d", in.size, maxText), "")
+	}
+	raw, err := io.ReadAll(io.NewSectionReader(in.r, 0, in.size))
+	if err != nil {
+		return fmt.Errorf("packager: %s: %w", in.name, err)
+	}
+	data, ok := utf8Text(raw)
+	if !ok {
+		return in.fault(smooth.ErrCorrupt, "", "text is neither UTF-8 nor UTF-16", "convert it to UTF-8")
+	}
+	ext := filepath.Ext(x.Path)
+	language := x.Language
+	if language == "" {
+		language = strings.TrimPrefix(filepath.Ext(strings.TrimSuffix(x.Path, ext)), ".")
+		if !isLanguage(language) {
+			language = ""
+		}
+	}
+	parse := parseTTML
+	if strings.EqualFold(ext, ".vtt") {
+		parse = parseVTT
+	}
+	d, line, err := parse(data, language)
+	if err != nil {
+		return &smooth.FileError{File: in.name, Offset: -1, Line: line, Reason: err.Error(), Err: smooth.ErrCorrupt}
+	}
+	d.sortCues()
+	if language == "" {
+		language = d.lang
+	}
+	p.tracks = append(p.tracks, &track{
+		text: d, language: languageCode(language), codec: &smooth.Codec{Type: smooth.Text, FourCC: "TTML"},
+	})
+	return nil
+}
+
+// cutTexts cuts texts where the video is cut, or else the audio; texts alone at multiples of the wanted duration.
+func (p *packaging) cutTexts() error {
+	texts := p.of(smooth.Text)
+	var grid []cut.Cut
+	for _, t := range p.tracks {
+		if len(t.cuts) > 0 {
+			grid = t.cuts
+			break
+		}
+	}
+	if grid == nil {
+		step, end := max(p.cutOptions().Target, 1), uint64(0)
+		if p.cutOptions().Target == 0 {
+			step = 2 * cut.DefaultTimescale
+		}
+		for _, t := range texts {
+			end = max(end, uint64(t.text.end()))
+		}
+		if end/step > maxTextFragments {
+			return fmt.Errorf("packager: %d text fragments: %w", end/step, smooth.ErrTooLarge)
+		}
+		for at := uint64(0); at < end; at += step {
+			grid = append(grid, cut.Cut{Time: at})
+		}
+		grid = append(grid, cut.Cut{Time: end})
+		if len(grid) < 2 {
+			return fmt.Errorf("packager: text without cues: %w", smooth.ErrUnsupported)
+		}
+	}
+	for _, t := range texts {
+		t.cuts, t.text.shift = grid, int64(p.shift)
+	}
+	return nil
+}
+
+// maxTextFragments bounds the fragments of a presentation of texts alone.
+const maxTextFragments = 1 << 20
+
+// utf8Text converts UTF-16 with a byte order mark and drops the mark of UTF-8.
+func utf8Text(b []byte) ([]byte, bool) {
+	switch {
+	case len(b) >= 2 && (b[0] == 0xff && b[1] == 0xfe || b[0] == 0xfe && b[1] == 0xff):
+		big := 0
+		if b[0] == 0xff {
+			big = 1
+		}
+		var u []uint16
+		for i := 2; i+1 < len(b); i += 2 {
+			u = append(u, uint16(b[i+big])<<8|uint16(b[i+1-big]))
+		}
+		return []byte(string(utf16.Decode(u))), true
+	case len(b) >= 3 && string(b[:3]) == "\xef\xbb\xbf":
+		b = b[3:]
+	}
+	return b, utf8.Valid(b)
+}

@@ -1,0 +1,207 @@
+package packager
+
+import (
+	"encoding/xml"
+	"fmt"
+	"math/bits"
+	"strings"
+)
+
+// second in ticks.
+const second = 10_000_000
+
+// ttmlClock holds the timing parameters of a TTML document. See TTML1 6.2.
+type ttmlClock struct {
+	frames, perSeconds uint64 // frame rate, as a fraction
+	subFrames          uint64
+	ticks              uint64 // per second; 0 until known
+}
+
+func defaultClock() ttmlClock { return ttmlClock{frames: 30, perSeconds: 1, subFrames: 1} }
+
+// configure reads the ttp attributes of tt.
+func (c *ttmlClock) configure(attrs []xml.Attr) error {
+	numerator, denominator := uint64(1), uint64(1)
+	explicit := false
+	for _, a := range attrs {
+		if a.Name.Space == "" || a.Name.Space == "xml" || a.Name.Space == "xmlns" {
+			continue
+		}
+		ok := true
+		switch a.Name.Local {
+		case "frameRate":
+			c.frames, ok = positive(a.Value)
+			explicit = true
+		case "subFrameRate":
+			c.subFrames, ok = positive(a.Value)
+		case "tickRate":
+			c.ticks, ok = positive(a.Value)
+		case "frameRateMultiplier":
+			f := strings.FieldsFunc(a.Value, func(r rune) bool { return r == ' ' || r == ':' })
+			if ok = len(f) == 2; ok {
+				var ok2 bool
+				numerator, ok = positive(f[0])
+				denominator, ok2 = positive(f[1])
+				ok = ok && ok2
+			}
+		case "timeBase":
+			ok = a.Value != "clock"
+		}
+		if !ok {
+			return fmt.Errorf("attribute %s=%q is not supported", qualified(a.Name), a.Value)
+		}
+	}
+	c.frames, c.perSeconds = c.frames*numerator, denominator
+	if c.ticks == 0 {
+		c.ticks = 1
+		if explicit {
+			c.ticks = max(c.frames*c.subFrames/c.perSeconds, 1)
+		}
+	}
+	return nil
+}
+
+func positive(s string) (uint64, bool) {
+	v, ok := decimal(s)
+	return uint64(v / second), ok && v >= second && v%second == 0 && v/second <= 1_000_000
+}
+
+// timing returns when an element is active, on the timeline of the document, and its other attributes. The times of
+// an element are relative to the begin of its parent and end with it.
+func (p *ttmlParser) timing(attrs []xml.Attr, outer interval) (interval, []xml.Attr, error) {
+	begin, end, dur := int64(0), forever, forever
+	rest := make([]xml.Attr, 0, len(attrs))
+	for _, a := range attrs {
+		var to *int64
+		switch {
+		case a.Name.Space != "":
+		case a.Name.Local == "begin":
+			to = &begin
+		case a.Name.Local == "end":
+			to = &end
+		case a.Name.Local == "dur":
+			to = &dur
+		}
+		if to == nil {
+			rest = append(rest, a)
+			continue
+		}
+		var ok bool
+		if *to, ok = p.clock.parse(strings.TrimSpace(a.Value)); !ok {
+			return interval{}, nil, fmt.Errorf("time %s=%q", a.Name.Local, a.Value)
+		}
+	}
+	end = min(end, begin+dur)
+	return interval{min(outer.begin+begin, forever), min(outer.begin+end, outer.end)}, rest, nil
+}
+
+// parse reads a time expression: a clock time h+:mm:ss[.fraction] or h+:mm:ss:frames[.subframes], or an offset such as
+// 1.5s, 200ms, 10f, 90000t. See TTML1 10.3.1.
+func (c *ttmlClock) parse(s string) (int64, bool) {
+	if parts := strings.Split(s, ":"); len(parts) > 1 {
+		return c.clockTime(parts)
+	}
+	i := len(s)
+	for i > 0 && (s[i-1] < '0' || s[i-1] > '9') && s[i-1] != '.' {
+		i--
+	}
+	v, ok := decimal(s[:i])
+	if !ok {
+		return 0, false
+	}
+	switch s[i:] {
+	case "h":
+		return times(v, 3600, 1)
+	case "m":
+		return times(v, 60, 1)
+	case "s":
+		return v, true
+	case "ms":
+		return times(v, 1, 1000)
+	case "f":
+		return times(v, c.perSeconds, c.frames)
+	case "t":
+		return times(v, 1, c.ticks)
+	}
+	return 0, false
+}
+
+func (c *ttmlClock) clockTime(parts []string) (int64, bool) {
+	if len(parts) < 3 || len(parts) > 4 {
+		return 0, false
+	}
+	v, ok := sexagesimal(parts[:3])
+	if !ok || len(parts) == 3 {
+		return v, ok
+	}
+	frames, sub, hasSub := strings.Cut(parts[3], ".")
+	f, ok := decimal(frames)
+	if !ok {
+		return 0, false
+	}
+	if hasSub {
+		n, ok := decimal(sub)
+		if !ok {
+			return 0, false
+		}
+		f += n / int64(c.subFrames)
+	}
+	f, ok = times(f, c.perSeconds, c.frames)
+	return v + f, ok
+}
+
+// times returns v * n / d and whether it is below forever.
+func times(v int64, n, d uint64) (int64, bool) {
+	hi, lo := bits.Mul64(uint64(v), n)
+	if hi >= d {
+		return 0, false
+	}
+	q, _ := bits.Div64(hi, lo, d)
+	return int64(min(q, uint64(forever))), q < uint64(forever)
+}
+
+// sexagesimal reads [hours,] minutes and seconds with an optional fraction into ticks.
+func sexagesimal(parts []string) (int64, bool) {
+	var total int64
+	for i, s := range parts {
+		v, ok := decimal(s)
+		last := i == len(parts)-1
+		if !ok || len(s) == 0 || !last && v%second != 0 || i > 0 && v >= 60*second+second*btoi(last) || total > forever/60-v {
+			return 0, false
+		}
+		total = total*60 + v
+	}
+	return total, total < forever
+}
+
+// btoi lets a leap second through.
+func btoi(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// decimal reads digits with an optional fraction into units of 1/second; more than seven places are cut off.
+func decimal(s string) (int64, bool) {
+	whole, fraction, _ := strings.Cut(s, ".")
+	if whole == "" || len(whole) > 11 {
+		return 0, false
+	}
+	if len(fraction) > 7 {
+		for _, c := range fraction[7:] {
+			if c < '0' || c > '9' {
+				return 0, false
+			}
+		}
+		fraction = fraction[:7]
+	}
+	var v int64
+	for _, c := range whole + fraction + "0000000"[len(fraction):] {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		v = v*10 + int64(c-'0')
+	}
+	return v, v < forever
+}
