@@ -64,7 +64,7 @@ func (c *cors) setHeaders(h http.Header, r *http.Request) {
 		h["Access-Control-Expose-Headers"] = c.expose
 		return
 	}
-	h["Vary"] = varyOrigin
+	addVary(h, varyOrigin)
 	origin := r.Header["Origin"]
 	if len(origin) != 1 || !slices.Contains(c.origins, origin[0]) {
 		return
@@ -87,12 +87,4 @@ func (c *cors) setPreflight(h http.Header, r *http.Request) {
 	if wanted := r.Header.Get("Access-Control-Request-Headers"); wanted != "" {
 		h.Set("Access-Control-Allow-Headers", wanted)
 	}
-}
-
-// varyEncoded returns the value of Vary for what is sent with and without compression.
-func (c *cors) varyEncoded() []string {
-	if c.origins != nil {
-		return varyEncodingOrigin
-	}
-	return varyEncoding
 }

@@ -3,6 +3,7 @@ package smooth
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -78,3 +79,30 @@ func (e *FileError) Error() string {
 
 // Unwrap returns the sentinel or cause.
 func (e *FileError) Unwrap() error { return e.Err }
+
+// An UnsupportedError says which track of a presentation cannot be shown in a format, and why. It wraps
+// [ErrUnsupported]. Its text is sent to the client, so it must not name files.
+type UnsupportedError struct {
+	// Stream and Bitrate name the track. Bitrate may be zero.
+	Stream  string
+	Bitrate uint64
+	// Format is the value of the format option.
+	Format string
+	// Reason in a few words, such as "VC-1 has no place in MPEG-2 TS".
+	Reason string
+}
+
+// Error implements error.
+func (e *UnsupportedError) Error() string {
+	s := "smooth: stream " + strconv.Quote(e.Stream)
+	if e.Bitrate != 0 {
+		s += " at " + strconv.FormatUint(e.Bitrate, 10) + " bits/s"
+	}
+	if e.Format != "" {
+		s += " as " + e.Format
+	}
+	return s + ": " + e.Reason
+}
+
+// Unwrap returns [ErrUnsupported].
+func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }

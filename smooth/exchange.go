@@ -108,7 +108,7 @@ func (x *exchange) sendBytes(d *document) error {
 	h["Accept-Ranges"] = acceptRanges
 	x.setText(h, "Etag", 0, d.etag)
 	if d.vary != nil {
-		h["Vary"] = d.vary
+		addVary(h, d.vary)
 	}
 	if d.encoding != nil {
 		h["Content-Encoding"] = d.encoding

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smoothkit/smoothkit/smooth"
+	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
 
 func body(t testing.TB, resp *http.Response) string {
@@ -339,6 +341,33 @@ func TestHandlerTimeTolerance(t *testing.T) {
 	assert.Equal(t, 404, do(h, "GET", "/a.ism/QualityLevels(1200000)/Fragments(nosuch=20000001)").StatusCode)
 	assert.EqualValues(t, 2, h.Stats().Nearest)
 	assert.Zero(t, p.open)
+}
+
+func TestHandlerStreamCase(t *testing.T) {
+	h, _ := newFakeHandler(t, nil)
+	want := do(h, "GET", videoURL)
+	resp := do(h, "GET", "/a.ism/QualityLevels(1200000)/Fragments(VIDEO=20000000)")
+	assert.Equal(t, 200, resp.StatusCode)
+	assert.Equal(t, want.Header, resp.Header)
+	assert.Zero(t, h.Stats().Nearest)
+}
+
+// TestHandlerConcurrently is for the race detector.
+func TestHandlerConcurrently(t *testing.T) {
+	h := smooth.NewHandler(smoothtest.NewSource(), &smooth.HandlerOptions{ChildQuery: []string{"t"}})
+	const base = "/sample/sample.ism/"
+	targets := []string{base + "Manifest", base + "Manifest(format=fmp4-v20)", base + "Manifest(maxBitrate=500000)",
+		base + "QualityLevels(96000)/Fragments(audio_eng=0)", base + "QualityLevels(3000000)/KeyFrames(video=20000000)"}
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for _, target := range targets {
+				assert.Equal(t, 200, do(h, "GET", target, "Accept-Encoding: gzip").StatusCode, target)
+			}
+		})
+	}
+	group.Wait()
+	assert.EqualValues(t, 4*len(targets), h.Stats().Requests)
 }
 
 func TestHandlerRouters(t *testing.T) {

@@ -16,9 +16,8 @@ var (
 	encodingGzip = []string{"gzip"}
 	noSniff      = []string{"nosniff"}
 
-	varyEncoding       = []string{"Accept-Encoding"}
-	varyEncodingOrigin = []string{"Accept-Encoding, Origin"}
-	varyOrigin         = []string{"Origin"}
+	varyEncoding = []string{"Accept-Encoding"}
+	varyOrigin   = []string{"Origin"}
 
 	typePlain = []string{"text/plain; charset=utf-8"}
 	typeXML   = []string{"text/xml; charset=utf-8"}
@@ -27,6 +26,14 @@ var (
 	typeOther = []string{"application/mp4"}
 	typeRaw   = []string{"application/octet-stream"}
 )
+
+// addVary adds to Vary without a copy in the usual case that nothing is there yet.
+func addVary(h http.Header, values []string) {
+	if old := h["Vary"]; old != nil {
+		values = append(old[:len(old):len(old)], values...)
+	}
+	h["Vary"] = values
+}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

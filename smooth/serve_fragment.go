@@ -37,10 +37,10 @@ func (h *Handler) serveFragment(x *exchange, p Presentation) error {
 	return x.sendFragment(s, body)
 }
 
-// fragmentNear tries again after a fragment was not there: at a time nearby, or later.
+// fragmentNear tries again after a fragment was not there: under the name in its right case, at a time nearby, or later.
 func (h *Handler) fragmentNear(ctx context.Context, p Presentation, k FragmentKey, cause error) (*Fragment, error) {
 	switch {
-	case h.opts.TimeTolerance > 0 && errors.Is(cause, ErrNotFound):
+	case errors.Is(cause, ErrNotFound):
 		return h.nearestFragment(ctx, p, k, cause)
 	case h.opts.WaitAtEdge > 0 && errors.Is(cause, ErrNotYet):
 		if w, ok := p.(Waiter); ok {
@@ -50,6 +50,7 @@ func (h *Handler) fragmentNear(ctx context.Context, p Presentation, k FragmentKe
 	return nil, cause
 }
 
+// nearestFragment returns the fragment of the stream that a key means, within the tolerance.
 func (h *Handler) nearestFragment(ctx context.Context, p Presentation, k FragmentKey, cause error) (*Fragment, error) {
 	s, err := p.Snapshot(ctx)
 	if err != nil {
@@ -59,13 +60,16 @@ func (h *Handler) nearestFragment(ctx context.Context, p Presentation, k Fragmen
 	if stream == nil {
 		return nil, cause
 	}
-	i, ok := stream.Timeline.Nearest(k.Time, h.opts.TimeTolerance)
-	if !ok || stream.Timeline[i].Time == k.Time {
+	found := k
+	found.Stream = stream.Name
+	if i, ok := stream.Timeline.Nearest(k.Time, h.opts.TimeTolerance); ok {
+		found.Time = stream.Timeline[i].Time
+	}
+	if found == k {
 		return nil, cause
 	}
-	k.Time = stream.Timeline[i].Time
-	f, err := p.Fragment(ctx, k)
-	if err == nil {
+	f, err := p.Fragment(ctx, found)
+	if err == nil && found.Time != k.Time {
 		h.nearest.Add(1)
 	}
 	return f, err

@@ -112,7 +112,7 @@ func withQuery(data []byte, query string) []byte {
 func (h *Handler) sendManifest(x *exchange, s *Snapshot, m manifestBody) error {
 	d := document{
 		data: m.data, mime: xmlType(m.data), cache: h.manifestLifetime(s),
-		vary: h.cors.varyEncoded(), modified: s.lastModified(),
+		vary: varyEncoding, modified: s.lastModified(),
 	}
 	if d.modified != "" {
 		d.modTime = s.ModTime

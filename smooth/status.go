@@ -11,33 +11,6 @@ import (
 	"strings"
 )
 
-// An UnsupportedError says which track of a presentation cannot be shown in a format, and why. It wraps
-// [ErrUnsupported]. Its text is sent to the client, so it must not name files.
-type UnsupportedError struct {
-	// Stream and Bitrate name the track. Bitrate may be zero.
-	Stream  string
-	Bitrate uint64
-	// Format is the value of the format option.
-	Format string
-	// Reason in a few words, such as "VC-1 has no place in MPEG-2 TS".
-	Reason string
-}
-
-// Error implements error.
-func (e *UnsupportedError) Error() string {
-	s := "smooth: stream " + strconv.Quote(e.Stream)
-	if e.Bitrate != 0 {
-		s += " at " + strconv.FormatUint(e.Bitrate, 10) + " bits/s"
-	}
-	if e.Format != "" {
-		s += " as " + e.Format
-	}
-	return s + ": " + e.Reason
-}
-
-// Unwrap returns [ErrUnsupported].
-func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
-
 func notFound(format string, args ...any) error {
 	return fmt.Errorf("smooth: "+format+": %w", append(args, ErrNotFound)...)
 }
@@ -63,11 +36,15 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// clientGone reports whether a request ended because its client left. Once the answer has begun, a network error
-// tells so, too.
+// clientGone reports whether a request ended because its client left or was cut off. Once the answer has begun, a
+// network error while writing tells so, too; one while reading comes from where the presentation is.
 func clientGone(r *http.Request, err error, started bool) bool {
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		return true
+	}
 	var op *net.OpError
-	return errors.Is(r.Context().Err(), context.Canceled) || started && (errors.As(err, &op) || errors.Is(err, net.ErrClosed))
+	writing := errors.As(err, &op) && op.Op != "read" && op.Op != "dial"
+	return started && (writing || errors.Is(err, http.ErrHandlerTimeout))
 }
 
 // failGone ends a request that nobody waits for. The status is for software in between, which would otherwise see an
@@ -80,15 +57,13 @@ func (x *exchange) failGone() {
 }
 
 // errorHeaders are headers that describe the body that is not sent.
-var errorHeaders = [...]string{"Content-Encoding", "Etag", "Last-Modified", "Content-Disposition", "Accept-Ranges", "Vary"}
+var errorHeaders = [...]string{"Content-Encoding", "Etag", "Last-Modified", "Content-Disposition", "Accept-Ranges"}
 
 // fail answers with the status for err. Only what the client needs is told: see [statusOf].
 func (x *exchange) fail(status int, err error) {
 	h := x.w.Header()
 	for _, name := range errorHeaders {
-		if name != "Vary" || !strings.Contains(h.Get("Vary"), "Origin") {
-			delete(h, name)
-		}
+		delete(h, name)
 	}
 	x.size = -1
 	switch status {
