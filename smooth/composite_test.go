@@ -388,3 +388,38 @@ func ExampleBuildComposite() {
 	fmt.Println(s.Manifest.Duration/second, "s in", len(s.Manifest.Stream("video").Timeline), "fragments")
 	// Output: 6 s in 3 fragments
 }
+
+func FuzzComposite(f *testing.F) {
+	src := smoothtest.NewSource()
+	c := smoothtest.Default()
+	c.Streams[1].Timescale, c.Streams[1].Durations = 48000, smoothtest.Repeat(15, 94*1024)
+	src.Add("other.ism", smoothtest.New(c))
+	for _, clips := range []string{
+		`<Clip Url="sample/sample.ism/Manifest" ClipBegin="50000000" ClipEnd="90000000"/>`,
+		`<Clip Url="other.ism/Manifest" ClipBegin="0" ClipEnd="18446744073709551615"/><Clip Url="other.ism" ClipBegin="1" ClipEnd="2"/>`,
+		`<Clip Url="other.ism/Manifest" ClipBegin="0" ClipEnd="100000000">` +
+			`<StreamIndex Type="video" Url="QualityLevels({bitrate})/Fragments(video={start time})"><QualityLevel Bitrate="400000"/><c t="0" d="5"/></StreamIndex>` +
+			`<StreamIndex Type="text" Name="text_eng"><c t="0" d="5"/></StreamIndex></Clip>`,
+	} {
+		f.Add([]byte(`<SmoothStreamingMedia MajorVersion="1" MinorVersion="0">` + clips + `</SmoothStreamingMedia>`))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := smooth.ParseManifest(data)
+		if err != nil || len(m.Clips) > 20 {
+			return
+		}
+		p, err := smooth.OpenComposite(t.Context(), src, "x.csm", m)
+		if err != nil {
+			return
+		}
+		s, err := p.Snapshot(t.Context())
+		require.NoError(t, err)
+		require.Len(t, s.Periods, len(m.Clips))
+		for _, st := range s.Manifest.Streams {
+			for i, c := range st.Timeline {
+				require.True(t, i == 0 || c.Time >= st.Timeline[i-1].End(), "%s %v", st.Name, st.Timeline)
+			}
+		}
+		requireFragments(t, p, s)
+	})
+}

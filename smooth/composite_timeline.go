@@ -72,7 +72,9 @@ func (t *compositeTimeline) add(source int, snap *Snapshot, clip *Clip) error {
 	for i := range cuts {
 		cut := &cuts[i]
 		if s := t.streamFor(cut, count); s != nil {
-			s.append(cut, t.clips, source, shift)
+			if err := s.append(cut, t.clips, source, shift); err != nil {
+				return err
+			}
 		}
 	}
 	t.clips++
@@ -290,29 +292,31 @@ func sameConfig(a, b *QualityLevel) bool {
 }
 
 // append adds the fragments of a cut. A text fragment that would overlap the one before is left out.
-func (s *compositeStream) append(c *compositeCut, clip, source int, p placement) {
+func (s *compositeStream) append(c *compositeCut, clip, source int, p placement) error {
 	s.clips++
 	chunks := c.chunks
-	if len(chunks) == 0 {
-		return
+	for c.inner.Type == Text && len(chunks) > 0 && !s.fits(chunks[0].Time, p) {
+		chunks = chunks[1:]
 	}
-	if c.inner.Type == Text {
-		for len(chunks) > 0 && !s.fits(chunks[0].Time, p) {
-			chunks = chunks[1:]
-		}
-		if len(chunks) == 0 {
-			return
-		}
+	if len(chunks) == 0 {
+		return nil
 	}
 	src := chunks[0].Time
 	dst := max(p.of(src, s.timescale), s.out.Timeline.End()) // the latter because of rounding
+	if length := chunks.End() - src; dst > maxCompositeTime || length > maxCompositeTime {
+		return fmt.Errorf("stream %s lasts %d ticks after %d: %w", c.inner.Name, length, dst, ErrTooLarge)
+	}
 	s.parts = append(s.parts, compositePart{
 		source: source, clip: clip, stream: c.inner.Name, first: len(s.out.Timeline), src: src, dst: dst,
 	})
 	for _, ch := range chunks {
 		s.out.Timeline = append(s.out.Timeline, Chunk{Time: ch.Time - src + dst, Duration: ch.Duration})
 	}
+	return nil
 }
+
+// maxCompositeTime bounds the timeline, in ticks, so that no sum overflows.
+const maxCompositeTime = 1 << 61
 
 // fits reports whether a fragment of a text stream neither starts before the clip nor overlaps the one before.
 func (s *compositeStream) fits(src uint64, p placement) bool {

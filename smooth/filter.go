@@ -26,8 +26,8 @@ type Filter struct {
 	Names []string
 	// AudioNames are the audio streams to show; other types are not concerned. Nil means all.
 	AudioNames []string
-	// Languages of the audio and text streams to show, as in the manifest; "en" includes "en-GB". Video is not
-	// concerned. Nil means all.
+	// Languages of the audio and text streams to show, as codes of ISO 639 or tags of RFC 5646; "en", "eng" and
+	// "EN" agree and include "en-GB". Video is not concerned. Nil means all.
 	Languages []string
 	// FourCCs of the tracks to show, in any usual spelling of the codec. Nil means all.
 	FourCCs []string

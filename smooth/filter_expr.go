@@ -131,6 +131,8 @@ func compareText(v trackVar, rel relation, s string) *exprNode {
 	switch v {
 	case varFourCC:
 		s = fourCCFamily(s)
+	case varLanguage:
+		s = canonicalLanguage(s)
 	case varType:
 		if s = strings.ToLower(s); s == "textstream" {
 			s = string(Text)
@@ -313,12 +315,14 @@ func (t trackView) number(v trackVar) uint64 {
 	return t.timescale
 }
 
-// languageIn reports whether tag is the language want or a regional form of it: "en" matches "en" and "en-GB".
+// languageIn reports whether tag is the language want, in canonical spelling, or a regional form of it: "en" matches
+// "en", "eng" and "en-GB".
 func languageIn(tag, want string) bool {
+	tag = canonicalLanguage(tag)
 	if len(tag) > len(want) && want != "" && tag[len(want)] == '-' {
 		tag = tag[:len(want)]
 	}
-	return strings.EqualFold(tag, want)
+	return tag == want
 }
 
 // fourCCFamily returns one spelling for the FourCCs that name the same codec in manifests, sample entries and RFC

@@ -19,8 +19,11 @@ func NewFilterSet(named func(name string) (Filter, bool), remember int) *FilterS
 }
 
 // Apply returns the part of p that the request asks for: p itself if it asks for all of it, else what
-// [NewFiltered] returns, with the same errors and those of [ParseFilters].
+// [NewFiltered] returns, with the same errors and those of [ParseFilters]. A composite manifest itself is not filtered.
 func (fs *FilterSet) Apply(ctx context.Context, p Presentation, req *Request) (Presentation, error) {
+	if req.Kind == CompositeRequest {
+		return p, nil
+	}
 	filters, err := ParseFilters(req.Options, req.RawQuery, fs.named)
 	switch {
 	case err != nil:
