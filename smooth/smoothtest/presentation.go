@@ -345,7 +345,7 @@ func (p *Presentation) Fragment(ctx context.Context, k smooth.FragmentKey) (*smo
 	c := p.lines[i][pos]
 	mem, head := appendFragment(nil, fragmentBox{
 		sequence: uint32(pos + 1), trackID: uint32(i + 1), time: c.Time, duration: c.Duration,
-		samples: sampleSizes(s.Type, p.payload(s, &s.Levels[n], c)), video: s.Type == smooth.Video,
+		samples: sampleSizes(s.Type, p.config.payload(s, &s.Levels[n], c)), video: s.Type == smooth.Video,
 		seed: s.Name, bitrate: k.Bitrate,
 	})
 	p.open++
@@ -356,8 +356,8 @@ func (p *Presentation) Fragment(ctx context.Context, k smooth.FragmentKey) (*smo
 }
 
 // payload returns the size of a fragment's sample data.
-func (p *Presentation) payload(s *Stream, l *Level, c smooth.Chunk) int {
-	limit := p.config.MaxPayload
+func (cfg *Config) payload(s *Stream, l *Level, c smooth.Chunk) int {
+	limit := cfg.MaxPayload
 	if limit == 0 {
 		limit = 4096
 	}
@@ -373,7 +373,7 @@ func (p *Presentation) FragmentSize(k smooth.FragmentKey) (int64, error) {
 		return 0, err
 	}
 	s := &p.config.Streams[i]
-	return int64(p.payload(s, &s.Levels[n], p.lines[i][pos])), nil
+	return int64(p.config.payload(s, &s.Levels[n], p.lines[i][pos])), nil
 }
 
 // Wait implements [smooth.Waiter].
