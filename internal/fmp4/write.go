@@ -121,6 +121,9 @@ func (f *FragmentHead) layout() (layout, error) {
 			l.moof += 16
 		}
 	}
+	if l.moof > MaxMoof { // at most two times 16 MiB and a bit, so it has not wrapped
+		return l, tooLarge("moof", 0, "size %d is above the limit of %d", l.moof, MaxMoof)
+	}
 	if l.payload > math.MaxUint32-8 {
 		return l, tooLarge("mdat", 0, "payload of %d bytes does not fit a 32-bit box", l.payload)
 	}
