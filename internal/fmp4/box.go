@@ -182,6 +182,12 @@ func (c *cursor) next() (box, bool) {
 	if len(c.b) < 8 || c.err != nil {
 		return box{}, false
 	}
+	if n, t := u32(c.b), Type(u32(c.b[4:])); n >= 8 && int64(n) <= int64(len(c.b)) && t != TypeUUID { // nearly all
+		x := box{typ: t, offset: c.offset, raw: c.b[:n:n], body: c.b[8:n:n]}
+		c.b = c.b[n:]
+		c.offset += int64(n)
+		return x, true
+	}
 	h, err := parseHeader(c.b, c.offset, int64(len(c.b)))
 	if err != nil {
 		e := err.(*Error)

@@ -2,9 +2,15 @@ package fmp4
 
 import "io"
 
-// moofWindow is how much a scan reads at the place of each moof box: enough for the header of the mdat box behind
-// it in nearly all files.
-const moofWindow = 4 << 10
+// A scan reads moofWindow bytes at the place of a moof box, or as much as the last one needed, up to maxWindow: enough
+// for the moof box and the header of the mdat box behind it in nearly all files.
+const (
+	moofWindow = 4 << 10
+	maxWindow  = 64 << 10
+)
+
+// headerRoom is the size of the largest box header: 64-bit size and extended type.
+const headerRoom = 32
 
 // MoofScanner reads the moof boxes of a fragmented file and skips everything else, with about one read per fragment.
 type MoofScanner struct {
@@ -13,11 +19,12 @@ type MoofScanner struct {
 	boxes    int
 	window   []byte // of the bytes at start
 	start    int64
+	guess    int // bytes to read
 }
 
 // NewMoofScanner returns a scanner for the top-level boxes of r in [off, end).
 func NewMoofScanner(r io.ReaderAt, off, end int64) *MoofScanner {
-	return &MoofScanner{r: r, off: off, end: end, start: -1}
+	return &MoofScanner{r: r, off: off, end: end, start: -1, guess: moofWindow}
 }
 
 // Next returns the next moof box, header included, and its offset, or io.EOF. The bytes are valid until the next call.
@@ -26,7 +33,7 @@ func (s *MoofScanner) Next() ([]byte, int64, error) {
 		if s.boxes++; s.boxes > MaxBoxes {
 			return nil, 0, tooLarge("file", s.off, "more than %d boxes", MaxBoxes)
 		}
-		b, err := s.at(s.off, 32)
+		b, err := s.at(s.off, headerRoom)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -45,6 +52,7 @@ func (s *MoofScanner) Next() ([]byte, int64, error) {
 		if err != nil {
 			return nil, 0, err
 		}
+		s.guess = min(max(int(h.Size)+int(h.Size)/16+headerRoom, moofWindow), maxWindow)
 		return raw[:h.Size], h.Offset, nil
 	}
 	return nil, 0, io.EOF
@@ -57,7 +65,7 @@ func (s *MoofScanner) at(off int64, n int) ([]byte, error) {
 			return w, nil
 		}
 	}
-	n = int(min(int64(max(n+32, moofWindow)), s.end-off))
+	n = int(min(int64(max(n+headerRoom, s.guess)), s.end-off))
 	if cap(s.window) < n {
 		s.window = make([]byte, n)
 	}

@@ -411,7 +411,18 @@ func (c *SampleCursor) seekChunk(i uint32) {
 	in := i - t.runs[c.run]
 	c.chunk = first + uint64(in/per)
 	c.chunkLeft = per - in%per
-	c.offset = t.chunkOffset(c.chunk) + int64(t.BytesBefore(i)-t.BytesBefore(i-in%per))
+	c.offset = t.chunkOffset(c.chunk) + int64(t.bytesBetween(i-in%per, i))
+}
+
+// bytesBetween returns the number of bytes of samples from i to before j.
+func (t *Table) bytesBetween(i, j uint32) (sum uint64) {
+	if j-i > markSamples {
+		return t.BytesBefore(j) - t.BytesBefore(i)
+	}
+	for ; i < j; i++ {
+		sum += uint64(t.size(i))
+	}
+	return sum
 }
 
 func (t *Table) chunkOffset(chunk uint64) int64 {

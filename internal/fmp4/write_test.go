@@ -13,7 +13,9 @@ import (
 const sync, delta = fmp4.FlagsSync, fmp4.FlagsDelta
 
 func TestFragmentHead(t *testing.T) {
-	s := func(flags uint32, cts int32) fmp4.RunSample { return fmp4.RunSample{Duration: 10, Size: 20, Flags: flags, CTS: cts} }
+	s := func(flags uint32, cts int32) fmp4.RunSample {
+		return fmp4.RunSample{Duration: 10, Size: 20, Flags: flags, CTS: cts}
+	}
 	for _, c := range []struct {
 		name    string
 		head    fmp4.FragmentHead
