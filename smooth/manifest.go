@@ -85,7 +85,7 @@ type Stream struct {
 	Timeline Timeline
 	// Embedded holds, per chunk of Timeline, the data in its f elements. It is nil or as long as Timeline.
 	Embedded [][]ChunkData
-	// Content is the inner XML of the Content element of an embedded text stream, verbatim.
+	// Content is the inner XML of the Content element of an embedded text stream, verbatim. It is written as it is.
 	Content []byte
 	// Extra are unknown attributes, kept for writing.
 	Extra []Attribute

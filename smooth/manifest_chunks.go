@@ -3,6 +3,7 @@ package smooth
 import (
 	"encoding/xml"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -98,6 +99,7 @@ func (c *chunkReader) append(e *cElement) error {
 		return c.p.fail(ErrCorrupt, "t %d + d %d * r %d exceeds 64 bits", t, e.d, e.r)
 	}
 	c.p.chunks += int(e.r)
+	tl = slices.Grow(tl, int(e.r))
 	for range e.r {
 		tl = append(tl, Chunk{Time: t, Duration: e.d})
 		t += e.d
@@ -125,9 +127,13 @@ func (c *chunkReader) data(el xml.StartElement, e *cElement) error {
 	if f.Data, err = c.p.base64(); err != nil {
 		return err
 	}
-	if len(f.Data) > 0 || c.s.ManifestOutput {
-		e.data = append(e.data, f)
+	if len(f.Data) == 0 && !c.s.ManifestOutput {
+		return nil
 	}
+	if c.p.embedded++; c.p.embedded > MaxManifestEmbedded {
+		return c.p.fail(ErrTooLarge, "more than %d f elements with data", MaxManifestEmbedded)
+	}
+	e.data = append(e.data, f)
 	return nil
 }
 

@@ -31,8 +31,8 @@ func ParseManifest(data []byte) (*Manifest, error) {
 // manifestParser is an xmlReader for client manifests that counts what the limits bound.
 type manifestParser struct {
 	*xmlReader
-	m                       *Manifest
-	streams, levels, chunks int
+	m                                 *Manifest
+	streams, levels, chunks, embedded int
 }
 
 // The attributes of each element that have fields, in lower case. The writer refuses them as extra attributes.
@@ -132,16 +132,15 @@ func (p *manifestParser) protection(el xml.StartElement) error {
 
 // base64 consumes the innermost element and decodes its text; without text it returns nil.
 func (p *manifestParser) base64() ([]byte, error) {
-	line, path := p.line, p.path()
+	line, frame := p.line, p.stack[len(p.stack)-1]
 	text, err := p.text()
 	if err != nil {
 		return nil, err
 	}
 	data, err := decodeBase64(text)
 	if err != nil {
-		return nil, &FileError{
-			File: p.file, Path: path, Offset: -1, Line: line, Reason: "content is not base64: " + err.Error(), Err: ErrCorrupt,
-		}
+		p.stack = append(p.stack, frame) // the error names the element, which is closed by now
+		return nil, p.failAt(line, ErrCorrupt, "content is not base64: %v", err)
 	}
 	if len(data) == 0 {
 		return nil, nil

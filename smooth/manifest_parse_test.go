@@ -207,6 +207,16 @@ func TestParseManifestErrors(t *testing.T) {
 		{"data in a repeat", inStream("<c d='1' r='2'><f>QQ==</f></c>"), 3, "SmoothStreamingMedia/StreamIndex[1]", "c with r=2 and f elements", smooth.ErrCorrupt},
 		{"bad data", inStream("<c d='1'><f i='0'>QU*D</f></c>"), 3, chunk + "[1]/f", "content is not base64: illegal base64 data at input byte 2", smooth.ErrCorrupt},
 
+		{"twice in stream", "<SmoothStreamingMedia><StreamIndex Type='a' Type='b'/></SmoothStreamingMedia>", 1, "SmoothStreamingMedia/StreamIndex[1]", "attribute Type twice", smooth.ErrCorrupt},
+		{"twice in clip", "<SmoothStreamingMedia>\n<Clip x:y='' X:Y=''/></SmoothStreamingMedia>", 2, "SmoothStreamingMedia/Clip[1]", "attribute Y twice", smooth.ErrCorrupt},
+		{"twice in header", "<SmoothStreamingMedia><Protection><ProtectionHeader a='' a=''/></Protection></SmoothStreamingMedia>", 1, "SmoothStreamingMedia/Protection/ProtectionHeader[1]", "attribute a twice", smooth.ErrCorrupt},
+		{"twice in custom attribute", "<SmoothStreamingMedia><CustomAttributes><Attribute a='' a=''/></CustomAttributes></SmoothStreamingMedia>", 1, "SmoothStreamingMedia/CustomAttributes/Attribute[1]", "attribute a twice", smooth.ErrCorrupt},
+		{"twice in c", inStream("<c d='1' d='2'/>"), 3, chunk + "[1]", "attribute d twice", smooth.ErrCorrupt},
+		{"twice in f", inStream("<c d='1'>\n<f i='1' i='2'/></c>"), 4, chunk + "[1]/f", "attribute i twice", smooth.ErrCorrupt},
+		{"number in c", inStream("<c d='x'/>"), 3, chunk + "[1]", `d "x" is not a decimal number of 64 bits`, smooth.ErrCorrupt},
+		{"unclosed content", inStream("<Content><a></Content>"), 3, "SmoothStreamingMedia/StreamIndex[1]/Content/a", "element <a> closed by </Content>", smooth.ErrCorrupt},
+		{"unclosed data", inStream("<c d='1'><f>"), 3, chunk + "[1]/f", "element <f> closed by </StreamIndex>", smooth.ErrCorrupt},
+
 		{"size", strings.Repeat(" ", smooth.MaxManifestBytes+1), 0, "", "33554433 bytes, limit 33554432", smooth.ErrTooLarge},
 		{"depth", inStream(strings.Repeat("<a>", smooth.MaxManifestDepth)), 3, "SmoothStreamingMedia/StreamIndex[1]" + strings.Repeat("/a", smooth.MaxManifestDepth-1), "more than 32 nested elements", smooth.ErrTooLarge},
 		{"attributes", "<SmoothStreamingMedia " + strings.Repeat("a='' ", smooth.MaxManifestAttributes+1) + "/>", 1, "SmoothStreamingMedia", "129 attributes, limit 128", smooth.ErrTooLarge},
@@ -217,6 +227,7 @@ func TestParseManifestErrors(t *testing.T) {
 		{"levels", inStream(strings.Repeat("<QualityLevel Bitrate='1'/>", smooth.MaxManifestLevels+1)), 3, "SmoothStreamingMedia/StreamIndex[1]/QualityLevel[8193]", "more than 8192 quality levels", smooth.ErrTooLarge},
 		{"chunks", inStream("<c d='1' r='4000000000'/>"), 3, chunk + "[1]", "more than 2097152 fragments", smooth.ErrTooLarge},
 		{"chunks in all", inStream(fmt.Sprintf("<c d='1' r='%d'/><c d='1'/>", smooth.MaxManifestChunks)), 3, chunk + "[2]", "more than 2097152 fragments", smooth.ErrTooLarge},
+		{"f elements", "<SmoothStreamingMedia><StreamIndex Type='text' ManifestOutput='1'><c t='1'>" + strings.Repeat("<f/>", smooth.MaxManifestEmbedded+1), 1, chunk + "[1]", "more than 262144 f elements with data", smooth.ErrTooLarge},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,6 +240,15 @@ func TestParseManifestErrors(t *testing.T) {
 			assert.Equal(t, smooth.FileError{File: "manifest", Path: tt.path, Offset: -1, Line: tt.line, Reason: tt.reason, Err: tt.err}, *fe)
 		})
 	}
+}
+
+func TestManifestStream(t *testing.T) {
+	m := &smooth.Manifest{Streams: []*smooth.Stream{{Name: "Audio_EN"}, {Name: "audio_en"}, {Name: "video"}}}
+	assert.Same(t, m.Streams[1], m.Stream("audio_en"))
+	assert.Same(t, m.Streams[0], m.Stream("AUDIO_en"), "the first of several that differ in case")
+	assert.Same(t, m.Streams[2], m.Stream("VIDEO"))
+	assert.Nil(t, m.Stream("vide0"))
+	assert.Nil(t, m.Stream(""))
 }
 
 func TestParseManifestRepeatsDoNotAllocate(t *testing.T) {

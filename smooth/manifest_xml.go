@@ -24,7 +24,7 @@ type ManifestOptions struct {
 // written.
 //
 // The error wraps [ErrCorrupt] if a timeline is not ascending or Embedded does not match it, and [ErrUnsupported]
-// if a string cannot be written in XML. See [MS-SSTR] 2.2.2.
+// if a string cannot be written in XML; the buffer is nil then. See [MS-SSTR] 2.2.2.
 func (m *Manifest) AppendXML(dst []byte, opts *ManifestOptions) ([]byte, error) {
 	w := manifestWriter{xmlWriter: xmlWriter{b: dst, file: "manifest"}, m: m}
 	if opts != nil {

@@ -34,6 +34,8 @@ const (
 	MaxManifestLevels = 8192
 	// MaxManifestChunks is the number of fragments in all streams together, after repeats have been expanded.
 	MaxManifestChunks = 1 << 21
+	// MaxManifestEmbedded is the number of f elements with data in all streams together.
+	MaxManifestEmbedded = 1 << 18
 )
 
 // xmlReader is a bounded pull parser for small vocabularies without regard to namespaces. Every element that a
