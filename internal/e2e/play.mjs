@@ -34,7 +34,8 @@ const scripts = {
 };
 
 // Each adapter runs in the page and gives the players one face:
-//   load(url), levels() -> [{id, height}], pin(level), audios() -> [{id, lang, active}], speak(audio), errors
+//   load(url), levels() -> [{id, height}], pin(level), audios() -> [{id, lang, active}], speak(audio), errors,
+//   caption(), which turns on the first text track, if the player does not show one by itself
 const adapters = {
   dash: () => {
     const player = dashjs.MediaPlayer().create();
@@ -53,6 +54,7 @@ const adapters = {
       },
       audios: () => player.getTracksFor("audio").map((t) => ({ id: t.index, lang: t.lang, active: t.index === player.getCurrentTrackFor("audio")?.index })),
       speak: (audio) => player.setCurrentTrack(player.getTracksFor("audio").find((t) => t.index === audio.id)),
+      caption() {},
     };
   },
   rx: () => {
@@ -66,6 +68,10 @@ const adapters = {
       pin: (level) => player.lockVideoRepresentations({ representations: [level.id], switchingMode: "direct" }),
       audios: () => player.getAvailableAudioTracks().map((t) => ({ id: t.id, lang: t.normalized, active: t.active })),
       speak: (audio) => player.setAudioTrack(audio.id),
+      caption() {
+        const [first] = player.getAvailableTextTracks();
+        if (first) player.setTextTrack(first.id);
+      },
     };
   },
   // The example server's own page is used through its controls, as a viewer would.
@@ -90,6 +96,9 @@ const adapters = {
       pin: (level) => choose("quality", level.id),
       audios: () => options("audio").map((o) => ({ id: o.value, lang: o.lang, active: o.selected })),
       speak: (audio) => choose("audio", audio.id),
+      caption() {
+        if (options("captions").length > 1) choose("captions", options("captions")[1].value);
+      },
     };
   },
 };
@@ -166,13 +175,17 @@ async function run(args) {
     report.played = await playFirst(page, args.seconds ?? 8);
     report.quality = await switchQuality(page);
     report.audio = await switchAudio(page);
+    await page.evaluate(() => adapter.caption());
     if (args.seek) report.sought = { to: args.seek, time: await seek(page, args.seek) };
+    report.cues = await page.evaluate(() => [...document.querySelector("video").textTracks].reduce((n, t) => n + (t.cues?.length ?? 0), 0));
     report.frames = await page.evaluate(() => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames);
-    report.captions = await page.evaluate(() => document.getElementById("captions")?.textContent ?? "");
-    report.errors.push(...await page.evaluate(() => adapter.errors));
-    if (args.screenshot) await page.screenshot({ path: args.screenshot });
   } catch (err) {
     report.errors.push(err.message);
+  }
+  try {
+    const page = browser.pages().at(-1);
+    report.errors.push(...await page.evaluate(() => globalThis.adapter?.errors ?? []));
+    if (args.screenshot) await page.screenshot({ path: args.screenshot });
   } finally {
     await browser.close();
     rmSync(profile, { recursive: true, force: true });
