@@ -104,6 +104,10 @@ func (p *packaging) addTrack(in *input, t *fmp4.Track, language string) error {
 	case c.NALULengthSize != 0 && c.NALULengthSize != 4:
 		return in.fault(smooth.ErrUnsupported, where, fmt.Sprintf("track %d has NAL unit lengths of %d bytes, Smooth clients need 4", t.ID, c.NALULengthSize), "remux the file with ffmpeg -c copy")
 	}
+	if n := t.Samples.BytesBefore(t.Samples.Len()); n > uint64(in.size) {
+		return in.fault(smooth.ErrCorrupt, fmt.Sprintf("moov/trak[track_ID=%d]/mdia/minf/stbl/stsz", t.ID),
+			fmt.Sprintf("samples of %d bytes in a file of %d bytes", n, in.size), cutShort)
+	}
 	if language == "" || c.Type == smooth.Video {
 		language = t.Language
 	}
@@ -113,6 +117,9 @@ func (p *packaging) addTrack(in *input, t *fmp4.Track, language string) error {
 	})
 	return nil
 }
+
+// cutShort is what to do about a file that ends before its samples do.
+const cutShort = "the file is cut short: copy or record it again"
 
 // movie reads the moov box, and the moof boxes of a fragmented file into sample tables.
 func (in *input) movie() (*fmp4.Movie, error) {

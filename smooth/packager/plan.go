@@ -190,9 +190,9 @@ func (p *packaging) nameFiles() {
 		case smooth.Video:
 			base, ext = fmt.Sprintf("%s_%d", p.job.Name, t.bitrate/1000), ".ismv"
 		case smooth.Audio:
-			base, ext = fmt.Sprintf("%s_%s_%d", p.job.Name, t.language, t.bitrate/1000), ".isma"
+			base, ext = fmt.Sprintf("%s%s_%d", p.job.Name, t.suffix(), t.bitrate/1000), ".isma"
 		default:
-			base, ext = fmt.Sprintf("%s_%s", p.job.Name, t.language), ".ismt"
+			base, ext = p.job.Name+t.suffix(), ".ismt"
 		}
 		t.file = base + ext
 		for n := 2; used[strings.ToLower(t.file)]; n++ {
@@ -200,4 +200,12 @@ func (p *packaging) nameFiles() {
 		}
 		used[strings.ToLower(t.file)] = true
 	}
+}
+
+// suffix returns the part of a file name that tells the language.
+func (t *track) suffix() string {
+	if t.language == "und" {
+		return ""
+	}
+	return "_" + t.language
 }

@@ -35,7 +35,7 @@ func (r *spanReader) copy(w *blockWriter, spans []fmp4.Span) error {
 			return &smooth.FileError{
 				File: r.in.name, Path: "mdat", Offset: s.Offset, Err: smooth.ErrCorrupt,
 				Reason: fmt.Sprintf("samples of %d bytes exceed the file of %d bytes", s.Size, r.in.size),
-				Remedy: "the file is cut short: copy or record it again",
+				Remedy: cutShort,
 			}
 		}
 		for s.Size > 0 {
