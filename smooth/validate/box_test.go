@@ -64,6 +64,7 @@ type spec struct {
 
 type sample struct {
 	duration, size, flags uint32
+	cts                   int32
 	data                  []byte
 }
 
@@ -83,7 +84,7 @@ const (
 )
 
 func newSample(duration uint32, flags uint32, data []byte) sample {
-	return sample{duration, uint32(len(data)), flags, data}
+	return sample{duration, uint32(len(data)), flags, 0, data}
 }
 
 // videoSpec returns a fragment of two seconds at 5 frames per second.
@@ -198,6 +199,9 @@ func (s *spec) trun(moofSize int) []byte {
 		}
 		if flags&0x400 != 0 {
 			entries = append(entries, u32(x.flags)...)
+		}
+		if flags&0x800 != 0 {
+			entries = append(entries, u32(uint32(x.cts))...)
 		}
 	}
 	var offset []byte

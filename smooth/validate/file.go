@@ -15,25 +15,37 @@ import (
 type kind uint8
 
 const (
-	kindUnknown kind = iota
-	kindManifest
+	kindUnknown  kind = iota
+	kindManifest      // client or composite
+	kindServerManifest
 	kindFragment
+	kindMedia
 )
 
 // kindOf tells the kind of a document from its first bytes.
-func kindOf(head []byte) kind {
+func kindOf(name string, head []byte) kind {
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF")), " \t\r\n")
+	isXML := bytes.HasPrefix(text, []byte("<")) || bytes.HasPrefix(head, []byte("\xFF\xFE")) || bytes.HasPrefix(head, []byte("\xFE\xFF"))
 	switch {
-	case bytes.HasPrefix(text, []byte("<")), bytes.HasPrefix(head, []byte("\xFF\xFE")), bytes.HasPrefix(head, []byte("\xFE\xFF")):
+	case isXML && (strings.EqualFold(filepath.Ext(name), ".ism") || bytes.Contains(head, []byte("<smil"))):
+		return kindServerManifest
+	case isXML:
 		return kindManifest
-	case len(head) >= 8 && string(head[4:8]) == "moof":
+	case len(head) < 8:
+		return kindUnknown
+	}
+	switch string(head[4:8]) {
+	case "moof":
 		return kindFragment
+	case "ftyp", "moov", "free", "uuid":
+		return kindMedia
 	}
 	return kindUnknown
 }
 
-// File checks one file by its content: a client or composite manifest, or a single fragment. The error is one of
-// reading, or says that the file is none of these.
+// File checks one file by its content: a client or composite manifest, a server manifest with everything it names
+// (see [FS]), a media file (.ismv, .isma, .ismt), or a single fragment. The error is one of reading, or says that the
+// file is none of these.
 func File(ctx context.Context, name string, opts *Options) (*Report, error) {
 	o := opts.withDefaults()
 	f, err := os.Open(name)
@@ -41,36 +53,45 @@ func File(ctx context.Context, name string, opts *Options) (*Report, error) {
 		return nil, fmt.Errorf("validate: %w", err)
 	}
 	defer f.Close()
-	head := make([]byte, 64)
+	head := make([]byte, 512)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, fmt.Errorf("validate: %w", err)
 	}
 	rec := newRecorder(o.MaxPerRule)
-	switch kindOf(head[:n]) {
+	switch kindOf(name, head[:n]) {
+	case kindServerManifest:
+		return FS(ctx, os.DirFS(filepath.Dir(name)), filepath.Base(name), opts)
 	case kindManifest:
-		data, err := readWhole(f, MaxManifestSize+1)
-		if err != nil {
-			return nil, err
-		}
-		checkManifest(rec, name, data)
+		err = withContent(f, MaxManifestSize+1, func(data []byte) { checkManifest(rec, name, data) })
 	case kindFragment:
-		data, err := readWhole(f, o.MaxFragmentSize)
-		if err != nil {
-			return nil, err
-		}
-		checkFragment(rec, data, Expect{Name: name})
+		err = withContent(f, o.MaxFragmentSize, func(data []byte) { checkFragment(rec, data, Expect{Name: name}) })
+	case kindMedia:
+		err = media(rec, o, name, f)
 	default:
-		return nil, fmt.Errorf("validate: %s (%s) is neither a manifest nor a fragment", name, strings.ToLower(filepath.Ext(name)))
+		err = fmt.Errorf("validate: %s is neither a manifest nor a fragmented MP4 file", name)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return rec.finish(), ctx.Err()
 }
 
-// readWhole reads a file from its start, up to limit bytes.
-func readWhole(f *os.File, limit int64) ([]byte, error) {
+func media(rec *recorder, o Options, name string, f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("validate: %w", err)
+	}
+	_, err = checkMedia(rec, o, name, f, info.Size())
+	return err
+}
+
+// withContent calls check with a file from its start, up to limit bytes.
+func withContent(f *os.File, limit int64, check func([]byte)) error {
 	data, err := io.ReadAll(io.NewSectionReader(f, 0, limit))
 	if err != nil {
-		return nil, fmt.Errorf("validate: %w", err)
+		return fmt.Errorf("validate: %w", err)
 	}
-	return data, nil
+	check(data)
+	return nil
 }

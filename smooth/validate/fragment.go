@@ -24,6 +24,10 @@ type Expect struct {
 	Live      bool
 	Next      []smooth.Chunk
 	Lookahead uint64
+	// Stored is for a fragment in a file: the server adds tfxd and tfrf, so that they may be missing.
+	Stored bool
+	// Offset of the fragment in the document, for places.
+	Offset int64
 	// IVSize is the size of initialisation vectors of encrypted samples. Zero means 8.
 	IVSize int
 }
@@ -43,6 +47,8 @@ type fragment struct {
 	duration      uint64
 	times         bool // duration is known
 	encrypted     bool
+	tfxd          uint64
+	hasTfxd       bool
 }
 
 // fragmentChecker walks one fragment.
@@ -71,13 +77,13 @@ func checkFragment(rec *recorder, data []byte, want Expect) *fragment {
 	}
 	c := &fragmentChecker{rec: rec, want: want, f: &fragment{}}
 	rec.tally(func(n *Counts) { n.Fragments++; n.Bytes += int64(len(data)) })
-	boxes, err := splitBoxes(data, 0)
+	boxes, err := splitBoxes(data, want.Offset)
 	if err != nil {
-		rec.add("SF101", c.place("/", 0), "%v", err)
+		rec.add("SF101", c.place("/", want.Offset), "%v", err)
 		return c.f
 	}
 	if len(boxes) != 2 || boxes[0].typ != "moof" || boxes[1].typ != "mdat" {
-		rec.add("SF102", c.place("/", 0), "the boxes are %s", names(boxes))
+		rec.add("SF102", c.place("/", want.Offset), "the boxes are %s", names(boxes))
 		return c.f
 	}
 	c.fragment(data, boxes[0], boxes[1])
@@ -203,14 +209,14 @@ func (c *fragmentChecker) timeBoxes(kids []box) {
 	switch {
 	case len(tfxd) > 0:
 		c.tfxd(tfxd[0])
-	case isHEVC && len(tfdt) > 0:
+	case (isHEVC || c.want.FourCC == "") && len(tfdt) > 0, c.want.Stored:
 	case c.want.Live:
 		c.rec.add("SF137", p, "there is no tfxd")
 	default:
 		c.rec.add("SF131", p, "there is no tfxd")
 	}
 	switch {
-	case len(tfdt) == 0:
+	case len(tfdt) == 0, c.want.FourCC == "":
 	case isHEVC:
 		c.tfdt(tfdt[0])
 	default:
@@ -220,7 +226,7 @@ func (c *fragmentChecker) timeBoxes(kids []box) {
 	switch {
 	case len(tfrf) > 0:
 		c.tfrf(tfrf[0])
-	case c.want.Live && len(c.want.Next) > 0 && !isHEVC:
+	case c.want.Live && len(c.want.Next) > 0 && !isHEVC && !c.want.Stored:
 		c.rec.add("SF143", p, "there is no tfrf, and the manifest lists %d chunks after this one", len(c.want.Next))
 	}
 }
@@ -239,6 +245,7 @@ func (c *fragmentChecker) tfxd(b box) {
 	}
 	r := reader{data: rest}
 	t, d := r.uint(width), r.uint(width)
+	c.f.tfxd, c.f.hasTfxd = t, true
 	if !c.want.HasChunk {
 		return
 	}

@@ -5,7 +5,7 @@ func Rules() []Rule {
 	var all []Rule
 	for _, part := range [][]Rule{
 		documentRules(), streamRules(), levelRules(), chunkRules(), protectionRules(), compositeRules(),
-		fragmentRules(), httpRules(),
+		fragmentRules(), httpRules(), mediaRules(), serverRules(),
 	} {
 		all = append(all, part...)
 	}

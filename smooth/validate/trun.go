@@ -62,9 +62,6 @@ func (c *fragmentChecker) trun(b, moof box, d defaults) bool {
 	version, flags, rest, ok := b.full()
 	r := reader{data: rest}
 	count := r.uint(4)
-	if version > 1 || version == 1 && c.want.FourCC != "" && codecOf(c.want.FourCC) != codecHEVC {
-		c.rec.add("SF116", p, "the version is %d with FourCC %q", version, c.want.FourCC)
-	}
 	if flags&0x01 == 0 {
 		c.rec.add("SF117", p, "flags are %#x", flags)
 	} else if offset := int32(r.uint(4)); int64(offset) != moof.size+8 {
@@ -80,8 +77,8 @@ func (c *fragmentChecker) trun(b, moof box, d defaults) bool {
 			entry += 4
 		}
 	}
-	if !ok || r.bad || count > maxSamples || count*entry != uint64(len(r.data)) {
-		c.rec.add("SF115", p, "%d bytes, flags %#x, %d samples of %d bytes", b.size, flags, count, entry)
+	if !ok || r.bad || version > 1 || count > maxSamples || count*entry != uint64(len(r.data)) {
+		c.rec.add("SF115", p, "%d bytes, version %d, flags %#x, %d samples of %d bytes", b.size, version, flags, count, entry)
 		return false
 	}
 	if count == 0 {
@@ -92,7 +89,11 @@ func (c *fragmentChecker) trun(b, moof box, d defaults) bool {
 		c.rec.add("SF120", p, "flags are %#x, tfhd has a default duration: %t, a default size: %t", flags, d.hasDuration, d.hasSize)
 		return false
 	}
-	c.f.samples = readSamples(&r, int(count), flags, d)
+	var negative int
+	c.f.samples, negative = readSamples(&r, int(count), flags, d)
+	if version == 1 && negative > 0 && codecOf(c.want.FourCC) == codecAVC {
+		c.rec.add("SF116", p, "the version is 1, and %d of %d composition offsets are negative", negative, count)
+	}
 	if hasFirst {
 		c.f.samples[0].flags = first
 	}
@@ -101,8 +102,9 @@ func (c *fragmentChecker) trun(b, moof box, d defaults) bool {
 	return true
 }
 
-// readSamples reads count entries whose length has been checked.
-func readSamples(r *reader, count int, flags uint32, d defaults) []sample {
+// readSamples reads count entries whose length has been checked. It also returns the number of composition offsets
+// that would be negative if they are signed.
+func readSamples(r *reader, count int, flags uint32, d defaults) (samples []sample, negative int) {
 	out := make([]sample, count)
 	for i := range out {
 		s := sample{d.duration, d.size, d.flags}
@@ -116,11 +118,13 @@ func readSamples(r *reader, count int, flags uint32, d defaults) []sample {
 			s.flags = uint32(r.uint(4))
 		}
 		if flags&0x800 != 0 {
-			r.take(4)
+			if int32(r.uint(4)) < 0 {
+				negative++
+			}
 		}
 		out[i] = s
 	}
-	return out
+	return out, negative
 }
 
 // syncStart checks the flags of the first sample of video. Without any flags the client's own default holds.
@@ -172,7 +176,7 @@ func (c *fragmentChecker) sizes(trun box) bool {
 
 // content checks the bytes of the samples.
 func (c *fragmentChecker) content(trun box) {
-	offset := int64(len(c.f.moof)) + 8
+	offset := c.base + int64(len(c.f.moof)) + 8
 	data := c.f.payload
 	kind := codecOf(c.want.FourCC)
 	text := c.want.Type == smooth.Text && fourCCType(c.want.FourCC) == smooth.Text

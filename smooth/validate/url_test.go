@@ -258,7 +258,7 @@ func TestURLSample(t *testing.T) {
 
 // TestEveryRuleHasAFixture keeps rules and fixtures together.
 func TestEveryRuleHasAFixture(t *testing.T) {
-	have := map[string]bool{"SH116": true, "SH136": true} // tests of their own above
+	have := map[string]bool{"SH116": true, "SH136": true, "SI100": true} // tests of their own above
 	for _, f := range manifestFixtures() {
 		have[f.rule] = true
 	}
@@ -266,6 +266,12 @@ func TestEveryRuleHasAFixture(t *testing.T) {
 		have[f.rule] = true
 	}
 	for _, f := range urlFixtures() {
+		have[f.rule] = true
+	}
+	for _, f := range mediaFixtures() {
+		have[f.rule] = true
+	}
+	for _, f := range serverFixtures() {
 		have[f.rule] = true
 	}
 	seen := map[string]bool{}
