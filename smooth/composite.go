@@ -319,7 +319,7 @@ func (st *compositeState) find(k FragmentKey) (*compositeStream, *compositePart,
 	return s, &s.parts[n], pos, nil
 }
 
-// retimed returns the fragment with another key and sequence number, which takes over f.
+// retimed returns a fragment with another key and sequence number, which owns f. The sample data is not copied.
 func retimed(f *Fragment, k FragmentKey, sequence uint32) (*Fragment, error) {
 	head, err := f.Header(Smooth)
 	if err != nil {
@@ -336,11 +336,15 @@ func retimed(f *Fragment, k FragmentKey, sequence uint32) (*Fragment, error) {
 	if len(moof) >= 24 && string(moof[12:16]) == "mfhd" { // ISO/IEC 14496-12 8.8.5
 		binary.BigEndian.PutUint32(moof[20:], sequence)
 	}
-	return NewFragment(FragmentInit{
+	in := FragmentInit{
 		Key: k, Timescale: f.Timescale, Duration: f.Duration, Codec: f.Codec,
-		Head: append(moof, head[n:]...), Body: payload{f}, Size: f.PayloadSize(),
+		Head: append(moof, head[n:]...), Body: payload{f}, Size: f.size,
 		Release: func() { f.Close() },
-	}), nil
+	}
+	if f.memory == nil && f.refs.Load() == 1 { // nobody else uses the seek position, so the kernel can still send
+		in.Body, in.Offset = f.body, f.offset
+	}
+	return NewFragment(in), nil
 }
 
 // payload reads the sample data of a fragment.
