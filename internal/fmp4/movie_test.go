@@ -47,11 +47,11 @@ func TestMovieVersion1(t *testing.T) {
 	m, err := fmp4.ParseMovie(bx("moov", fbx("mvhd", 1, 0, be64(0, 0), be32(1000), be64(1<<35), make([]byte, 80)), track,
 		bx("mvex", fbx("mehd", 1, 0, be64(1<<36)))), 0)
 	require.NoError(t, err)
-	require.EqualValues(t, 1<<35, m.Duration)
-	require.EqualValues(t, 1<<36, m.FragmentDuration)
+	require.EqualValues(t, uint64(1<<35), m.Duration)
+	require.EqualValues(t, uint64(1<<36), m.FragmentDuration)
 	tr := m.Tracks[0]
 	require.EqualValues(t, 5, tr.ID)
-	require.EqualValues(t, 1<<40, tr.Duration)
+	require.EqualValues(t, uint64(1<<40), tr.Duration)
 	require.Equal(t, "und", tr.Language)
 	require.EqualValues(t, 320, tr.Width)
 }
@@ -121,7 +121,7 @@ func TestMovieShiftSaturates(t *testing.T) {
 	tr := bx("trak", tkhd(1), edts, bx("mdia", mdhd(math.MaxUint32, 0)))
 	m, err := fmp4.ParseMovie(bx("moov", mvhd(1, 0), tr), 0)
 	require.NoError(t, err)
-	require.EqualValues(t, 1<<60, m.Tracks[0].Shift)
+	require.EqualValues(t, uint64(1<<60), m.Tracks[0].Shift)
 }
 
 func TestMovieErrors(t *testing.T) {
