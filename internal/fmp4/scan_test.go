@@ -115,8 +115,12 @@ func TestReadErrors(t *testing.T) {
 	require.False(t, ok)
 	_, err = fmp4.ReadBox(broken{gone}, fmp4.Box{Type: fmp4.TypeMoov, Size: 10}, 10)
 	requireKind(t, err, gone, "moov")
-	_, err = fmp4.ReadBox(broken{gone}, fmp4.Box{Type: fmp4.TypeMoov, Size: fmp4.MaxMoov + 1}, fmp4.MaxMoov)
-	requireKind(t, err, fmp4.ErrTooLarge, "moov")
+	for _, limit := range []int64{fmp4.MaxMoov, fmp4.MaxMoof, fmp4.MaxMfra} {
+		_, err = fmp4.ReadBox(broken{gone}, fmp4.Box{Type: fmp4.TypeMoov, Size: limit + 1}, limit)
+		requireKind(t, err, fmp4.ErrTooLarge, "moov")
+		_, err = fmp4.ReadBox(broken{gone}, fmp4.Box{Type: fmp4.TypeMoov, Size: limit}, limit)
+		requireKind(t, err, gone, "moov")
+	}
 	b, err := fmp4.ReadBox(bytes.NewReader(bx("free", []byte{1})), fmp4.Box{Type: fmp4.TypeFree, Size: 9}, 9)
 	require.NoError(t, err)
 	require.Equal(t, bx("free", []byte{1}), b)

@@ -227,6 +227,14 @@ func (w *moofWriter) write(moof []byte, time, duration uint64) error {
 
 // traf writes the children of x in the order of rank.
 func (w *moofWriter) traf(x *box, time, duration uint64) error {
+	var present [rankRest + 1]bool
+	all := x.children("moof/traf")
+	for y, ok := all.next(); ok; y, ok = all.next() {
+		present[rank(&y)] = true
+	}
+	if all.err != nil {
+		return all.err
+	}
 	at := len(w.dst)
 	w.dst = appendHeader(w.dst, 0, TypeTraf)
 	for r := rankTfhd; r <= rankRest; r++ {
@@ -234,7 +242,7 @@ func (w *moofWriter) traf(x *box, time, duration uint64) error {
 			w.dst = appendTfxd(w.dst, time, duration)
 			continue
 		}
-		if r == rankTfrf && w.retime {
+		if !present[r] || r == rankTfrf && w.retime {
 			continue
 		}
 		c := x.children("moof/traf")
@@ -245,9 +253,6 @@ func (w *moofWriter) traf(x *box, time, duration uint64) error {
 			if err := w.add(&y); err != nil {
 				return err
 			}
-		}
-		if c.err != nil {
-			return c.err
 		}
 	}
 	binary.BigEndian.PutUint32(w.dst[at:], uint32(len(w.dst)-at))
