@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/smoothkit/smoothkit/smooth"
 )
 
 // kind is what a document is.
@@ -44,7 +47,7 @@ func kindOf(name string, head []byte) kind {
 }
 
 // File checks one file by its content: a client or composite manifest, a server manifest with everything it names
-// (see [FS]), a media file (.ismv, .isma, .ismt), or a single fragment. The error is one of reading, or says that the
+// (see [FS]) and as [smooth.Handler] serves it (see [Source]), a media file (.ismv, .isma, .ismt), or a single fragment. The error is one of reading, or says that the
 // file is none of these.
 func File(ctx context.Context, name string, opts *Options) (*Report, error) {
 	o := opts.withDefaults()
@@ -61,7 +64,7 @@ func File(ctx context.Context, name string, opts *Options) (*Report, error) {
 	rec := newRecorder(o.MaxPerRule)
 	switch kindOf(name, head[:n]) {
 	case kindServerManifest:
-		return FS(ctx, os.DirFS(filepath.Dir(name)), filepath.Base(name), opts)
+		return serverManifest(ctx, name, opts)
 	case kindManifest:
 		err = withContent(f, MaxManifestSize+1, func(data []byte) { checkManifest(rec, name, data) })
 	case kindFragment:
@@ -75,6 +78,25 @@ func File(ctx context.Context, name string, opts *Options) (*Report, error) {
 		return nil, err
 	}
 	return rec.finish(), ctx.Err()
+}
+
+// serverManifest checks a presentation as it is stored and as it is served.
+func serverManifest(ctx context.Context, name string, opts *Options) (*Report, error) {
+	dir, base := filepath.Split(name)
+	if dir == "" {
+		dir = "."
+	}
+	stored, err := FS(ctx, os.DirFS(dir), base, opts)
+	if err != nil || stored.Errors() > 0 {
+		return stored, err // the server would only show the consequences
+	}
+	src := smooth.Dir(dir, &smooth.FileOptions{Logger: slog.New(slog.DiscardHandler)})
+	defer src.Close()
+	served, err := Source(ctx, src, base, opts)
+	if err != nil {
+		return nil, err
+	}
+	return stored.merge(served), nil
 }
 
 func media(rec *recorder, o Options, name string, f *os.File) error {

@@ -77,11 +77,7 @@ func (c *serverChecker) chunks(s *stream, l *level, t *serverTrack) {
 			c.rec.add("SS123", p, "%s has %d fragments of track %d and none of that time", t.src, len(times), t.id)
 			continue
 		}
-		tolerance := uint64(0)
-		if f.samples > 1 {
-			tolerance = chunk.Duration / uint64(f.samples)
-		}
-		if f.samples > 0 && distance(f.duration, chunk.Duration) > tolerance {
+		if f.samples > 0 && distance(f.duration, chunk.Duration) > sampleTolerance(f.samples, f.duration, chunk.Duration) {
 			c.rec.add("SS124", p, "the samples last %d, d is %d", f.duration, chunk.Duration)
 		}
 	}

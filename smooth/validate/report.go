@@ -118,6 +118,34 @@ func (r *Report) count(s Severity) int {
 	return n
 }
 
+// merge adds what another report has beyond r: a violation of the same rule with the same text is kept once.
+func (r *Report) merge(o *Report) *Report {
+	type key struct{ id, text string }
+	have := make(map[key]bool)
+	for _, v := range r.Violations {
+		have[key{v.Rule.ID, v.Text}] = true
+	}
+	for _, v := range o.Violations {
+		if !have[key{v.Rule.ID, v.Text}] {
+			r.Violations = append(r.Violations, v)
+		}
+	}
+	for id, n := range o.Suppressed {
+		if r.Suppressed == nil {
+			r.Suppressed = make(map[string]int)
+		}
+		r.Suppressed[id] = max(r.Suppressed[id], n)
+	}
+	a, b := &r.Checked, o.Checked
+	a.Documents += b.Documents
+	a.Streams, a.Levels, a.Chunks = max(a.Streams, b.Streams), max(a.Levels, b.Levels), max(a.Chunks, b.Chunks)
+	a.Fragments += b.Fragments
+	a.Samples += b.Samples
+	a.Requests += b.Requests
+	a.Bytes += b.Bytes
+	return r
+}
+
 // recorder collects violations. It is safe for concurrent use.
 type recorder struct {
 	rules map[string]Rule // read only

@@ -143,21 +143,26 @@ func (c *fragmentChecker) sdtp(kids []box) {
 }
 
 // durations compares the sum of sample durations to the chunk. Encoders cut where samples end, and the last sample
-// of a file often has an estimated duration, so that one average sample more or less is let pass.
+// of a file often has an estimated duration, so that one average sample more or less, see [sampleTolerance], is let pass.
 func (c *fragmentChecker) durations(trun box) {
 	for _, s := range c.f.samples {
 		c.f.duration += uint64(s.duration)
 	}
 	c.f.times = true
-	n, d := uint64(len(c.f.samples)), c.want.Chunk.Duration
-	tolerance := d / n
-	if n == 1 {
-		tolerance = 0
-	}
-	if c.want.HasChunk && distance(c.f.duration, d) > tolerance {
+	n, d := len(c.f.samples), c.want.Chunk.Duration
+	if c.want.HasChunk && distance(c.f.duration, d) > sampleTolerance(n, c.f.duration, d) {
 		c.rec.add("SF122", c.place("moof/traf/trun", trun.offset),
 			"the durations of %d samples add up to %d, the manifest says %d", n, c.f.duration, d)
 	}
+}
+
+// sampleTolerance returns the duration of an average one of n samples and a sixteenth, for rounding; 0 of one sample.
+func sampleTolerance(n int, sum, d uint64) uint64 {
+	if n <= 1 {
+		return 0
+	}
+	mean := max(sum, d) / uint64(n)
+	return mean + mean/16
 }
 
 // sizes compares the sum of sample sizes to the payload.
