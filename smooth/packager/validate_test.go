@@ -1,0 +1,45 @@
+package packager_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smoothkit/smoothkit/internal/testmedia"
+	"github.com/smoothkit/smoothkit/smooth"
+	"github.com/smoothkit/smoothkit/smooth/packager"
+	"github.com/smoothkit/smoothkit/smooth/validate"
+)
+
+// TestValid: the validator, which shares no code with the packager, finds nothing in the files, nor in what our
+// handler serves of them.
+func TestValid(t *testing.T) {
+	dir := t.TempDir()
+	text := write(t, t.TempDir(), "captions.en.vtt", "WEBVTT\n\n00:01.000 --> 00:03.000\nHello\n")
+	_, err := packager.Package(context.Background(), packager.Job{Dir: dir, Name: "film", Inputs: []packager.Input{
+		{Path: testmedia.Media(t, "high.mp4")}, {Path: testmedia.Media(t, "low.mp4")},
+		{Path: testmedia.Media(t, "german.m4a")}, {Path: text},
+	}})
+	require.NoError(t, err)
+	names, err := filepath.Glob(filepath.Join(dir, "film*"))
+	require.NoError(t, err)
+	for _, name := range names {
+		report, err := validate.File(context.Background(), name, nil)
+		require.NoError(t, err, name)
+		for _, v := range report.Violations {
+			assert.Fail(t, "violation", "%s: %v", name, v)
+		}
+	}
+	srv := httptest.NewServer(http.StripPrefix("/v", smooth.NewHandler(smooth.Dir(dir, nil), nil)))
+	defer srv.Close()
+	report, err := validate.URL(context.Background(), srv.URL+"/v/film.ism/Manifest", nil)
+	require.NoError(t, err)
+	for _, v := range report.Violations {
+		assert.Fail(t, "violation", "%v", v)
+	}
+}
