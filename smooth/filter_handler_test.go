@@ -1,6 +1,7 @@
 package smooth_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -104,4 +105,39 @@ func TestHandlerPlaysComposite(t *testing.T) {
 	status, body = fetch(h, "/sample/cut.csm/QualityLevels(400000)/Fragments(video=60000000)")
 	require.Equal(t, 200, status)
 	assert.Equal(t, "moof", body[4:8])
+}
+
+// childOutput answers with the URL of a child.
+type childOutput struct{}
+
+func (childOutput) Formats() []string { return []string{"list"} }
+
+func (childOutput) Serve(w http.ResponseWriter, _ *http.Request, q *smooth.Request, p smooth.Presentation) error {
+	child := q.Child()
+	child.Kind, child.Format, child.Key = smooth.TrackManifestRequest, "list", smooth.FragmentKey{Stream: "video", Bitrate: 400_000}
+	_, err := w.Write(q.AppendChild(nil, &child))
+	return err
+}
+
+func TestHandlerFiltersRideAlong(t *testing.T) {
+	h := smooth.NewHandler(smoothtest.NewSource(), &smooth.HandlerOptions{
+		Outputs: []smooth.Output{childOutput{}}, ChildQuery: []string{"token", "vend"},
+	})
+	const base, child = "/sample/sample.ism/manifest(format=list)", "QualityLevels(400000)/Manifest(video,format=list)"
+	for query, want := range map[string]string{
+		"":             "",
+		"?other=1":     "",
+		"?token=1&x=2": "?token=1",
+		"?filter=(type==%22video%22)&token=1&vbegin=2":                       "?token=1&filter=%28type%3D%3D%22video%22%29&vbegin=2",
+		"?vbegin=1&vend=9&t=2-8&tracks=video&min_bitrate=1&max_bitrate=9999": "?vend=9&vbegin=1&t=2-8&tracks=video&min_bitrate=1&max_bitrate=9999",
+	} {
+		status, body := fetch(h, base+query)
+		require.Equal(t, 200, status, query)
+		assert.Equal(t, child+want, body)
+	}
+	status, body := fetch(h, "/sample/sample.ism/manifest(format=list,maxBitrate=500000)")
+	require.Equal(t, 200, status)
+	assert.Equal(t, "QualityLevels(400000)/Manifest(video,format=list,maxBitrate=500000)", body, "options do so by themselves")
+	status, _ = fetch(h, "/sample/sample.ism/manifest(format=list)?filter=%zz")
+	assert.Equal(t, 400, status)
 }

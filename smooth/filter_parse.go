@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -221,6 +222,29 @@ func (p *filterParser) parameter(key, value string) error {
 		err = badFilter("parameter %s: %v", key, err)
 	}
 	return err
+}
+
+// filterParameters are the names that [filterParser.parameter] knows.
+var filterParameters = [...]string{"filter", "vbegin", "vend", "t", "tracks", "min_bitrate", "max_bitrate"}
+
+// appendFilterQuery returns query with the parameters of raw that filter, escaped anew, without those called as in
+// except, which query has already.
+func appendFilterQuery(query, raw string, except []string) string {
+	for part := range strings.SplitSeq(raw, "&") {
+		key, value, _ := strings.Cut(part, "=")
+		if !slices.Contains(filterParameters[:], key) || slices.Contains(except, key) {
+			continue
+		}
+		v, err := url.QueryUnescape(value)
+		if err != nil {
+			continue // ParseFilters refuses it
+		}
+		if query != "" {
+			query += "&"
+		}
+		query += key + "=" + url.QueryEscape(v)
+	}
+	return query
 }
 
 // expression reads a track expression, or the name of a filter.

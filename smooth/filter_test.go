@@ -357,3 +357,26 @@ func TestFilterKey(t *testing.T) {
 	empty := smooth.Filter{}
 	assert.Empty(t, empty.Key())
 }
+
+func ExampleNewFiltered() {
+	p := smoothtest.New(smoothtest.Default())
+	mobile := smooth.Filter{Video: smooth.BitrateRange{Max: 1_500_000}, Languages: []string{"en"}}
+	clip := smooth.Filter{Start: smooth.AtOffset(10 * time.Second), End: smooth.AtOffset(20 * time.Second)}
+	f, err := smooth.NewFiltered(context.Background(), p, mobile, clip)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	s, err := f.Snapshot(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, st := range s.Manifest.Streams {
+		fmt.Println(st.Name, len(st.Levels), "levels", len(st.Timeline), "fragments from", st.Timeline.Start()/smooth.DefaultTimescale, "s")
+	}
+	// Output:
+	// video 2 levels 5 fragments from 10 s
+	// audio_eng 1 levels 5 fragments from 10 s
+	// text_eng 1 levels 1 fragments from 10 s
+}

@@ -37,6 +37,9 @@ type HandlerOptions struct {
 	// Filters are the named filters that requests may ask for, besides those that options and queries spell out: see
 	// [ParseFilters]. Nil means none.
 	Filters map[string]Filter
+	// RememberedFilters bounds the filtered views of presentations that are kept. Zero means
+	// [DefaultRememberedFilters].
+	RememberedFilters int
 	// TimeTolerance in ticks of the stream: a request for a fragment that does not exist is answered with the
 	// nearest one whose start differs by at most this. Zero means exact.
 	TimeTolerance uint64
@@ -79,7 +82,7 @@ func NewHandler(src Source, opts *HandlerOptions) *Handler {
 		}
 	}
 	named := maps.Clone(h.opts.Filters)
-	h.filters = NewFilterSet(func(name string) (Filter, bool) { f, ok := named[name]; return f, ok }, 0)
+	h.filters = NewFilterSet(func(name string) (Filter, bool) { f, ok := named[name]; return f, ok }, h.opts.RememberedFilters)
 	h.cors = newCORS(h.opts.CORS)
 	h.policy = newPolicies(&h.cors, h.opts.NoPolicies)
 	h.fragmentCache = []string{cacheControl(h.opts.FragmentMaxAge, time.Hour)}
@@ -131,6 +134,9 @@ func (h *Handler) serve(x *exchange) error {
 		return h.serveMethod(x)
 	}
 	x.req.childQuery = childQueryOf(x.req.RawQuery, h.opts.ChildQuery)
+	if f := x.req.Format; f != "" && !equalFoldASCII(f, formatV20) { // the children of an output's answers are filtered too
+		x.req.childQuery = appendFilterQuery(x.req.childQuery, x.req.RawQuery, h.opts.ChildQuery)
+	}
 	p, err := h.open(x)
 	if err != nil {
 		return err
