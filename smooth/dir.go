@@ -123,6 +123,8 @@ type dirFile struct {
 	root *os.Root
 	name string
 
+	mapped mapping
+
 	mu     sync.Mutex // guards idle and closed
 	idle   []*os.File
 	closed bool
@@ -181,5 +183,6 @@ func (f *dirFile) Close() error {
 	for _, file := range idle {
 		file.Close()
 	}
+	f.mapped.close()
 	return f.File.Close()
 }

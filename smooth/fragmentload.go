@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
 )
@@ -64,11 +65,15 @@ func (l *fragmentLoader) inspect(e *fragmentEntry, b []byte) (inspection, error)
 	if n < 0 || n+8 > len(b) {
 		return in, l.corrupt(e.offset, "moof", "no whole moof box here, though the index says so")
 	}
+	size := int64(binary.BigEndian.Uint32(b[n:]))
+	if known := atomic.LoadUint32(&e.stored); known != 0 && int(known) == n+8 && size >= 8 && int64(n)+size <= int64(e.extent) {
+		in.head.Size, in.payload, in.usable, in.as = n, size-8, true, true
+		return in, nil
+	}
 	var err error
 	if in.head, err = fmp4.Inspect(b[:n], e.offset, l.t.source.Defaults); err != nil {
 		return in, err
 	}
-	size := int64(binary.BigEndian.Uint32(b[n:]))
 	if fmp4.Type(binary.BigEndian.Uint32(b[n+4:])) != fmp4.TypeMdat || size < 8 {
 		return in, nil // a large mdat, or something in between
 	}
@@ -78,7 +83,9 @@ func (l *fragmentLoader) inspect(e *fragmentEntry, b []byte) (inspection, error)
 	}
 	in.payload = size - 8
 	in.usable = in.head.Plain && in.head.TrackID == l.t.source.ID && (whole == int64(e.extent) || l.alone(e, whole, b))
-	in.as = in.usable && in.head.Ordered && l.timed(&in.head)
+	if in.as = in.usable && in.head.Ordered && l.timed(&in.head); in.as {
+		atomic.StoreUint32(&e.stored, uint32(n)+8)
+	}
 	return in, nil
 }
 

@@ -18,7 +18,7 @@ type gatherer struct {
 }
 
 // maxHole is the most bytes between two spans that are read over rather than skipped by a second call.
-const maxHole = 64 << 10
+const maxHole = 8 << 10
 
 // ReadAt implements [io.ReaderAt].
 func (g *gatherer) ReadAt(p []byte, off int64) (int, error) {
@@ -44,10 +44,47 @@ func gather(ctx context.Context, file File, spans []fmp4.Span, p []byte, off int
 		spans = spans[1:]
 	}
 	w := gathering{p: p, spans: spans, off: off}
+	if tr, ok := file.(thinReader); ok && w.thin() {
+		if done, err := tr.readResident(&w); done || err != nil {
+			return err
+		}
+	}
 	if vr, ok := file.(VectorReader); ok && len(spans) > 1 {
 		return w.vectors(ctx, vr)
 	}
 	return w.pieces(ctx, file)
+}
+
+// A thinReader is a [File] that can fill w without a system call per piece, if the bytes are in memory anyway. It
+// reports false, and leaves w alone, if they are not.
+type thinReader interface {
+	readResident(w *gathering) (bool, error)
+}
+
+// thin reports whether what is wanted is less than half of the span it lies in, in more than a few pieces.
+func (w *gathering) thin() bool {
+	if len(w.spans) < 4 {
+		return false
+	}
+	first, last := w.bounds()
+	return last-first > 2*int64(len(w.p)) && last > first
+}
+
+// bounds returns the part of the file that holds all that is wanted.
+func (w *gathering) bounds() (first, last int64) {
+	if len(w.spans) == 0 {
+		return 0, 0
+	}
+	first = w.spans[0].Offset + w.off
+	left := int64(len(w.p)) + w.off
+	for _, s := range w.spans {
+		n := min(left, s.Size)
+		first, last = min(first, s.Offset), max(last, s.Offset+n)
+		if left -= n; left == 0 {
+			break
+		}
+	}
+	return first, last
 }
 
 // gathering is the state of one gather: what is still to be filled and from where.

@@ -46,6 +46,9 @@ type fragmentEntry struct {
 	duration uint32
 	// payload is the size of the samples in bytes, or 0 if only extent bounds it.
 	payload uint32
+	// stored is the size of moof and mdat header once they have been found fit to be served as they are, else 0.
+	// It is read and written atomically.
+	stored uint32
 }
 
 // entrySize is the memory of a fragmentEntry.
