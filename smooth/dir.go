@@ -11,8 +11,8 @@ import (
 )
 
 // Dir returns a source of the presentations below a directory of the operating system. It is confined to that
-// directory: neither names nor symbolic links lead out of it. The directory is opened on first use, so it may appear
-// later. A nil opts means the documented defaults.
+// directory: neither names nor symbolic links lead out of it. The directory is opened on first use; as long as there is
+// none, opening a presentation is an error that does not wrap [ErrNotFound]. A nil opts means the documented defaults.
 func Dir(path string, opts *FileOptions) *FileSource {
 	return NewFileSource(&dirFiles{path: path}, opts)
 }
@@ -20,8 +20,10 @@ func Dir(path string, opts *FileOptions) *FileSource {
 // dirFiles is the tree of files below a directory.
 type dirFiles struct {
 	path string
-	mu   sync.Mutex // guards root
-	root *os.Root
+
+	mu     sync.Mutex // guards root and closed
+	root   *os.Root
+	closed bool
 }
 
 func (d *dirFiles) open() (*os.Root, error) {
@@ -30,9 +32,12 @@ func (d *dirFiles) open() (*os.Root, error) {
 	if d.root != nil {
 		return d.root, nil
 	}
+	if d.closed {
+		return nil, fmt.Errorf("smooth: source: %w", ErrClosed)
+	}
 	root, err := os.OpenRoot(d.path)
 	if err != nil {
-		return nil, fmt.Errorf("smooth: open the media directory: %w", err)
+		return nil, fmt.Errorf("smooth: open the media directory: %v", err) // not fs.ErrNotExist, which would be a 404
 	}
 	d.root = root
 	return root, nil
@@ -42,6 +47,7 @@ func (d *dirFiles) open() (*os.Root, error) {
 func (d *dirFiles) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.closed = true
 	if d.root == nil {
 		return nil
 	}
@@ -93,9 +99,9 @@ func openRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, confined(name, err)
 	}
-	if info, err = f.Stat(); err != nil {
+	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() {
 		f.Close()
-		return nil, nil, err
+		return nil, nil, noFile(name, err)
 	}
 	return f, info, nil
 }
@@ -155,7 +161,7 @@ func (f *dirFile) Lease() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !os.SameFile(info, f.info) {
+	if !os.SameFile(info, f.info) || info.Size() < f.info.Size() {
 		file.Close()
 		return nil, fmt.Errorf("smooth: %s was replaced: %w", f.name, ErrGone)
 	}

@@ -1,5 +1,7 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package smooth
 
 func isResourceError(error) bool { return false }
+
+func isNameError(error) bool { return false }

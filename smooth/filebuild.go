@@ -77,7 +77,9 @@ func (b *manifestBuilder) add(t *fileTrack) error {
 		return fmt.Errorf("smooth: stream %s has bit rate %d twice: %w", t.stream, t.bitrate, ErrCorrupt)
 	case st.Timeline == nil:
 		st.Timeline = tl
-	case !aligned(st.Timeline, tl):
+	case aligned(st.Timeline, tl):
+		st.Timeline = st.Timeline[:min(len(st.Timeline), len(tl))]
+	default:
 		return &FileError{File: t.media.name, Offset: -1, Err: ErrUnsupported,
 			Reason: fmt.Sprintf("the fragments of track %d do not start where those of the other bit rates of stream %s do", t.source.ID, t.stream),
 			Remedy: "encode all bit rates with the same key frames"}
@@ -107,9 +109,16 @@ func (b *manifestBuilder) needsAttributes(t *fileTrack) bool {
 	return false
 }
 
-// aligned reports whether two timelines have the same starts.
+// maxTail is the number of fragments by which the bit rates of a stream may differ in length; what not all of them have is
+// not listed. Encoders round the end of a film differently.
+const maxTail = 1
+
+// aligned reports whether two timelines have the same starts as far as both go.
 func aligned(a, b Timeline) bool {
-	if len(a) != len(b) {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(b)-len(a) > maxTail {
 		return false
 	}
 	for i := range a {
@@ -135,9 +144,9 @@ func (b *manifestBuilder) stream(t *fileTrack) *Stream {
 			t.stream = name
 			return st
 		}
-		name = streamName(t) + "_" + lang
-		if n > 1 {
-			name += strconv.Itoa(n)
+		name = strings.TrimSuffix(streamName(t)+"_"+safeStreamName(lang), "_")
+		if n > 1 || lang == "" {
+			name += "_" + strconv.Itoa(n+1)
 		}
 	}
 }
@@ -147,7 +156,17 @@ func streamName(t *fileTrack) string {
 	if _, ok := t.server.Param("trackName"); !ok && t.kind == Text {
 		return string(Text)
 	}
-	return t.server.Name()
+	return safeStreamName(t.server.Name())
+}
+
+// safeStreamName replaces what cannot stand in the name of a stream, which is part of URLs. See [MS-SSTR] 2.2.2.3.
+func safeStreamName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, name)
 }
 
 // language returns the language of a track, from the server manifest or the file.
@@ -163,7 +182,7 @@ func (t *fileTrack) language() string {
 
 func (b *manifestBuilder) newStream(t *fileTrack, name, lang string) *Stream {
 	st := &Stream{Type: t.kind, Name: name, Language: lang, URL: templateURL(name, false),
-		Parent: t.server.Parent(), ManifestOutput: t.server.ManifestOutput()}
+		Parent: safeStreamName(t.server.Parent()), ManifestOutput: t.server.ManifestOutput()}
 	if sub, ok := t.server.Param("Subtype"); ok {
 		st.Subtype = sub
 	} else if t.kind == Text {

@@ -18,9 +18,10 @@ func (l *loader) clientManifest() (*Manifest, []byte, error) {
 	if rel == "" {
 		rel = path.Base(strings.TrimSuffix(l.name, path.Ext(l.name))) + ".ismc"
 	}
-	name, err := l.resolveSrc(strings.TrimPrefix(rel, "/"))
+	rel = strings.TrimPrefix(rel, "/")
+	name, err := l.resolveSrc(rel)
 	if errors.Is(err, fs.ErrNotExist) {
-		l.check(path.Join(path.Dir(l.name), rel))
+		l.missing(l.srcPath(rel))
 		return nil, nil, nil
 	}
 	if err != nil {
@@ -37,7 +38,9 @@ func (l *loader) clientManifest() (*Manifest, []byte, error) {
 	l.seen(f.ModTime())
 	m, err := ParseManifest(data)
 	if err == nil {
-		err = l.bind(m)
+		if err = l.bind(m, false); err != nil && l.bind(m, true) == nil {
+			err = nil
+		}
 	}
 	if err != nil {
 		l.opts.Logger.Warn("client manifest is stale, a new one is made of the media files",
@@ -47,8 +50,9 @@ func (l *loader) clientManifest() (*Manifest, []byte, error) {
 	return m, data, nil
 }
 
-// bind finds the track of each level and gives it the stream's name and timescale.
-func (l *loader) bind(m *Manifest) error {
+// bind finds the track of each level and gives it the stream's name and timescale. Where fragments carry no times of
+// Smooth Streaming but decode times, it takes those as they are or, if placed is set, as placeMedia moves them.
+func (l *loader) bind(m *Manifest, placed bool) error {
 	if len(m.Clips) > 0 || len(m.Streams) == 0 {
 		return fmt.Errorf("smooth: no streams: %w", ErrCorrupt)
 	}
@@ -61,11 +65,17 @@ func (l *loader) bind(m *Manifest) error {
 		}
 		for _, lv := range st.Levels {
 			t := l.candidate(st, lv, bound)
+			if t == nil && (len(st.Timeline) == 0 || st.Embedded != nil) {
+				continue // nothing to fetch
+			}
 			if t == nil {
 				return fmt.Errorf("smooth: stream %s, bit rate %d: no track in the server manifest: %w", st.Name, lv.Bitrate, ErrCorrupt)
 			}
 			bound[t] = true
 			edit := *t
+			if !placed {
+				edit.placed = 0
+			}
 			edit.stream, edit.attrs, edit.bitrate, edit.timescale = st.Name, lv.AttrsKey(), lv.Bitrate, m.TimescaleOf(st)
 			if err := edit.prepare(); err != nil {
 				return err
@@ -87,15 +97,15 @@ func (l *loader) bind(m *Manifest) error {
 	for _, apply := range edits {
 		apply()
 	}
-	kept := l.p.tracks[:0]
+	var listed, others []*fileTrack
 	for _, t := range l.p.tracks {
 		if bound[t] {
-			kept = append(kept, t)
+			listed = append(listed, t)
 		} else if err := t.complete(); err == nil {
-			kept = append(kept, t) // not listed, yet old URLs may name it
+			others = append(others, t) // not listed, yet old URLs may name it
 		}
 	}
-	l.p.tracks = kept
+	l.p.tracks = append(listed, others...)
 	return nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/smoothkit/smoothkit/internal/fmp4"
 )
 
 // Limits of what a presentation in files may be made of.
@@ -69,11 +71,35 @@ func (l *loader) open() error {
 
 // check remembers the version of a file, so that a change is noticed; a missing one has version "".
 func (l *loader) check(name string) {
-	l.p.checks = append(l.p.checks, fileCheck{name, l.versionNow(l.ctx, name)})
+	c := fileCheck{name: name}
+	c.version = l.versionNow(l.ctx, c)
+	l.p.checks = append(l.p.checks, c)
 }
 
-func (s *FileSource) versionNow(ctx context.Context, name string) string {
-	info, err := s.files.Stat(ctx, name)
+// missing remembers that there is no such file, so that it is noticed when it comes.
+func (l *loader) missing(name string) {
+	if fs.ValidPath(name) {
+		l.p.checks = append(l.p.checks, fileCheck{name: name, anyCase: true})
+	}
+}
+
+// versionNow returns the present version of what was checked.
+func (s *FileSource) versionNow(ctx context.Context, c fileCheck) string {
+	if c.dir {
+		entries, err := s.files.ReadDir(ctx, c.name)
+		if err != nil {
+			return ""
+		}
+		return strings.Join(mediaNames(entries), "/")
+	}
+	if c.anyCase {
+		actual, err := s.names.file(ctx, c.name)
+		if err != nil {
+			return ""
+		}
+		c.name = actual
+	}
+	info, err := s.files.Stat(ctx, c.name)
 	if err != nil || info.IsDir() {
 		return ""
 	}
@@ -115,20 +141,30 @@ func (l *loader) wrapDirectory(dir string, missing error) error {
 	if err != nil {
 		return missing
 	}
-	var names []string
-	for _, e := range entries {
-		if !e.IsDir() && hasSuffixFold(e.Name(), ".mp4") {
-			names = append(names, path.Join(dir, e.Name()))
-		}
-	}
+	names := mediaNames(entries)
 	if len(names) == 0 {
 		return missing
+	}
+	l.p.checks = append(l.p.checks, fileCheck{name: dir, version: strings.Join(names, "/"), dir: true})
+	for i := range names {
+		names[i] = path.Join(dir, names[i])
 	}
 	return l.wrapFiles(names...)
 }
 
+// mediaNames returns the names of the MP4 files in a directory.
+func mediaNames(entries []fs.DirEntry) []string {
+	var names []string
+	for _, e := range entries {
+		if (e.Type().IsRegular() || e.Type() == fs.ModeSymlink) && hasSuffixFold(e.Name(), ".mp4") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
 // wrapFiles makes a server manifest for files that have none: every video track, and the audio and text tracks of the
-// first file that has any.
+// first file that has any. Tracks of unknown codecs, such as cover pictures, are left out.
 func (l *loader) wrapFiles(names ...string) error {
 	l.server = new(ServerManifest)
 	if len(names) > MaxMediaFiles {
@@ -145,18 +181,28 @@ func (l *loader) wrapFiles(names ...string) error {
 			t := &m.movie.Tracks[i]
 			kind := handlerType(t.Handler)
 			switch {
-			case kind == "", kind == Audio && hadAudio, kind == Text && hadText:
+			case kind == "", kind == Audio && hadAudio, kind == Text && hadText, !playable(t):
 				continue
 			}
 			audio, text = audio || kind == Audio, text || kind == Text
-			st := ServerTrack{Type: kind, Src: "/" + name, Params: []Param{{Name: "trackID", Value: fmt.Sprint(t.ID)}}}
+			st := ServerTrack{Type: kind, Src: name, Params: []Param{{Name: "trackID", Value: fmt.Sprint(t.ID)}}}
 			if t.Language != "und" {
 				st.Language = t.Language
 			}
 			l.server.Tracks = append(l.server.Tracks, st)
 		}
 	}
+	if len(l.server.Tracks) == 0 {
+		return &FileError{File: l.name, Path: "moov/trak", Offset: -1, Err: ErrUnsupported, Reason: "no track of a known codec",
+			Remedy: "encode the video as H.264 or HEVC and the audio as AAC"}
+	}
 	return nil
+}
+
+// playable reports whether the codec of a track is known.
+func playable(t *fmp4.Track) bool {
+	_, err := CodecFromSampleEntry(t.Entry)
+	return err == nil
 }
 
 // seen keeps the latest time of change.
@@ -179,6 +225,9 @@ func (l *loader) mediaNamed(name string) (*mediaFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.ignored != nil {
+		l.opts.Logger.Warn("fragment index is not used, the file was scanned instead", "presentation", l.name, "file", name, "err", m.ignored)
+	}
 	l.media[name] = m
 	l.p.media = append(l.p.media, m)
 	l.seen(m.file.ModTime())
@@ -186,17 +235,21 @@ func (l *loader) mediaNamed(name string) (*mediaFile, error) {
 	return m, nil
 }
 
-// resolveSrc returns the actual name of the file that a server manifest names. It is relative to the manifest and
-// cannot leave the root. A leading slash, which only wrapFiles writes, means the root.
+// resolveSrc returns the actual name of the file that a server manifest names. It is relative to the manifest, or to the
+// root if it starts with a slash, and cannot leave the root.
 func (l *loader) resolveSrc(src string) (string, error) {
-	p := path.Join(path.Dir(l.name), src)
-	if strings.HasPrefix(src, "/") {
-		p = src[1:]
-	}
-	if !fs.ValidPath(p) || strings.Contains(p, "\x00") {
+	p := l.srcPath(src)
+	if !fs.ValidPath(p) || !safePath(p) {
 		return "", &fs.PathError{Op: "open", Path: src, Err: fs.ErrNotExist}
 	}
 	return l.names.file(l.ctx, p)
+}
+
+func (l *loader) srcPath(src string) string {
+	if rooted, ok := strings.CutPrefix(src, "/"); ok {
+		return rooted
+	}
+	return path.Join(path.Dir(l.name), src)
 }
 
 // openTracks opens what the server manifest names. A rendition whose file is missing is left out with a warning; a
@@ -207,17 +260,10 @@ func (l *loader) openTracks() error {
 		if st.Src == "" {
 			continue
 		}
-		name, err := l.resolveSrc(st.SrcPath())
-		if errors.Is(err, fs.ErrNotExist) && strings.Contains(st.Src, "%") { // a name that contains the percent sign itself
-			name, err = l.resolveSrc(strings.ReplaceAll(st.Src, `\`, "/"))
-		}
-		var m *mediaFile
-		if err == nil {
-			m, err = l.mediaNamed(name)
-		}
+		m, err := l.mediaOf(st)
 		if errors.Is(err, fs.ErrNotExist) {
 			l.opts.Logger.Warn("media file is missing, its track is left out", "presentation", l.name, "file", st.Src, "track", st.Name())
-			l.check(path.Join(path.Dir(l.name), st.SrcPath()))
+			l.missing(l.srcPath(st.SrcPath()))
 			continue
 		}
 		if err != nil {
@@ -237,6 +283,21 @@ func (l *loader) openTracks() error {
 			Reason: "no track whose media file exists", Remedy: "copy the media files beside the server manifest"}
 	}
 	return nil
+}
+
+// mediaOf opens the media file of a server track.
+func (l *loader) mediaOf(st *ServerTrack) (*mediaFile, error) {
+	if l.ism == nil {
+		return l.mediaNamed(st.Src) // an actual name, from wrapFiles
+	}
+	name, err := l.resolveSrc(st.SrcPath())
+	if errors.Is(err, fs.ErrNotExist) && strings.Contains(st.Src, "%") { // a name that contains the percent sign itself
+		name, err = l.resolveSrc(strings.ReplaceAll(strings.TrimSpace(st.Src), `\`, "/"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.mediaNamed(name)
 }
 
 // finish makes the snapshot: from the client manifest if there is one that agrees with the files, else from them.
@@ -272,8 +333,13 @@ func (l *loader) publish(m *Manifest, original []byte) {
 	sum := digest.Sum(nil)
 	s := NewSnapshot(m, hex.EncodeToString(sum[:10]))
 	s.ModTime = l.p.modTime
-	for _, t := range l.p.tracks {
-		s.Periods[0].Tracks = append(s.Periods[0].Tracks, Track{Stream: t.stream, Attrs: t.attrs, Bitrate: t.bitrate, Codec: t.codec})
+	for _, st := range m.Streams {
+		for _, lv := range st.Levels {
+			k := FragmentKey{Stream: st.Name, Bitrate: lv.Bitrate, Attrs: lv.AttrsKey()}
+			if t := l.p.track(k); t != nil {
+				s.Periods[0].Tracks = append(s.Periods[0].Tracks, Track{Stream: k.Stream, Attrs: k.Attrs, Bitrate: k.Bitrate, Codec: t.codec})
+			}
+		}
 	}
 	l.p.snapshot = s
 	for _, st := range m.Streams {

@@ -22,7 +22,11 @@ type filePresentation struct {
 }
 
 // fileCheck is the version of a file when the presentation was opened, "" if there was none.
-type fileCheck struct{ name, version string }
+type fileCheck struct {
+	name, version string
+	dir           bool // it is a directory, of which the names of MP4 files count
+	anyCase       bool // it was missing in any spelling
+}
 
 // retain adds a reference unless the last one is gone.
 func (p *filePresentation) retain() bool {
@@ -50,7 +54,7 @@ func (p *filePresentation) release() {
 // changed reports whether any file differs from what was opened.
 func (p *filePresentation) changed(ctx context.Context, s *FileSource) bool {
 	for _, c := range p.checks {
-		if s.versionNow(ctx, c.name) != c.version {
+		if s.versionNow(ctx, c) != c.version {
 			return ctx.Err() == nil
 		}
 	}

@@ -1,6 +1,8 @@
 package smooth
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +20,8 @@ type Files interface {
 	// Open opens a regular file. The error wraps [io/fs.ErrNotExist] if there is none, also for anything that is not
 	// a regular file.
 	Open(ctx context.Context, name string) (File, error)
-	// Stat describes a file or directory without opening it.
+	// Stat describes a file or directory without opening it. Two contents of the same name must differ in size or time
+	// of change, or in what a method Version() string of the result returns, if it has one.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
 	// ReadDir lists a directory, sorted by name.
 	ReadDir(ctx context.Context, name string) ([]fs.DirEntry, error)
@@ -53,6 +56,9 @@ type VectorReader interface {
 }
 
 func versionOf(info fs.FileInfo) string {
+	if v, ok := info.(interface{ Version() string }); ok {
+		return v.Version()
+	}
 	return strconv.FormatInt(info.Size(), 36) + "-" + strconv.FormatInt(info.ModTime().UnixNano(), 36)
 }
 
@@ -60,36 +66,86 @@ func versionOf(info fs.FileInfo) string {
 type fsFiles struct{ fsys fs.FS }
 
 func (f fsFiles) Open(_ context.Context, name string) (File, error) {
+	if st, ok := f.fsys.(fs.StatFS); ok { // opening a pipe would block
+		if info, err := st.Stat(name); err != nil || !info.Mode().IsRegular() {
+			return nil, noFile(name, err)
+		}
+	}
 	file, err := f.fsys.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, noFile(name, err)
 	}
 	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	if err != nil {
+	if err != nil || !info.Mode().IsRegular() {
 		file.Close()
-		return nil, err
+		return nil, noFile(name, err)
+	}
+	if stored := storedInZip(f.fsys, name); stored != nil {
+		return &fsFile{file, stored, info}, nil
 	}
 	return newFSFile(name, file, info)
 }
 
 func (f fsFiles) Stat(_ context.Context, name string) (fs.FileInfo, error) {
-	return fs.Stat(f.fsys, name)
+	info, err := fs.Stat(f.fsys, name)
+	if err != nil {
+		return nil, noFile(name, err)
+	}
+	return info, nil
 }
 
 func (f fsFiles) ReadDir(_ context.Context, name string) ([]fs.DirEntry, error) {
-	return fs.ReadDir(f.fsys, name)
+	list, err := fs.ReadDir(f.fsys, name)
+	if err != nil {
+		return nil, noFile(name, err)
+	}
+	return list, nil
 }
 
-// fsFile is a file of an fs.FS, which must be able to read at an offset or to seek.
+// noFile makes the reasons for which a name cannot name a regular file the same as that it does not exist: nil, which
+// stands for a directory or device, a name that the system does not allow, a file in place of a directory.
+func noFile(name string, err error) error {
+	if err == nil {
+		return &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	if errors.Is(err, fs.ErrInvalid) || isNameError(err) {
+		return &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w: %v", fs.ErrNotExist, err)}
+	}
+	return err
+}
+
+// storedInZip returns the content of an entry of a zip archive that is not compressed, or nil.
+func storedInZip(fsys fs.FS, name string) io.ReaderAt {
+	z, ok := fsys.(*zip.Reader)
+	if c, isCloser := fsys.(*zip.ReadCloser); isCloser {
+		z, ok = &c.Reader, true
+	}
+	if !ok {
+		return nil
+	}
+	for _, f := range z.File {
+		if f.Name != name || f.Method != zip.Store || f.CompressedSize64 != f.UncompressedSize64 {
+			continue
+		}
+		if raw, err := f.OpenRaw(); err == nil {
+			at, _ := raw.(io.ReaderAt)
+			return at
+		}
+	}
+	return nil
+}
+
+// fsFile is a file of an fs.FS.
 type fsFile struct {
 	file fs.File
 	at   io.ReaderAt
 	info fs.FileInfo
 }
 
+// maxSequentialFile is the largest file, in bytes, that is kept in memory because it can only be read from its start.
+const maxSequentialFile = 4 << 20
+
+// newFSFile takes over a file that can read at an offset or seek, or one that is short.
 func newFSFile(name string, file fs.File, info fs.FileInfo) (File, error) {
 	switch f := file.(type) {
 	case io.ReaderAt:
@@ -97,8 +153,18 @@ func newFSFile(name string, file fs.File, info fs.FileInfo) (File, error) {
 	case io.ReadSeeker:
 		return &fsFile{file, &seekReaderAt{r: f}, info}, nil
 	}
-	file.Close()
-	return nil, fmt.Errorf("smooth: %s: a file of type %T can neither read at an offset nor seek: %w", name, file, ErrUnsupported)
+	if info.Size() > maxSequentialFile {
+		file.Close()
+		return nil, &FileError{File: name, Offset: -1, Err: ErrUnsupported,
+			Reason: fmt.Sprintf("a file of type %T can only be read from its start, and %d bytes are too many for that", file, info.Size()),
+			Remedy: "do not compress it"}
+	}
+	data := make([]byte, info.Size())
+	if n, err := io.ReadFull(file, data); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("smooth: %s: %d of %d bytes: %w", name, n, len(data), err)
+	}
+	return &fsFile{file, bytes.NewReader(data), info}, nil
 }
 
 func (f *fsFile) ReadAtContext(ctx context.Context, p []byte, off int64) (int, error) {

@@ -46,7 +46,8 @@ type FileSource struct {
 	files   Files
 	opts    FileOptions
 	names   resolver
-	limit   time.Duration // of one load
+	base    context.Context // of all loads, ended by Close
+	stop    context.CancelFunc
 	loading sync.WaitGroup
 	stats   sourceStats
 
@@ -66,7 +67,8 @@ func FS(fsys fs.FS, opts *FileOptions) *FileSource {
 
 // NewFileSource returns a source of the presentations in files. A nil opts means the documented defaults.
 func NewFileSource(files Files, opts *FileOptions) *FileSource {
-	s := &FileSource{files: files, entries: make(map[string]*cacheEntry), limit: loadTimeout}
+	s := &FileSource{files: files, entries: make(map[string]*cacheEntry)}
+	s.base, s.stop = context.WithCancel(context.Background())
 	if opts != nil {
 		s.opts = *opts
 	}
@@ -112,13 +114,10 @@ type cacheEntry struct {
 
 // Open implements [Source].
 func (s *FileSource) Open(ctx context.Context, name string) (Presentation, error) {
-	p, err := s.cached(ctx, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		var actual string
-		if actual, err = s.names.presentation(ctx, name); err == nil {
-			p, err = s.cached(ctx, actual)
-		}
+	if !validName(name) || !safePath(name) {
+		return nil, fmt.Errorf("smooth: %q: %w", name, ErrNotFound)
 	}
+	p, err := s.named(ctx, name)
 	if err != nil {
 		return nil, missing(name, err)
 	}
@@ -126,6 +125,20 @@ func (s *FileSource) Open(ctx context.Context, name string) (Presentation, error
 		return compositeFile{p.composite, p}, nil
 	}
 	return p, nil
+}
+
+// named returns the presentation of a name, exact or not, with a reference for the caller.
+func (s *FileSource) named(ctx context.Context, name string) (p *filePresentation, err error) {
+	if _, hls := withoutHLSSuffix(strings.TrimSuffix(name, path.Ext(name))); !hls {
+		if p, err = s.cached(ctx, name); !errors.Is(err, fs.ErrNotExist) {
+			return p, err
+		}
+	}
+	actual, err := s.names.presentation(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return s.cached(ctx, actual)
 }
 
 // missing turns the file system's word for a missing file into the suite's.
@@ -175,9 +188,6 @@ func (s *FileSource) lookup(name string) (e *cacheEntry, fresh bool, err error) 
 			return e, true, nil
 		}
 	}
-	if !validName(name) {
-		return nil, false, fmt.Errorf("smooth: %q: %w", name, ErrNotFound)
-	}
 	e = &cacheEntry{name: name, done: make(chan struct{})}
 	s.entries[name] = e
 	e.touch(&s.newest)
@@ -199,12 +209,22 @@ func (e *cacheEntry) touch(ring *cacheEntry) {
 
 // load opens the presentation of e on behalf of everyone who waits for it.
 func (s *FileSource) load(e *cacheEntry) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
+	started := s.opts.Now().UnixNano()
+	ctx, cancel := context.WithTimeout(s.base, loadTimeout)
 	defer cancel()
 	p, err := s.loadGuarded(ctx, e.name)
-	e.checked.Store(s.opts.Now().UnixNano())
+	switch {
+	case err == nil:
+	case s.base.Err() != nil:
+		err = fmt.Errorf("smooth: source: %w", ErrClosed)
+	case ctx.Err() != nil:
+		err = &FileError{File: e.name, Offset: -1, Err: context.DeadlineExceeded, Reason: fmt.Sprintf("not opened within %v: %v", loadTimeout, err)}
+	}
+	e.checked.Store(started) // a change during the load must not go unnoticed
 	s.stats.loads.Add(1)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, ErrClosed) {
+		s.opts.Logger.Debug("load ended by Close", "presentation", e.name)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.stats.failures.Add(1)
 		s.opts.Logger.Error("presentation cannot be opened", "presentation", e.name, "err", err)
 	}
@@ -296,7 +316,7 @@ func (s *FileSource) stale(ctx context.Context, e *cacheEntry) bool {
 	return changed
 }
 
-// Close forgets all presentations and waits for loads that are under way. Open presentations stay valid until they are
+// Close forgets all presentations, and ends loads that are under way and waits for them. Open presentations stay valid until they are
 // closed. Further opens return [ErrClosed].
 func (s *FileSource) Close() error {
 	s.mu.Lock()
@@ -314,6 +334,7 @@ func (s *FileSource) Close() error {
 		}
 	}
 	s.mu.Unlock()
+	s.stop()
 	s.loading.Wait()
 	if c, ok := s.files.(io.Closer); ok {
 		return c.Close()
@@ -340,57 +361,4 @@ func (s *FileSource) Stats() SourceStats {
 		Loads: s.stats.loads.Load(), Failures: s.stats.failures.Load(), Reloads: s.stats.reloads.Load(),
 		Presentations: int64(len(s.entries)), IndexBytes: s.index, Files: int64(s.open),
 	}
-}
-
-// maxListDepth bounds the directories that List descends into.
-const maxListDepth = 32
-
-// List implements [Lister]. It yields .ism, .isml and .csm files, and the .mp4 files of directories without any.
-func (s *FileSource) List(ctx context.Context, yield func(Info) bool) error {
-	_, err := s.list(ctx, ".", 0, yield)
-	return err
-}
-
-func (s *FileSource) list(ctx context.Context, dir string, depth int, yield func(Info) bool) (bool, error) {
-	if err := ctx.Err(); err != nil || depth > maxListDepth {
-		return false, err
-	}
-	entries, err := s.files.ReadDir(ctx, dir)
-	if err != nil {
-		if depth > 0 { // an unreadable directory hides nothing but itself
-			s.opts.Logger.Warn("directory cannot be listed", "dir", dir, "err", err)
-			return true, nil
-		}
-		return false, fmt.Errorf("smooth: list %s: %w", dir, err)
-	}
-	manifests := false
-	for _, e := range entries {
-		manifests = manifests || !e.IsDir() && isManifestName(e.Name())
-	}
-	for _, e := range entries {
-		name := path.Join(dir, e.Name())
-		more := true
-		switch {
-		case e.IsDir():
-			more, err = s.list(ctx, name, depth+1, yield)
-		case isManifestName(e.Name()), !manifests && hasSuffixFold(e.Name(), ".mp4"):
-			info := Info{Name: name}
-			if fi, err := e.Info(); err == nil {
-				info.ModTime, info.Size = fi.ModTime(), fi.Size()
-			}
-			more = yield(info)
-		}
-		if !more || err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-func isManifestName(name string) bool {
-	return hasSuffixFold(name, ".ism") || hasSuffixFold(name, ".csm")
-}
-
-func hasSuffixFold(s, suffix string) bool {
-	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }

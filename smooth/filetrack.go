@@ -19,11 +19,11 @@ type fileTrack struct {
 	codec  *Codec
 	media  *mediaFile
 	source *fmp4.Track
-	// entries of a fragmented file, their times in timescale.
+	// entries of a fragmented file, shared with its index. Their times are the media's, see place.
 	entries []fragmentEntry
-	// shift is what was added to the media's times, in ticks of timescale: the edit list, and what keeps all tracks of
-	// the presentation from starting before 0.
-	shift int64
+	// shift is added to the media's times, in ticks of timescale; placed is the same in ticks of DefaultTimescale: the
+	// edit list, and what keeps all tracks of the presentation from starting before 0.
+	shift, placed int64
 	// plan of a progressive file.
 	plan *progressivePlan
 }
@@ -41,8 +41,23 @@ func (t *fileTrack) start(i int) uint64 {
 	if t.plan != nil {
 		return t.plan.cuts[i].Time
 	}
-	return t.entries[i].time
+	return uint64(max(t.place(t.entries[i].time), 0))
 }
+
+// placedTicks bounds placed times, so that sums of two cannot overflow.
+const placedTicks = 1 << 60
+
+// place returns a time of the media in ticks of the timeline. It may be negative.
+func (t *fileTrack) place(media uint64) int64 {
+	v := int64(media)
+	if from := uint64(t.source.Timescale); from != t.timescale {
+		v = rescaleSigned(v, from, t.timescale)
+	}
+	return clampTicks(v) + t.shift
+}
+
+// inPlace reports whether the times of the media are those of the timeline.
+func (t *fileTrack) inPlace() bool { return uint64(t.source.Timescale) == t.timescale && t.shift == 0 }
 
 // gapFraction of a second is the least silence between two fragments that is shown as a gap; less is rounding.
 const gapFraction = 10
@@ -56,10 +71,10 @@ func (t *fileTrack) chunk(i int) Chunk {
 	}
 	e := &t.entries[i]
 	if e.duration != durationUnknown {
-		c.Duration = Rescale(uint64(e.duration), uint64(t.source.Timescale), t.timescale)
+		c.Duration = uint64(max(t.place(e.time+uint64(e.duration))-int64(c.Time), 0))
 	}
 	if i+1 < len(t.entries) {
-		next := t.entries[i+1].time - c.Time
+		next := t.start(i+1) - c.Time
 		if c.Duration == 0 || c.Duration > next || next-c.Duration < t.timescale/gapFraction {
 			c.Duration = next
 		}
@@ -119,25 +134,25 @@ func (t *fileTrack) measured() uint64 {
 	return max(1, Rescale(uint64(t.bytes(0, n))*8, max(span, 1), t.timescale))
 }
 
-// setEntries takes over the index of a fragmented file in the timescale of the timeline. Negative times, which ffmpeg
-// writes for the priming samples of AAC, become 0.
+// setEntries takes over the index of a fragmented file. Negative times, which ffmpeg writes for the priming samples
+// of AAC, become 0.
 func (t *fileTrack) setEntries(ix *fragmentIndex) error {
-	from := uint64(t.source.Timescale)
 	if ix == nil || len(ix.entries) == 0 {
 		return nil
 	}
-	if from == t.timescale && t.shift == 0 && int64(ix.entries[0].time) >= 0 {
-		t.entries = ix.entries
+	t.entries = ix.entries
+	t.shift = rescaleSigned(t.placed, DefaultTimescale, t.timescale)
+	if t.inPlace() && int64(ix.entries[0].time) >= 0 {
 		return nil
 	}
-	t.entries = make([]fragmentEntry, len(ix.entries))
-	for i, e := range ix.entries {
-		e.time = uint64(max(rescaleSigned(int64(e.time), from, t.timescale)+t.shift, 0))
-		if i > 0 && e.time <= t.entries[i-1].time {
+	last := uint64(0)
+	for i := range ix.entries {
+		start := t.start(i)
+		if i > 0 && start <= last {
 			return &FileError{File: t.media.name, Path: "mfra/tfra", Offset: -1, Err: ErrCorrupt,
 				Reason: fmt.Sprintf("track %d: fragment %d starts before the timeline or with the one before it", t.source.ID, i)}
 		}
-		t.entries[i] = e
+		last = start
 	}
 	return nil
 }
@@ -145,7 +160,7 @@ func (t *fileTrack) setEntries(ix *fragmentIndex) error {
 // rescaleSigned is [Rescale] for times that may be negative.
 func rescaleSigned(v int64, from, to uint64) int64 {
 	if v < 0 {
-		return -int64(Rescale(uint64(-v), from, to))
+		return -int64(min(Rescale(uint64(-v), from, to), math.MaxInt64))
 	}
 	return int64(min(Rescale(uint64(v), from, to), math.MaxInt64))
 }
@@ -155,26 +170,44 @@ func rescaleSigned(v int64, from, to uint64) int64 {
 func placeMedia(tracks []*fileTrack) {
 	var least int64
 	for _, t := range tracks {
-		if ix := t.media.index[t.source.ID]; t.plan == nil && ix != nil && ix.media && len(ix.entries) > 0 {
-			t.shift = rescaleSigned(t.source.Shift, uint64(t.source.Timescale), DefaultTimescale)
-			least = min(least, rescaleSigned(int64(ix.entries[0].time), uint64(t.source.Timescale), DefaultTimescale)+t.shift)
+		if ix := t.mediaTimes(); ix != nil {
+			from := uint64(t.source.Timescale)
+			t.placed = clampTicks(rescaleSigned(t.source.Shift, from, DefaultTimescale))
+			least = min(least, clampTicks(rescaleSigned(int64(ix.entries[0].time), from, DefaultTimescale))+t.placed)
 		}
 	}
 	for _, t := range tracks {
-		if ix := t.media.index[t.source.ID]; t.plan == nil && ix != nil && ix.media {
-			t.shift -= least
+		if t.mediaTimes() != nil {
+			t.placed -= least
 		}
 	}
+}
+
+func clampTicks(v int64) int64 { return min(max(v, -placedTicks), placedTicks) }
+
+// mediaTimes returns the index of a track whose times are those of the media, or nil.
+func (t *fileTrack) mediaTimes() *fragmentIndex {
+	if ix := t.media.index[t.source.ID]; t.plan == nil && ix != nil && ix.media && len(ix.entries) > 0 {
+		return ix
+	}
+	return nil
 }
 
 // trackFor returns the track of a file that a server track names: by id, or else the first of its type.
 func trackFor(m *mediaFile, st *ServerTrack) (*fmp4.Track, error) {
 	if id, ok := st.TrackID(); ok {
-		if t := m.movie.Track(id); t != nil {
+		switch t := m.movie.Track(id); {
+		case t == nil:
+		case handlerType(t.Handler) != st.Type && (st.Type != Text || handlerType(t.Handler) != ""):
+			return nil, &FileError{File: m.name, Path: "moov/trak/mdia/hdlr", Offset: -1, Err: ErrCorrupt,
+				Reason: fmt.Sprintf("track %d has handler %v, the server manifest says %s", id, t.Handler, st.Element()),
+				Remedy: "correct the trackID in the server manifest"}
+		default:
 			return t, nil
 		}
 		return nil, &FileError{File: m.name, Path: "moov/trak", Offset: -1, Err: ErrCorrupt,
-			Reason: fmt.Sprintf("no track %d, which the server manifest names for %s", id, st.Name())}
+			Reason: fmt.Sprintf("no track %d, which the server manifest names for %s", id, st.Name()),
+			Remedy: "correct the trackID in the server manifest"}
 	}
 	for i := range m.movie.Tracks {
 		if handlerType(m.movie.Tracks[i].Handler) == st.Type {

@@ -36,7 +36,7 @@ func (l *fragmentLoader) load(i int) (*Fragment, error) {
 		return l.synthesise(i)
 	}
 	e := &l.t.entries[i]
-	if uint64(l.t.source.Timescale) != l.t.timescale || l.t.shift != 0 {
+	if !l.t.inPlace() {
 		return l.join(e)
 	}
 	if e.extent <= memoryFragment {
@@ -82,7 +82,7 @@ func (l *fragmentLoader) inspect(e *fragmentEntry, b []byte) (inspection, error)
 		return in, l.corrupt(e.offset+int64(n), "mdat", "%d bytes reach into the next fragment at %d", size, e.offset+int64(e.extent))
 	}
 	in.payload = size - 8
-	in.usable = in.head.Plain && in.head.TrackID == l.t.source.ID && (whole == int64(e.extent) || l.alone(e, whole, b))
+	in.usable = in.head.Plain && in.head.TrackID == l.t.source.ID && (whole == int64(e.extent) || l.alone(e, whole, in.payload))
 	if in.as = in.usable && in.head.Ordered && l.timed(&in.head); in.as {
 		atomic.StoreUint32(&e.stored, uint32(n)+8)
 	}
@@ -99,18 +99,13 @@ func (l *fragmentLoader) timed(h *fmp4.Head) bool {
 }
 
 // alone reports whether no further moof box of the track follows within the extent, so that the fragment is the one
-// moof and mdat.
-func (l *fragmentLoader) alone(e *fragmentEntry, whole int64, b []byte) bool {
-	if e.extent == extentUnknown || int64(e.extent)-whole < 8 {
+// moof and mdat. Between two fragments there may be other boxes, such as styp and sidx.
+func (l *fragmentLoader) alone(e *fragmentEntry, whole, payload int64) bool {
+	if e.extent == extentUnknown || int64(e.extent)-whole < 8 || int64(e.payload) == payload {
 		return true
 	}
-	var next [8]byte
-	if whole+8 <= int64(len(b)) {
-		copy(next[:], b[whole:])
-	} else if n, _ := l.t.media.file.ReadAtContext(l.ctx, next[:], e.offset+whole); n < len(next) {
-		return true
-	}
-	return fmp4.Type(binary.BigEndian.Uint32(next[4:])) != fmp4.TypeMoof
+	_, _, err := fmp4.NewMoofScanner(fileReader{l.ctx, l.t.media.file}, e.offset+whole, e.offset+int64(e.extent)).Next()
+	return err != nil
 }
 
 func (l *fragmentLoader) corrupt(offset int64, path, format string, args ...any) error {
@@ -169,14 +164,11 @@ func (l *fragmentLoader) short(e *fragmentEntry, n int, err error) error {
 
 // loadFile reads the head of a long fragment and leaves the payload in the file.
 func (l *fragmentLoader) loadFile(e *fragmentEntry) (*Fragment, error) {
-	file, release, err := l.lease()
-	if err != nil {
-		return nil, err
-	}
+	file, giveBack := l.lease()
 	pool := &l.t.media.buffers
 	buf := pool.get(headRead)
 	done := func() {
-		release()
+		giveBack()
 		pool.put(buf)
 	}
 	b, err := l.readHead(file, e, *buf)
@@ -194,7 +186,11 @@ func (l *fragmentLoader) loadFile(e *fragmentEntry) (*Fragment, error) {
 	fi := l.init()
 	fi.Head, fi.Stored = b[:in.head.Size+8], in.as
 	fi.Body, fi.Offset, fi.Size = file, e.offset+int64(in.head.Size)+8, in.payload
-	fi.Release = done
+	p := l.p
+	fi.Release = func() {
+		done()
+		p.release()
+	}
 	if !in.as {
 		moof, err := fmp4.AppendSmooth(make([]byte, 0, in.head.Size+headRoom), b[:in.head.Size], l.chunk.Time, l.chunk.Duration)
 		if err != nil {
@@ -226,21 +222,15 @@ func (l *fragmentLoader) readHead(r io.ReaderAt, e *fragmentEntry, buf []byte) (
 	return b, nil
 }
 
-// lease returns the media file for reading by this fragment alone, and what gives it and the presentation back.
-func (l *fragmentLoader) lease() (io.ReaderAt, func(), error) {
-	p := l.p
-	lender, ok := l.t.media.file.(Leaser)
-	if !ok {
-		return fileReader{l.ctx, l.t.media.file}, p.release, nil
+// lease returns the media file for reading by this fragment alone, and what gives it back. A file that cannot be lent,
+// such as one whose name has been taken by another one meanwhile, is read where it was opened.
+func (l *fragmentLoader) lease() (io.ReaderAt, func()) {
+	if lender, ok := l.t.media.file.(Leaser); ok {
+		if file, err := lender.Lease(); err == nil {
+			return file, func() { lender.Return(file) }
+		}
 	}
-	file, err := lender.Lease()
-	if err != nil {
-		return nil, nil, err
-	}
-	return file, func() {
-		lender.Return(file)
-		p.release()
-	}, nil
+	return fileReader{l.ctx, l.t.media.file}, func() {}
 }
 
 // fileReader reads a [File] under a context.
@@ -260,7 +250,7 @@ func (l *fragmentLoader) join(e *fragmentEntry) (*Fragment, error) {
 	if e.extent != extentUnknown {
 		size = min(size, int64(e.extent))
 	}
-	j := joint{loader: l}
+	j := joint{loader: l, time: e.time}
 	sc := fmp4.NewMoofScanner(fileReader{l.ctx, l.t.media.file}, e.offset, e.offset+size)
 	for n := 0; ; n++ {
 		raw, off, err := sc.Next()
@@ -293,7 +283,7 @@ type joint struct {
 	spans      []fmp4.Span
 	encryption []byte
 	sequence   uint32
-	ticks      uint64 // duration so far, in ticks of the media
+	time       uint64 // of the next sample, in ticks of the media
 }
 
 func (j *joint) add(raw []byte, off int64) error {
@@ -328,21 +318,16 @@ func (j *joint) add(raw []byte, off int64) error {
 	return nil
 }
 
-// rescale converts a sample into the timescale of the timeline, so that durations add up without drift.
+// rescale converts a sample into the timescale of the timeline, so that durations add up to those of chunks.
 func (j *joint) rescale(s fmp4.RunSample) fmp4.RunSample {
-	from, to := uint64(j.loader.t.source.Timescale), j.loader.t.timescale
-	if from == to {
+	t := j.loader.t
+	if uint64(t.source.Timescale) == t.timescale {
 		return s
 	}
-	start := Rescale(j.ticks, from, to)
-	shown := int64(j.ticks) + int64(s.CTS)
-	if shown >= 0 {
-		s.CTS = int32(int64(Rescale(uint64(shown), from, to)) - int64(start))
-	} else {
-		s.CTS = int32(-int64(Rescale(uint64(-shown), from, to)) - int64(start))
-	}
-	j.ticks += uint64(s.Duration)
-	s.Duration = uint32(Rescale(j.ticks, from, to) - start)
+	start := t.place(j.time)
+	s.CTS = int32(t.place(j.time+uint64(int64(s.CTS))) - start)
+	j.time += uint64(s.Duration)
+	s.Duration = uint32(t.place(j.time) - start)
 	return s
 }
 
@@ -382,8 +367,11 @@ func (l *fragmentLoader) assemble(samples []fmp4.RunSample, spans []fmp4.Span, e
 		return NewFragment(fi), nil
 	}
 	fi.Offset = spans[0].Offset
-	if fi.Body, fi.Release, err = l.lease(); err != nil {
-		return nil, err
+	body, giveBack := l.lease()
+	p := l.p
+	fi.Body, fi.Release = body, func() {
+		giveBack()
+		p.release()
 	}
 	return NewFragment(fi), nil
 }

@@ -26,6 +26,8 @@ type mediaFile struct {
 	buffers bufferPool
 	// digest identifies the content.
 	digest [sha256.Size]byte
+	// ignored says why the mfra box of the file was not used, nil if it was or if there is none.
+	ignored error
 }
 
 // fragmentIndex lists the fragments of one track in ascending order of time.
@@ -87,8 +89,15 @@ func openMedia(ctx context.Context, files Files, name string) (*mediaFile, error
 // fault names the file in an error of fmp4.
 func (m *mediaFile) fault(err error) error {
 	var e *fmp4.Error
-	if !errors.As(err, &e) {
+	var named *FileError
+	switch {
+	case errors.As(err, &e):
+	case errors.As(err, &named), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &FileError{File: m.name, Offset: m.file.Size(), Reason: "the file has become shorter", Remedy: "copy the file again", Err: ErrCorrupt}
+	default:
+		return fmt.Errorf("smooth: %s: %w", m.name, err)
 	}
 	out := &FileError{File: m.name, Path: e.Path, Offset: e.Offset, Reason: e.Reason, Err: e.Err}
 	switch {
@@ -97,7 +106,7 @@ func (m *mediaFile) fault(err error) error {
 	case errors.Is(err, fmp4.ErrTooLarge):
 		out.Err = ErrTooLarge
 	case errors.Is(err, fmp4.ErrUnsupported):
-		out.Err = ErrUnsupported
+		out.Err, out.Remedy = ErrUnsupported, "package it anew"
 	}
 	return out
 }
@@ -170,7 +179,7 @@ func (m *mediaFile) build(ctx context.Context) error {
 	switch {
 	case m.movie.Fragmented && samples:
 		err = &fmp4.Error{Path: "moov/mvex", Offset: moov.Offset, Err: fmp4.ErrUnsupported,
-			Reason: "samples both in moov and in fragments; package it with an empty moov"}
+			Reason: "samples both in moov and in fragments"}
 	case m.movie.Fragmented || !samples:
 		err = m.buildIndex(r, body, digest)
 		m.own()
@@ -185,6 +194,7 @@ func (m *mediaFile) build(ctx context.Context) error {
 func (m *mediaFile) own() {
 	for i := range m.movie.Tracks {
 		m.movie.Tracks[i].Entry = slices.Clone(m.movie.Tracks[i].Entry)
+		m.movie.Tracks[i].Samples = fmp4.Table{}
 	}
 	for i := range m.movie.Protection {
 		m.movie.Protection[i].Data = slices.Clone(m.movie.Protection[i].Data)
@@ -230,10 +240,16 @@ func (m *mediaFile) buildIndex(r io.ReaderAt, body int64, digest hash.Hash) erro
 	if h, ok := fmp4.FindMfra(r, end); ok {
 		end = h.Offset
 		done, err := m.readMfra(r, h, digest)
-		if done || err != nil {
+		switch {
+		case done:
+			return nil
+		case errors.Is(err, fmp4.ErrCorrupt), errors.Is(err, fmp4.ErrTooLarge):
+			m.ignored = m.fault(err)
+		case err != nil:
 			return err
 		}
 	}
+	m.bytes = 0
 	clear(m.index)
 	if err := m.scan(r, body, end); err != nil {
 		return err
@@ -254,7 +270,7 @@ func (m *mediaFile) buildIndex(r io.ReaderAt, body int64, digest hash.Hash) erro
 }
 
 // readMfra fills the index from the mfra box. It reports false if the box does not list every track of the file or
-// does not fit the fragments, so that they have to be scanned for.
+// does not fit the fragments, so that they have to be scanned for; the error says why, if that is a fault.
 func (m *mediaFile) readMfra(r io.ReaderAt, h fmp4.Box, digest hash.Hash) (bool, error) {
 	raw, err := fmp4.ReadBox(r, h, fmp4.MaxMfra)
 	if err != nil {
@@ -270,36 +286,41 @@ func (m *mediaFile) readMfra(r io.ReaderAt, h fmp4.Box, digest hash.Hash) (bool,
 		if m.movie.Track(t.TrackID) == nil || t.Len() == 0 || m.index[t.TrackID] != nil {
 			continue
 		}
-		ix := &fragmentIndex{entries: make([]fragmentEntry, t.Len())}
-		for j := range ix.entries {
-			time, moof := t.At(j)
-			if int64(moof) > h.Offset-8 {
-				return false, &fmp4.Error{Path: "mfra/tfra", Offset: h.Offset, Err: fmp4.ErrCorrupt,
-					Reason: fmt.Sprintf("track %d, entry %d: moof at %d, behind the fragments", t.TrackID, j, moof)}
-			}
-			ix.entries[j] = fragmentEntry{time: time, offset: int64(moof), duration: durationUnknown}
-			offsets = append(offsets, int64(moof))
-		}
-		m.index[t.TrackID] = ix
-		m.bytes += int64(len(ix.entries)) * entrySize
-	}
-	for i := range m.movie.Tracks {
-		if m.index[m.movie.Tracks[i].ID] == nil {
-			m.bytes = 0
-			return false, nil
-		}
-	}
-	digest.Write(raw)
-	setExtents(m.index, offsets, h.Offset)
-	for i := range m.movie.Tracks {
-		t := &m.movie.Tracks[i]
-		ok, err := m.measureLast(r, t, m.index[t.ID])
-		if !ok || err != nil {
-			m.bytes = 0
+		if offsets, err = m.takeTable(t, h.Offset, offsets); err != nil {
 			return false, err
 		}
 	}
+	for i := range m.movie.Tracks {
+		if m.index[m.movie.Tracks[i].ID] == nil {
+			return false, nil
+		}
+	}
+	setExtents(m.index, offsets, h.Offset)
+	for i := range m.movie.Tracks {
+		t := &m.movie.Tracks[i]
+		if ok, err := m.verify(r, t, m.index[t.ID]); !ok || err != nil {
+			return false, err
+		}
+	}
+	digest.Write(raw)
 	return true, nil
+}
+
+// takeTable makes the index of a track from its tfra box and appends the offsets of its fragments, which end at end.
+func (m *mediaFile) takeTable(t *fmp4.RandomAccess, end int64, offsets []int64) ([]int64, error) {
+	ix := &fragmentIndex{entries: make([]fragmentEntry, t.Len())}
+	for j := range ix.entries {
+		time, moof := t.At(j)
+		if int64(moof) > end-8 {
+			return nil, &fmp4.Error{Path: "mfra/tfra", Offset: end, Err: fmp4.ErrCorrupt,
+				Reason: fmt.Sprintf("track %d, entry %d: moof at %d, behind the fragments", t.TrackID, j, moof)}
+		}
+		ix.entries[j] = fragmentEntry{time: time, offset: int64(moof), duration: durationUnknown}
+		offsets = append(offsets, int64(moof))
+	}
+	m.index[t.TrackID] = ix
+	m.bytes += int64(len(ix.entries)) * entrySize
+	return offsets, nil
 }
 
 // setExtents computes how far each fragment may reach: to the next moof box of any track.
@@ -322,37 +343,54 @@ func setExtents(index map[uint32]*fragmentIndex, offsets []int64, end int64) {
 	}
 }
 
-// measureLast reads the last fragment of a track to learn how long it is. It reports false if there is none where
-// the index says, or one of another decode time.
-func (m *mediaFile) measureLast(r io.ReaderAt, t *fmp4.Track, ix *fragmentIndex) (bool, error) {
-	e := &ix.entries[len(ix.entries)-1]
+// verify looks whether the first and the last fragment of a track are where the index says, and learns how long the
+// last one is. It reports false if the index has other times than the decode times in the fragments: ffmpeg indexes
+// presentation times.
+func (m *mediaFile) verify(r io.ReaderAt, t *fmp4.Track, ix *fragmentIndex) (bool, error) {
+	for _, i := range []int{0, len(ix.entries) - 1} {
+		e := &ix.entries[i]
+		raw, err := readMoof(r, e)
+		if err != nil {
+			return false, err
+		}
+		moof, err := fmp4.ParseMoof(raw, e.offset)
+		if err != nil {
+			return false, err
+		}
+		j := slices.IndexFunc(moof.Trafs, func(tr fmp4.Traf) bool { return tr.TrackID == t.ID })
+		if j < 0 {
+			return false, &fmp4.Error{Path: "mfra/tfra", Offset: e.offset, Err: fmp4.ErrCorrupt,
+				Reason: fmt.Sprintf("entry %d of track %d: the moof there is of another track", i, t.ID)}
+		}
+		tr := &moof.Trafs[j]
+		if !tr.HasTfxd && tr.HasDecodeTime && tr.DecodeTime != e.time {
+			return false, nil
+		}
+		if i == len(ix.entries)-1 {
+			d, _ := tr.Totals(t.Defaults)
+			e.duration = uint32(min(d, durationUnknown-1))
+		}
+	}
+	return true, nil
+}
+
+// readMoof reads the moof box that an index entry names.
+func readMoof(r io.ReaderAt, e *fragmentEntry) ([]byte, error) {
 	raw := make([]byte, min(int64(e.extent), lastMoofSize))
 	if n, _ := r.ReadAt(raw, e.offset); n < len(raw) {
-		return false, nil
+		raw = raw[:n]
 	}
 	if n := moofLength(raw); n > int64(len(raw)) && n <= min(int64(e.extent), fmp4.MaxMoof) {
 		raw = make([]byte, n)
 		if n, _ := r.ReadAt(raw, e.offset); n < len(raw) {
-			return false, nil
+			raw = raw[:n]
 		}
 	}
 	n := fmp4.MoofSize(raw)
 	if n < 0 {
-		return false, nil
+		return nil, &fmp4.Error{Path: "mfra/tfra", Offset: e.offset, Reason: "no whole moof box where an entry says", Err: fmp4.ErrCorrupt}
 	}
-	moof, err := fmp4.ParseMoof(raw[:n], e.offset)
-	if err != nil {
-		return false, err
-	}
-	for i := range moof.Trafs {
-		if tr := &moof.Trafs[i]; tr.TrackID == t.ID {
-			d, _ := tr.Totals(t.Defaults)
-			e.duration = uint32(min(d, durationUnknown-1))
-			// ffmpeg indexes presentation times; with tfdt in the fragments the decode times are to be had.
-			return tr.HasTfxd || !tr.HasDecodeTime || tr.DecodeTime == e.time, nil
-		}
-	}
-	return false, nil
+	return raw[:n], nil
 }
 
 // moofLength returns the size that a moof header states, or -1.
@@ -364,7 +402,7 @@ func moofLength(b []byte) int64 {
 }
 
 // scan fills the index by looking at each moof box. A moof box of a video track that does not start with a sync
-// sample belongs to the fragment before it.
+// sample belongs to the fragment before it, as does a second traf box of a track in the same moof box.
 func (m *mediaFile) scan(r io.ReaderAt, body, end int64) error {
 	sc := fmp4.NewMoofScanner(r, body, end)
 	var moof fmp4.Moof
@@ -422,7 +460,7 @@ func (m *mediaFile) scanTraf(t *fmp4.Traf, off int64, next map[uint32]uint64) (*
 		m.index[t.TrackID] = ix
 	}
 	n := len(ix.entries)
-	if n > 0 && track.Handler == fmp4.HandlerVideo && t.FirstFlags(track.Defaults)&fmp4.FlagNonSync != 0 {
+	if n > 0 && (ix.entries[n-1].offset == off || track.Handler == fmp4.HandlerVideo && t.FirstFlags(track.Defaults)&fmp4.FlagNonSync != 0) {
 		e := &ix.entries[n-1]
 		e.duration = uint32(min(time+duration-e.time, durationUnknown-1))
 		e.payload = uint32(min(uint64(e.payload)+payload, math.MaxUint32))

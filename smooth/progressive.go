@@ -3,6 +3,7 @@ package smooth
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,10 @@ type progressivePlan struct {
 // planProgressive cuts the tracks of progressive files on one grid: video at sync samples that all bit rates have.
 func (l *loader) planProgressive() error {
 	var video, audio []*fileTrack
+	l.p.tracks = slices.DeleteFunc(l.p.tracks, l.uncuttable)
+	if len(l.p.tracks) == 0 {
+		return &FileError{File: l.name, Path: "moov/trak", Offset: -1, Err: ErrUnsupported, Reason: "no track that can be shown"}
+	}
 	for _, t := range l.p.tracks {
 		switch {
 		case !t.media.progressive():
@@ -40,6 +45,22 @@ func (l *loader) planProgressive() error {
 	l.adopt(video, videoCuts, shift)
 	l.adopt(audio, audioCuts, shift)
 	return nil
+}
+
+// uncuttable reports whether a track of a progressive file cannot be shown and so must not have a say in where the others
+// are cut.
+func (l *loader) uncuttable(t *fileTrack) bool {
+	if !t.media.progressive() {
+		return false
+	}
+	_, err := CodecFromSampleEntry(t.source.Entry)
+	if err == nil && t.source.Samples.Len() == 0 {
+		err = ErrCorrupt
+	}
+	if err != nil {
+		l.opts.Logger.Warn("track is left out", "presentation", l.name, "file", t.media.name, "track", t.source.ID, "err", err)
+	}
+	return err != nil
 }
 
 func cutTracks(list []*fileTrack) []cut.Track {

@@ -20,8 +20,9 @@ type resolver struct {
 	now    func() time.Time
 	ttl    time.Duration
 
-	mu   sync.Mutex // guards dirs
-	dirs map[string]*foldedDir
+	mu    sync.Mutex // guards dirs and total
+	dirs  map[string]*foldedDir
+	total int // names in dirs
 }
 
 // foldedDir is the listing of a directory by folded name.
@@ -31,8 +32,9 @@ type foldedDir struct {
 }
 
 const (
-	// maxFoldedDirs bounds the directories whose listings are remembered.
-	maxFoldedDirs = 256
+	// maxFoldedDirs bounds the directories whose listings are remembered, and maxRememberedNames the names in them.
+	maxFoldedDirs      = 256
+	maxRememberedNames = 200_000
 	// maxFoldedNames bounds the names of one listing; larger directories need exact names.
 	maxFoldedNames = 100_000
 )
@@ -40,40 +42,63 @@ const (
 // hlsSuffix is what IIS appended to the name of the server manifest for the HLS rendition of an asset.
 const hlsSuffix = "-m3u8-aapl"
 
-// presentation returns the actual name of a presentation whose exact name does not exist.
+// presentation returns the actual name of a presentation: that of its file, or one made of the directory of MP4 files
+// that stands for it. The name of the HLS rendition, as IIS called it, leads to the asset itself, even if the server
+// manifest of the rendition, which lists MPEG-2 transport streams, exists.
 func (r *resolver) presentation(ctx context.Context, name string) (string, error) {
-	actual, err := r.file(ctx, name)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return actual, err
-	}
 	ext := path.Ext(name)
 	stem := strings.TrimSuffix(name, ext)
-	if n := len(stem) - len(hlsSuffix); n > 0 && strings.EqualFold(stem[n:], hlsSuffix) {
-		return r.file(ctx, stem[:n]+ext)
+	if asset, ok := withoutHLSSuffix(stem); ok && strings.EqualFold(ext, ".ism") {
+		if actual, err := r.fileOrDir(ctx, asset, ext); !errors.Is(err, fs.ErrNotExist) {
+			return actual, err
+		}
 	}
-	return "", err
+	return r.fileOrDir(ctx, stem, ext)
+}
+
+func withoutHLSSuffix(stem string) (string, bool) {
+	n := len(stem) - len(hlsSuffix)
+	if n <= 0 || stem[n-1] == '/' || !strings.EqualFold(stem[n:], hlsSuffix) {
+		return stem, false
+	}
+	return stem[:n], true
+}
+
+func (r *resolver) fileOrDir(ctx context.Context, stem, ext string) (string, error) {
+	actual, err := r.file(ctx, stem+ext)
+	if errors.Is(err, fs.ErrNotExist) && strings.EqualFold(ext, ".ism") {
+		if dir, info, dirErr := r.resolve(ctx, stem); dirErr == nil && info.IsDir() {
+			return dir + ".ism", nil
+		}
+	}
+	return actual, err
 }
 
 // file returns the actual name of a file: name itself if it exists, else the only one that differs in case.
 func (r *resolver) file(ctx context.Context, name string) (string, error) {
-	if info, err := r.files.Stat(ctx, name); err == nil && !info.IsDir() {
-		return name, nil
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+	actual, info, err := r.resolve(ctx, name)
+	if err == nil && info.IsDir() {
+		err = noFile(name, nil)
+	}
+	return actual, err
+}
+
+// resolve returns the actual name of a file or directory, and what it is.
+func (r *resolver) resolve(ctx context.Context, name string) (string, fs.FileInfo, error) {
+	info, err := r.files.Stat(ctx, name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return name, info, err
 	}
 	actual := "."
-	for _, element := range strings.Split(name, "/") {
+	for element := range strings.SplitSeq(name, "/") {
 		found, err := r.element(ctx, actual, element)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		actual = path.Join(actual, found)
 	}
-	info, err := r.files.Stat(ctx, actual)
-	if err == nil && info.IsDir() {
-		err = &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	return actual, err
+	info, err = r.files.Stat(ctx, actual)
+	return actual, info, err
 }
 
 // element returns the actual spelling of one element of a path.
@@ -110,6 +135,9 @@ func (r *resolver) listing(ctx context.Context, dir string) (*foldedDir, error) 
 	}
 	entries, err := r.files.ReadDir(ctx, dir)
 	if err != nil {
+		if info, statErr := r.files.Stat(ctx, dir); statErr == nil && !info.IsDir() {
+			err = noFile(dir, nil)
+		}
 		return nil, err
 	}
 	d = &foldedDir{read: now, names: make(map[string]string, 2*min(len(entries), maxFoldedNames))}
@@ -129,8 +157,12 @@ func (r *resolver) listing(ctx context.Context, dir string) (*foldedDir, error) 
 	if r.dirs == nil {
 		r.dirs = make(map[string]*foldedDir)
 	}
-	if len(r.dirs) >= maxFoldedDirs {
+	if old := r.dirs[dir]; old != nil {
+		r.total -= len(old.names)
+	}
+	if r.total += len(d.names); len(r.dirs) >= maxFoldedDirs || r.total > 2*maxRememberedNames {
 		clear(r.dirs)
+		r.total = len(d.names)
 	}
 	r.dirs[dir] = d
 	return d, nil
