@@ -35,7 +35,7 @@ const scripts = {
 
 // Each adapter runs in the page and gives the players one face:
 //   load(url), levels() -> [{id, height}], pin(level), audios() -> [{id, lang, active}], speak(audio), errors,
-//   caption(), which turns on the first text track, if the player does not show one by itself
+//   caption(), which turns on the first text track
 const adapters = {
   dash: () => {
     const player = dashjs.MediaPlayer().create();
@@ -54,7 +54,10 @@ const adapters = {
       },
       audios: () => player.getTracksFor("audio").map((t) => ({ id: t.index, lang: t.lang, active: t.index === player.getCurrentTrackFor("audio")?.index })),
       speak: (audio) => player.setCurrentTrack(player.getTracksFor("audio").find((t) => t.index === audio.id)),
-      caption() {},
+      caption() {
+        player.enableText(true);
+        player.setTextTrack(0);
+      },
     };
   },
   rx: () => {
@@ -209,6 +212,7 @@ async function prepare(page, args) {
 
 // count sums up answers per track: {"video@300000": 5}.
 function count(report, response) {
+  if (response.request().method() === "HEAD") return; // the page asks whether there is HLS
   const path = decodeURIComponent(new URL(response.url()).pathname);
   if (response.status() >= 400 && !path.endsWith("/favicon.ico")) report.failed.push(`${response.status()} ${response.url()}`);
   const m = path.match(/QualityLevels\((\d+)[^)]*\)\/Fragments\(([^=]+)=\d+/i);

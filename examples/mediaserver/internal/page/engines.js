@@ -1,0 +1,115 @@
+// The players that the page can use, behind one face: the small one of this directory, and dash.js and hls.js where
+// the server was started with -players.
+//
+//   load(url), close(), qualities() -> [{id, height, label}], audios() and texts() -> [{id, language, label}],
+//   selectQuality(id or null), selectAudio(id), selectText(id or null), rate() -> bits per second or 0
+//
+// onerror gets messages, onready is called when the lists may be asked for.
+import { Player } from "./player.js";
+
+const kbits = (bitrate) => `${Math.round(bitrate / 1000)} kbit/s`;
+const quality = (id, height, bitrate) => ({ id: String(id), height, label: height ? `${height}p · ${kbits(bitrate)}` : kbits(bitrate) });
+
+function languageName(tag) {
+  try {
+    return tag && tag !== "und" ? new Intl.DisplayNames(undefined, { type: "language" }).of(tag) ?? tag : "Default";
+  } catch {
+    return tag;
+  }
+}
+
+// tracks names each track by its language, and by its own name too where two share a language.
+function tracks(list) {
+  const named = list.map((t) => ({ ...t, id: String(t.id), label: languageName(t.language) }));
+  const shared = (label) => named.filter((t) => t.label === label).length > 1;
+  return named.map((t) => ({ ...t, label: shared(t.label) && t.name ? `${t.label} (${t.name})` : t.label }));
+}
+
+function builtIn(video, onready, onerror) {
+  const player = new Player(video, onerror);
+  const listed = (streams) => tracks(streams.map((s) => ({ id: s.name, language: s.language, name: s.name })));
+  return {
+    load: (url) => player.load(url).then(() => player.closed || onready()),
+    close: () => player.close(),
+    qualities: () => (player.videoTrack?.stream.levels ?? []).map((l) => quality(l.bitrate, l.height, l.bitrate)),
+    audios: () => listed(player.audioTrack?.streams ?? []),
+    texts: () => listed(player.captions.streams),
+    selectQuality: (id) => player.selectQuality(player.videoTrack.stream.levels.find((l) => String(l.bitrate) === id) ?? null),
+    selectAudio: (id) => player.selectAudio(player.audioTrack.streams.find((s) => s.name === id)),
+    selectText: (id) => player.captions.select(player.captions.streams.find((s) => s.name === id) ?? null),
+    rate: () => player.throughput,
+  };
+}
+
+function dashJS(video, onready, onerror) {
+  const player = dashjs.MediaPlayer().create();
+  const of = (type) => tracks(player.getTracksFor(type).map((t) => ({ id: t.index, language: t.lang, name: t.id })));
+  const choose = (type, id) => player.setCurrentTrack(player.getTracksFor(type).find((t) => String(t.index) === id));
+  return {
+    async load(url) {
+      player.on("error", (e) => onerror(e.error?.message ?? "dash.js reports an error"));
+      player.on("streamInitialized", onready);
+      player.initialize(video, url, true);
+    },
+    close: () => player.destroy(),
+    qualities: () => player.getRepresentationsByType("video").map((r) => quality(r.id, r.height, r.bandwidth)),
+    audios: () => of("audio"),
+    texts: () => of("text"),
+    selectQuality(id) {
+      player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: id === null } } } });
+      if (id !== null) player.setRepresentationForTypeById("video", id, true);
+    },
+    selectAudio: (id) => choose("audio", id),
+    selectText(id) {
+      player.enableText(id !== null);
+      if (id !== null) choose("text", id);
+    },
+    rate: () => player.getAverageThroughput("video") * 1000 || 0,
+  };
+}
+
+function hlsJS(video, onready, onerror) {
+  const player = new Hls();
+  const listed = (list) => tracks(list.map((t, i) => ({ id: i, language: t.lang, name: t.name })));
+  return {
+    async load(url) {
+      player.on(Hls.Events.ERROR, (_, e) => e.fatal && onerror(`${e.type}: ${e.details}`));
+      player.on(Hls.Events.MANIFEST_PARSED, onready);
+      player.loadSource(hlsURL(url));
+      player.attachMedia(video);
+    },
+    close: () => player.destroy(),
+    qualities: () => player.levels.map((l, i) => quality(i, l.height, l.bitrate)),
+    audios: () => listed(player.audioTracks),
+    texts: () => listed(player.subtitleTracks),
+    selectQuality: (id) => { player.nextLevel = id === null ? -1 : Number(id); },
+    selectAudio: (id) => { player.audioTrack = Number(id); },
+    selectText: (id) => { player.subtitleTrack = id === null ? -1 : Number(id); },
+    rate: () => player.bandwidthEstimate,
+  };
+}
+
+const hlsURL = (url) => `${url}(format=m3u8-aapl)`;
+
+function script(src) {
+  return new Promise((done, failed) => {
+    const el = document.createElement("script");
+    Object.assign(el, { src, onload: done, onerror: () => failed(new Error(`cannot load ${src}`)) });
+    document.head.append(el);
+  });
+}
+
+// findEngines returns [{name, create, plays}]; scripts is what the server says about -players: {dash: [urls], hls: [urls]}.
+export async function findEngines(scripts) {
+  const engines = [{ name: "Built in", create: builtIn, plays: async () => true }];
+  if (scripts?.dash) {
+    for (const src of scripts.dash) await script(src);
+    engines.push({ name: "dash.js", create: dashJS, plays: async () => true });
+  }
+  if (scripts?.hls) {
+    for (const src of scripts.hls) await script(src);
+    const hasHLS = async (url) => (await fetch(hlsURL(url), { method: "HEAD" }).catch(() => null))?.ok === true;
+    engines.push({ name: "hls.js", create: hlsJS, plays: hasHLS });
+  }
+  return engines;
+}

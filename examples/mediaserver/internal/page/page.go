@@ -1,0 +1,15 @@
+// Package page holds the page of the media server: a list of presentations and a small Smooth Streaming player in
+// plain JavaScript. manifest.js and mp4.js are the protocol, player.js feeds Media Source Extensions, app.js is the
+// user interface.
+package page
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed index.html *.js *.css *.svg
+var files embed.FS
+
+// Files returns index.html and what it loads from the directory _page.
+func Files() fs.FS { return files }

@@ -1,0 +1,158 @@
+// Package server is the program code of the media server example: it mounts presentations, lists them for the page,
+// and serves the page.
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/page"
+	"github.com/smoothkit/smoothkit/smooth"
+	"github.com/smoothkit/smoothkit/smooth/smoothtest"
+)
+
+// Config says what to serve.
+type Config struct {
+	// Root is a directory whose presentations are served at the same paths. Empty means the sample only.
+	Root string
+	// Players is a directory or an http(s) URL with dash.js and hls.js, laid out as npm does. Empty means none.
+	Players string
+	// Logger gets one record per failed request. Nil means slog.Default().
+	Logger *slog.Logger
+}
+
+// Server serves the page, the presentations and, on request, other players.
+type Server struct {
+	mux    *http.ServeMux
+	mounts []mount
+	log    *slog.Logger
+}
+
+// mount is a set of presentations below a path prefix, which is empty or ends in a slash.
+type mount struct {
+	prefix string
+	source *smooth.FileSource
+}
+
+// Presentation is an entry of the list.
+type Presentation struct {
+	// Name is the path of the presentation below the server's root, such as "sample/sample.ism".
+	Name string `json:"name"`
+	// URL of its manifest, relative to the server's root.
+	URL string `json:"url"`
+}
+
+// New returns a server. It fails if the root or the players cannot be found.
+func New(cfg Config) (*Server, error) {
+	s := &Server{mux: http.NewServeMux(), log: cfg.Logger}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	scripts, err := s.addPlayers(cfg.Players)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.addPresentations(cfg.Root); err != nil {
+		return nil, err
+	}
+	s.mux.Handle("GET /_page/", noCache(http.StripPrefix("/_page", http.FileServerFS(page.Files()))))
+	s.mux.Handle("GET /{$}", noCache(http.FileServerFS(page.Files())))
+	s.mux.HandleFunc("GET /presentations.json", func(w http.ResponseWriter, r *http.Request) { s.serveList(w, r, scripts) })
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Close releases the files. Requests under way must be over.
+func (s *Server) Close() error {
+	var errs []error
+	for _, m := range s.mounts {
+		errs = append(errs, m.source.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// addPresentations mounts the sample and the directory. A directory of the user's that is called sample wins.
+func (s *Server) addPresentations(root string) error {
+	opts := &smooth.HandlerOptions{Logger: s.log}
+	if root != "" {
+		if info, err := os.Stat(root); err != nil || !info.IsDir() {
+			return fmt.Errorf("-root %s is not a directory that can be read", root)
+		}
+		source := smooth.Dir(root, &smooth.FileOptions{Logger: s.log})
+		s.mounts = append(s.mounts, mount{source: source})
+		s.mux.Handle("/", smooth.NewHandler(source, opts))
+		if _, err := fs.Stat(os.DirFS(root), "sample"); err == nil {
+			return nil
+		}
+	}
+	sample := smooth.FS(smoothtest.Sample(), &smooth.FileOptions{Logger: s.log})
+	s.mounts = append(s.mounts, mount{prefix: "sample/", source: sample})
+	handler := smooth.NewHandler(sample, opts)
+	s.mux.Handle("/sample/", http.StripPrefix("/sample", handler))
+	if root == "" { // else the handler of the root answers these
+		s.mux.Handle("/clientaccesspolicy.xml", handler)
+		s.mux.Handle("/crossdomain.xml", handler)
+	}
+	return nil
+}
+
+// listLimit bounds the list that the page gets.
+const listLimit = 10_000
+
+// Presentations returns what can be played, in the order of names.
+func (s *Server) Presentations(ctx context.Context) ([]Presentation, error) {
+	list := []Presentation{}
+	for _, m := range s.mounts {
+		err := m.source.List(ctx, func(info smooth.Info) bool {
+			name := m.prefix + info.Name
+			list = append(list, Presentation{Name: name, URL: escapePath(name) + "/Manifest"})
+			return len(list) < listLimit
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	return list, nil
+}
+
+func escapePath(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	return strings.Join(parts, "/")
+}
+
+func (s *Server) serveList(w http.ResponseWriter, r *http.Request, scripts Scripts) {
+	list, err := s.Presentations(r.Context())
+	if err != nil {
+		s.log.Error("list presentations", "err", err)
+		http.Error(w, "cannot list the presentations", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	json.NewEncoder(w).Encode(struct {
+		Presentations []Presentation `json:"presentations"`
+		Players       Scripts        `json:"players"`
+	}{list, scripts})
+}
+
+func noCache(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,164 @@
+package e2e_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// order is what the driver is told, see play.mjs.
+type order struct {
+	Player     string  `json:"player"`
+	URL        string  `json:"url"`
+	Name       string  `json:"name,omitempty"`
+	Seconds    float64 `json:"seconds"`
+	Seek       float64 `json:"seek"`
+	Chromium   string  `json:"chromium"`
+	Screenshot string  `json:"screenshot,omitempty"`
+}
+
+// report is what the driver has seen.
+type report struct {
+	Played  struct{ Media, Wall float64 }
+	Quality struct{ Levels, From, To int }
+	Audio   struct {
+		Tracks   int
+		From, To string
+	}
+	Sought   struct{ To, Time float64 }
+	Frames   int
+	Cues     int
+	Requests map[string]int
+	Failed   []string
+	Errors   []string
+}
+
+// play runs the driver once.
+func play(t *testing.T, o order) (*report, error) {
+	t.Helper()
+	arg, err := json.Marshal(o)
+	require.NoError(t, err)
+	out, err := run(t, 90*time.Second, "node", "play.mjs", string(arg))
+	if err != nil {
+		return nil, fmt.Errorf("node play.mjs '%s': %w\n%s", arg, err, out)
+	}
+	t.Logf("%s", out)
+	var r report
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		return nil, fmt.Errorf("report of the driver: %w\n%s", err, out)
+	}
+	return &r, r.check(o)
+}
+
+// check says what was not as it should be.
+func (r *report) check(o order) error {
+	var errs []error
+	expect := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	expect(len(r.Errors) == 0, "the player reports %q", r.Errors)
+	expect(len(r.Failed) == 0, "requests failed: %q", r.Failed)
+	expect(r.Played.Media >= o.Seconds, "played %.1f s of %.1f", r.Played.Media, o.Seconds)
+	expect(r.Played.Wall < o.Seconds*1.25+1, "%.1f s of media took %.1f s", r.Played.Media, r.Played.Wall)
+	expect(r.Quality.To != 0 && r.Quality.To != r.Quality.From, "no switch of quality: %+v", r.Quality)
+	expect(r.Audio.To != "" && r.Audio.To != r.Audio.From, "no switch of the audio language: %+v", r.Audio)
+	expect(r.Sought.Time > o.Seek && r.Sought.Time < o.Seek+5, "sought to %.1f, got to %.1f", o.Seek, r.Sought.Time)
+	expect(float64(r.Frames) > o.Seconds*20, "%d frames shown", r.Frames)
+	audio, video := 0, 0
+	for track := range r.Requests {
+		if strings.HasPrefix(track, "audio") {
+			audio++
+		}
+		if strings.HasPrefix(track, "video") {
+			video++
+		}
+	}
+	expect(audio >= 2 && video >= 2, "fragments asked for: %v", r.Requests)
+	return errors.Join(errs...)
+}
+
+func TestBrowserPlayers(t *testing.T) {
+	browser := chromium(t)
+	base := serve(t, media(t))
+	for i, p := range presentations {
+		for _, player := range []string{"dash", "rx"} {
+			t.Run(player+"/"+p.name, func(t *testing.T) {
+				o := order{Player: player, URL: base + p.path + "/Manifest", Seconds: 8, Seek: 19, Chromium: browser}
+				if i >= 2 {
+					o.Seconds = 2 // the others have shown long playback
+				}
+				twice(t, func() error {
+					_, err := play(t, o)
+					return err
+				})
+			})
+		}
+	}
+}
+
+// TestPage builds and starts the example server and uses its page.
+func TestPage(t *testing.T) {
+	browser := chromium(t)
+	page := startMediaServer(t, "-root", media(t))
+	for i, p := range presentations[:2] {
+		t.Run(p.name, func(t *testing.T) {
+			o := order{Player: "page", URL: page, Name: p.path, Seconds: 4, Seek: 19, Chromium: browser}
+			twice(t, func() error {
+				r, err := play(t, o)
+				if err == nil && i == 0 && r.Cues == 0 {
+					err = errors.New("the page shows no captions")
+				}
+				return err
+			})
+		})
+	}
+}
+
+// TestPageWithPlayers plays through dash.js on the page, which -players asks for.
+func TestPageWithPlayers(t *testing.T) {
+	browser := chromium(t)
+	page := startMediaServer(t, "-players", "node_modules")
+	twice(t, func() error {
+		_, err := play(t, order{Player: "page", URL: page, Seconds: 2, Seek: 19, Chromium: browser})
+		return err
+	})
+}
+
+// startMediaServer starts examples/mediaserver on a free port and returns the address of its page.
+func startMediaServer(t *testing.T, args ...string) string {
+	t.Helper()
+	exe := filepath.Join(t.TempDir(), "mediaserver.exe")
+	out, err := run(t, 3*time.Minute, "go", "build", "-o", exe, module(t, "examples/mediaserver"))
+	require.NoError(t, err, out)
+	cmd := exec.Command(exe, append([]string{"-listen", "127.0.0.1:0"}, args...)...)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = os.Stderr
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		require.NoError(t, cmd.Wait(), "it ends by itself when it is interrupted")
+	})
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		if found := regexp.MustCompile(`^Page: +(\S+)$`).FindStringSubmatch(lines.Text()); found != nil {
+			go io.Copy(io.Discard, stdout)
+			return found[1]
+		}
+	}
+	t.Fatal("the server printed no address")
+	return ""
+}
