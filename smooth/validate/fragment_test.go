@@ -3,6 +3,7 @@ package validate_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -162,6 +163,12 @@ func fragmentFixtures() []fragmentFixture {
 		{"SF164", "senc", func(s *spec) { s.after[1] = saiz(9, 16) }},
 		{"SF165", "senc", func(s *spec) { s.after[2] = atom("saio", vf(0, 0), u32(1), u32(0)) }},
 		{"SF171", "text", func(s *spec) { s.samples[0] = newSample(80000000, keyFlags, []byte(ttmlDoc[:len(ttmlDoc)-3])) }},
+		{"SF173", "text", func(s *spec) {
+			s.samples[0] = newSample(80000000, keyFlags, []byte(strings.Replace(ttmlDoc, `"0s"`, `"00:00:08.000"`, 1)))
+		}},
+		{"SF173", "text", func(s *spec) {
+			s.samples[0] = newSample(80000000, keyFlags, []byte(strings.Replace(ttmlDoc, `"0s"`, `"9000ms"`, 1)))
+		}},
 		{"SF172", "text", func(s *spec) { s.samples = append(s.samples, newSample(1, keyFlags, []byte("<tt/>"))) }},
 	}
 }

@@ -60,5 +60,6 @@ func fragmentRules() []Rule {
 		{"SF165", Error, "ISO/IEC 14496-12 8.7.9", "saio points at the first entry of the sample encryption box"},
 		{"SF171", Error, "client: Media3", "a TTML sample is well-formed XML of exactly its size"},
 		{"SF172", Error, "[MS-SSTR] 2.2.4", "a TTML fragment is one sample"},
+		{"SF173", Warning, "client: dash.js", "times in TTML are relative to the fragment: some cue begins before its end"},
 	}
 }

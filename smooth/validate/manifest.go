@@ -23,6 +23,16 @@ type presentation struct {
 	streams   []*stream
 }
 
+// sparse reports a sparse stream of that name.
+func (p *presentation) sparse(name string) bool {
+	for _, s := range p.streams {
+		if s.name == name && s.sparse {
+			return true
+		}
+	}
+	return false
+}
+
 // stream is a StreamIndex that was understood.
 type stream struct {
 	el        *element

@@ -91,6 +91,7 @@ func manifestFixtures() []manifestFixture {
 		{"SM228", "sparse", `>PGFkLz4=<`, `>PGFkLz4<`},
 		{"SM229", "plain", `Language="eng"`, `Language="English"`},
 		{"SM230", "embedded", `<QualityLevel Index="0" Bitrate="0" FourCC="DATA"/>`, ``},
+		{"SM231", "plain", `Subtype="CAPT"`, `Subtype="CTRL"`},
 
 		{"SM301", "plain", `Index="1"`, ``},
 		{"SM301", "plain", `Index="1"`, `Index="one"`},

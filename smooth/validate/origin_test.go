@@ -128,6 +128,9 @@ func (o *origin) send(w http.ResponseWriter, r *http.Request, typ string, body [
 	h.Set("Content-Type", typ)
 	h.Set("ETag", fmt.Sprintf(`"%d"`, len(body)))
 	h.Set("Cache-Control", "public, max-age=3600")
+	if o.manifest == live && noun == "Manifest" {
+		h.Set("Cache-Control", "max-age=1")
+	}
 	h.Set("Access-Control-Allow-Origin", "*")
 	if o.header != nil {
 		o.header(h, noun)

@@ -11,7 +11,9 @@ import (
 // probes asks for what does not exist and in ways that caches and proxies ask. m is the answer with the manifest.
 func (w *walk) probes(ctx context.Context, m *answer) error {
 	s := w.probeStream()
+	w.liveLifetime(m)
 	steps := []func(context.Context) error{
+		func(ctx context.Context) error { return w.openRange(ctx, m) },
 		func(ctx context.Context) error { return w.conditional(ctx, m) },
 		func(ctx context.Context) error { return w.tolerance(ctx, m) },
 		func(ctx context.Context) error { return w.serverManifest(ctx) },
@@ -57,6 +59,31 @@ func (w *walk) conditional(ctx context.Context, m *answer) error {
 		w.rec.add("SH142", Place{Document: w.target}, "If-None-Match: %s answers status %d", tag, a.status)
 	}
 	return err
+}
+
+// openRange asks for the manifest as VLC does.
+func (w *walk) openRange(ctx context.Context, m *answer) error {
+	a, err := w.get(ctx, w.target, "Range", "bytes=0-")
+	if err != nil {
+		return err
+	}
+	ok := a.status == http.StatusOK || a.status == http.StatusPartialContent
+	if !ok || !w.p.live && !bytes.Equal(a.body, m.body) {
+		w.rec.add("SH148", Place{Document: w.target}, "status %d, %d bytes, without Range 200 and %d", a.status, len(a.body), len(m.body))
+	}
+	return nil
+}
+
+// liveLifetime checks how long caches may keep a live manifest.
+func (w *walk) liveLifetime(m *answer) {
+	s := w.probeStream()
+	if !w.p.live || s == nil {
+		return
+	}
+	if age := m.maxAge(); age > 0 && uint64(age)*1000 > s.longest() {
+		w.rec.add("SH138", Place{Document: w.target}, "Cache-Control is %q, a fragment of stream %s lasts %d ms",
+			m.header.Get("Cache-Control"), s.name, s.longest())
+	}
 }
 
 // tolerance asks for the manifest in lower case and with a query.
@@ -153,10 +180,16 @@ func (w *walk) notYet(ctx context.Context, s *stream) error {
 	}
 	target := w.fragmentURL(s, s.levels[0], s.end()+86400*s.timescale)
 	a, err := w.get(ctx, target)
-	if err == nil && (a.status != http.StatusPreconditionFailed || len(a.body) > 0) {
-		w.rec.add("SH136", Place{Document: target}, "status %d with %d bytes", a.status, len(a.body))
+	if err != nil {
+		return err
 	}
-	return err
+	p := Place{Document: target}
+	if a.status != http.StatusPreconditionFailed || len(a.body) > 0 {
+		w.rec.add("SH136", p, "status %d with %d bytes", a.status, len(a.body))
+	} else if a.maxAge() > 60 {
+		w.rec.add("SH135", p, "Cache-Control is %q", a.header.Get("Cache-Control"))
+	}
+	return nil
 }
 
 // fragmentWays asks for one fragment with encoded delimiters, in ranges and conditionally.

@@ -74,6 +74,7 @@ func streamRules() []Rule {
 		{"SM228", Error, "[MS-SSTR] 2.2.2.6.1", "the data in f elements is base64"},
 		{"SM229", Warning, c, "Language is an ISO 639-2/T code of three letters or a language tag"},
 		{"SM230", Error, c, "a stream has at least one QualityLevel"},
+		{"SM231", Warning, c, "the Subtype of a TTML stream is CAPT or SUBT"},
 	}
 }
 

@@ -28,6 +28,7 @@ func (c *manifestChecker) stream(e *element, clip bool) *stream {
 			s.levels = append(s.levels, c.level(l, s, i))
 		}
 	}
+	c.captions(e, s)
 	if !clip {
 		c.levelIndexes(levels, s)
 		c.levelsDistinct(levels, s)
@@ -61,6 +62,20 @@ func (c *manifestChecker) streamType(e *element, s *stream) {
 	case "SCMD", "CHAP", "SUBT", "CAPT", "DESC", "CTRL", "DATA":
 	default:
 		c.rec.add("SM204", c.at(e, s), "Subtype is %q", sub)
+	}
+}
+
+// captions checks the Subtype of streams with TTML.
+func (c *manifestChecker) captions(e *element, s *stream) {
+	sub, _ := e.attr("Subtype")
+	if s.typ != smooth.Text || sub == "" || contains("CAPT SUBT", strings.ToUpper(sub)) {
+		return
+	}
+	for _, l := range s.levels {
+		if fourCCType(l.fourCC) == smooth.Text && contains("SCMD CHAP DESC CTRL DATA", strings.ToUpper(sub)) {
+			c.rec.add("SM231", c.at(e, s), "Subtype is %q, FourCC is %q", sub, l.fourCC)
+			return
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"context"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -75,11 +76,30 @@ func (t *track) fragment(a *answer, p Place, chunk smooth.Chunk) *fragment {
 	default:
 		t.rec.add("SH114", p, "Content-Type is %q in a stream of type %s", m, t.s.typ)
 	}
+	t.children(a, p)
 	t.common(a, p)
 	if a.cut {
 		return nil
 	}
 	return checkFragment(t.rec, a.body, t.expect(a.url, chunk))
+}
+
+// children checks the sparse stream pointer: sets of name=time pairs, separated by semicolons.
+func (t *track) children(a *answer, p Place) {
+	_, params, err := mime.ParseMediaType(a.header.Get("Content-Type"))
+	value, ok := params["childtrack"]
+	if err != nil || !ok {
+		return
+	}
+	for _, set := range strings.Split(value, ";") {
+		for _, pair := range strings.Split(set, ",") {
+			name, time, _ := strings.Cut(pair, "=")
+			if _, ok := decimal(time); !ok || !t.p.sparse(name) {
+				t.rec.add("SH117", p, "ChildTrack is %q: %q is not a sparse stream and a time", value, pair)
+				return
+			}
+		}
+	}
 }
 
 func (t *track) expect(target string, chunk smooth.Chunk) Expect {

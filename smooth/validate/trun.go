@@ -204,12 +204,6 @@ func (c *fragmentChecker) content(trun box) {
 	}
 }
 
-func (c *fragmentChecker) ttml(body []byte, offset int64) {
-	if _, line, err := parseXML(body); err != nil {
-		c.rec.add("SF171", c.place("mdat", offset), "the document of %d bytes, line %d: %v", len(body), line, err)
-	}
-}
-
 // nalus walks the length-prefixed NAL units of a sample.
 func (c *fragmentChecker) nalus(i int, s sample, body []byte, offset int64, kind codec) bool {
 	p := c.place("mdat", offset)

@@ -142,6 +142,7 @@ func urlFixtures() []urlFixture {
 		{"SH113", "", on(pathIs("Fragments(video=20000000)"), redirect("/cdn/x"))},
 		{"SH114", "", setHeader("Fragments", "Content-Type", "application/octet-stream")},
 		{"SH115", "", on(func(r *http.Request) bool { return isHead(r) && isNoun(r, "Fragments") }, refuse(405))},
+		{"SH117", "", setHeader("Fragments", "Content-Type", `video/mp4;ChildTrack="audio_eng=1"`)},
 		{"SH121", "", onNoun("FragmentInfo", refuse(404))},
 		{"SH121", "", changeBody("FragmentInfo", func(b []byte) []byte { return append([]byte(nil), b[:len(b)-1]...) })},
 		{"SH122", "", changeBody("RawFragments", func(b []byte) []byte { return append([]byte{0}, b...) })},
@@ -171,6 +172,7 @@ func urlFixtures() []urlFixture {
 		{"SH145", "", setHeader("Fragments", "Cache-Control", "")},
 		{"SH146", "", on(ranged("bytes=4-7"), refuse(206))},
 		{"SH147", "", on(ranged("bytes=3"), refuse(200))},
+		{"SH148", "", on(ranged("bytes=0-"), refuse(416))},
 		{"SH151", "", on(func(r *http.Request) bool { return strings.Contains(r.URL.EscapedPath(), "%28") }, refuse(404))},
 		{"SH152", "", on(pathIs("/manifest"), refuse(404))},
 		{"SH152", "", on(pathIs("/fragments("), refuse(404))},
@@ -229,6 +231,20 @@ func TestURLNotYet(t *testing.T) {
 	assert.Equal(t, []string{"SH136"}, rulesOf(check(t, o.start(t))))
 }
 
+// TestURLLiveCaching checks the rules about lifetimes that need a live presentation.
+func TestURLLiveCaching(t *testing.T) {
+	o := &origin{manifest: live}
+	setHeader("Manifest", "Cache-Control", "max-age=60")(o)
+	assert.Equal(t, []string{"SH138"}, rulesOf(check(t, o.start(t))))
+	o = &origin{manifest: live}
+	setHeader("Manifest", "Cache-Control", "max-age=1")(o)
+	on(func(r *http.Request) bool { return strings.Contains(r.URL.Path, "video=123691") }, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=3600")
+		w.WriteHeader(412)
+	})(o)
+	assert.Equal(t, []string{"SH135"}, rulesOf(check(t, o.start(t))))
+}
+
 // TestURLFragmentLimit checks the rule that needs a limit.
 func TestURLFragmentLimit(t *testing.T) {
 	r, err := validate.URL(context.Background(), (&origin{manifest: plain}).start(t), &validate.Options{MaxFragmentSize: 450})
@@ -258,7 +274,7 @@ func TestURLSample(t *testing.T) {
 
 // TestEveryRuleHasAFixture keeps rules and fixtures together.
 func TestEveryRuleHasAFixture(t *testing.T) {
-	have := map[string]bool{"SH116": true, "SH136": true, "SI100": true} // tests of their own above
+	have := map[string]bool{"SH116": true, "SH136": true, "SH138": true, "SI100": true} // tests of their own above
 	for _, f := range manifestFixtures() {
 		have[f.rule] = true
 	}
