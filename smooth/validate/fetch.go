@@ -31,7 +31,9 @@ type fetcher struct {
 }
 
 func newFetcher(opts Options, rec *recorder) *fetcher {
-	client := &http.Client{Transport: &http.Transport{DisableCompression: true, Proxy: http.ProxyFromEnvironment}}
+	client := &http.Client{Transport: &http.Transport{
+		DisableCompression: true, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: opts.Concurrency,
+	}}
 	if opts.Client != nil {
 		copied := *opts.Client
 		client = &copied

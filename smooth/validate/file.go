@@ -28,7 +28,8 @@ const (
 // kindOf tells the kind of a document from its first bytes.
 func kindOf(name string, head []byte) kind {
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF")), " \t\r\n")
-	isXML := bytes.HasPrefix(text, []byte("<")) || bytes.HasPrefix(head, []byte("\xFF\xFE")) || bytes.HasPrefix(head, []byte("\xFE\xFF"))
+	isXML := bytes.HasPrefix(text, []byte("<")) || bytes.HasPrefix(head, []byte("\xFF\xFE")) ||
+		bytes.HasPrefix(head, []byte("\xFE\xFF"))
 	switch {
 	case isXML && (strings.EqualFold(filepath.Ext(name), ".ism") || bytes.Contains(head, []byte("<smil"))):
 		return kindServerManifest
@@ -47,8 +48,8 @@ func kindOf(name string, head []byte) kind {
 }
 
 // File checks one file by its content: a client or composite manifest, a server manifest with everything it names
-// (see [FS]) and as [smooth.Handler] serves it (see [Source]), a media file (.ismv, .isma, .ismt), or a single fragment. The error is one of reading, or says that the
-// file is none of these.
+// (see [FS]) and as [smooth.Handler] serves it (see [Source]), a media file (.ismv, .isma, .ismt), or a single
+// fragment. The error is one of reading, or says that the file is none of these.
 func File(ctx context.Context, name string, opts *Options) (*Report, error) {
 	o := opts.withDefaults()
 	f, err := os.Open(name)

@@ -1,11 +1,13 @@
 package validate_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -216,6 +218,30 @@ func TestFragmentsFromServers(t *testing.T) {
 			want.Type, want.FourCC = smooth.Video, "H264"
 		}
 		assert.Equal(t, []string{"SF131"}, rulesOf(validate.Fragment(data, want, nil)), name)
+	}
+}
+
+// TestSecondOpinion compares the number of samples to what an independent reader finds.
+func TestSecondOpinion(t *testing.T) {
+	dir := testmedia.Shared(t, "testdata/smooth")
+	for _, pattern := range []string{"fragments/rx-player/*.mp4", "package-bbb/*.ismv", "package-bbb/*.isma", "piff/mp4ff-bbb5s_aac.isma"} {
+		files, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+		require.NoError(t, err)
+		require.NotEmpty(t, files, pattern)
+		for _, name := range files {
+			file, err := mp4.ReadMP4File(name)
+			require.NoError(t, err)
+			want := 0
+			for _, seg := range file.Segments {
+				for _, frag := range seg.Fragments {
+					want += int(frag.Moof.Traf.Trun.SampleCount())
+				}
+			}
+			r, err := validate.File(context.Background(), name, nil)
+			require.NoError(t, err)
+			assert.Equal(t, want, r.Checked.Samples, name)
+			assert.NotZero(t, want)
+		}
 	}
 }
 

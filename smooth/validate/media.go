@@ -236,14 +236,16 @@ func (m *mediaFile) extension() {
 	for _, t := range m.tracks {
 		have[t.typ] = true
 	}
-	want := ".ismt"
+	want := ""
 	switch {
 	case have[smooth.Video]:
 		want = ".ismv"
 	case have[smooth.Audio]:
 		want = ".isma"
+	case have[smooth.Text]:
+		want = ".ismt"
 	}
-	if ext := strings.ToLower(filepath.Ext(m.name)); ext != want && ext != ".ismv" && (have[smooth.Video] || have[smooth.Audio] || have[smooth.Text]) {
+	if ext := strings.ToLower(filepath.Ext(m.name)); want != "" && ext != want && ext != ".ismv" {
 		m.rec.add("SI119", Place{Document: m.name}, "the extension is %q, %q fits the tracks", ext, want)
 	}
 }

@@ -69,7 +69,8 @@ func (w *walk) openRange(ctx context.Context, m *answer) error {
 	}
 	ok := a.status == http.StatusOK || a.status == http.StatusPartialContent
 	if !ok || !w.p.live && !bytes.Equal(a.body, m.body) {
-		w.rec.add("SH148", Place{Document: w.target}, "status %d, %d bytes, without Range 200 and %d", a.status, len(a.body), len(m.body))
+		w.rec.add("SH148", Place{Document: w.target},
+			"status %d, %d bytes, without Range 200 and %d", a.status, len(a.body), len(m.body))
 	}
 	return nil
 }
@@ -119,7 +120,8 @@ func (w *walk) serverManifest(ctx context.Context) error {
 	}
 	a, err := w.get(ctx, target+w.query)
 	if err == nil && a.status == http.StatusOK && bytes.Contains(bytes.ToLower(a.body), []byte("<smil")) {
-		w.rec.add("SH137", Place{Document: target}, "the answer is a SMIL document of %d bytes: does a file server share the directory?",
+		w.rec.add("SH137", Place{Document: target},
+			"the answer is a SMIL document of %d bytes: does a file server share the directory?",
 			len(a.body))
 	}
 	return err
@@ -161,7 +163,8 @@ func (w *walk) unknown(ctx context.Context, s *stream) error {
 
 // malformed asks with a URL outside the grammar.
 func (w *walk) malformed(ctx context.Context, s *stream) error {
-	for _, path := range []string{"QualityLevels(abc)/Fragments(" + s.name + "=0)", "QualityLevels(1/Fragments(" + s.name + "=0)"} {
+	for _, level := range []string{"QualityLevels(abc)", "QualityLevels(1"} {
+		path := level + "/Fragments(" + s.name + "=0)"
 		a, err := w.get(ctx, w.base+path+w.query)
 		if err != nil {
 			return err
@@ -200,7 +203,8 @@ func (w *walk) fragmentWays(ctx context.Context, s *stream) error {
 		return err // reported by the track
 	}
 	relative := strings.TrimPrefix(target, w.base)
-	encoded := w.base + strings.NewReplacer("(", "%28", ")", "%29", "=", "%3D").Replace(strings.TrimSuffix(relative, w.query)) + w.query
+	encoder := strings.NewReplacer("(", "%28", ")", "%29", "=", "%3D")
+	encoded := w.base + encoder.Replace(strings.TrimSuffix(relative, w.query)) + w.query
 	for _, probe := range []struct{ id, target string }{
 		{"SH151", encoded},
 		{"SH152", w.base + strings.NewReplacer("QualityLevels(", "qualitylevels(", "Fragments(", "fragments(").Replace(relative)},
@@ -210,7 +214,8 @@ func (w *walk) fragmentWays(ctx context.Context, s *stream) error {
 			return err
 		}
 		if a.status != http.StatusOK || !bytes.Equal(a.body, whole.body) {
-			w.rec.add(probe.id, Place{Document: probe.target}, "status %d, %d bytes, the plain form has %d", a.status, len(a.body), len(whole.body))
+			w.rec.add(probe.id, Place{Document: probe.target},
+				"status %d, %d bytes, the plain form has %d", a.status, len(a.body), len(whole.body))
 		}
 	}
 	if err := w.ranges(ctx, whole); err != nil {
@@ -243,7 +248,8 @@ func (w *walk) ranges(ctx context.Context, whole *answer) error {
 	case a.status == http.StatusOK && bytes.Equal(a.body, whole.body):
 		return nil // ranges are not supported
 	default:
-		w.rec.add("SH146", p, "bytes 4-7 of %d: status %d, Content-Range %q, %d bytes", n, a.status, a.header.Get("Content-Range"), len(a.body))
+		w.rec.add("SH146", p,
+			"bytes 4-7 of %d: status %d, Content-Range %q, %d bytes", n, a.status, a.header.Get("Content-Range"), len(a.body))
 		return nil
 	}
 	a, err = w.get(ctx, whole.url, "Range", fmt.Sprintf("bytes=%d-", n))

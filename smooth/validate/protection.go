@@ -11,6 +11,8 @@ import (
 // playReady is the SystemID of Microsoft PlayReady.
 const playReady = "9a04f079-9840-4286-ab92-e65be0885f95"
 
+var uuidPattern = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
 // protection checks a Protection element.
 func (c *manifestChecker) protection(e *element) {
 	headers := e.all("ProtectionHeader")
@@ -27,7 +29,7 @@ func (c *manifestChecker) protectionHeader(e *element) {
 	id, _ := e.attr("SystemID")
 	plain := strings.TrimSuffix(strings.TrimPrefix(id, "{"), "}")
 	switch {
-	case !regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`).MatchString(plain):
+	case !uuidPattern.MatchString(plain):
 		c.rec.add("SM602", p, "SystemID is %q", id)
 	case plain != id:
 		c.rec.add("SM603", p, "SystemID is %q", id)

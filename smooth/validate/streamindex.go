@@ -80,7 +80,12 @@ func (c *manifestChecker) captions(e *element, s *stream) {
 }
 
 // isName reports a letter followed by letters, digits, underscores and hyphens.
-func isName(s string) bool { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`).MatchString(s) }
+func isName(s string) bool { return namePattern.MatchString(s) }
+
+var (
+	namePattern     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+	languagePattern = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$`)
+)
 
 func (c *manifestChecker) streamName(e *element, s *stream) {
 	name, present := e.attr("Name")
@@ -123,7 +128,7 @@ func (c *manifestChecker) language(e *element, s *stream) {
 	if !present || text == "" {
 		return
 	}
-	if !regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$`).MatchString(text) {
+	if !languagePattern.MatchString(text) {
 		c.rec.add("SM229", c.at(e, s), "Language is %q", text)
 	}
 }

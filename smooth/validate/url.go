@@ -19,6 +19,9 @@ func URL(ctx context.Context, target string, opts *Options) (*Report, error) {
 	o := opts.withDefaults()
 	rec := newRecorder(o.MaxPerRule)
 	w := &walk{fetcher: newFetcher(o, rec)}
+	if o.Client == nil {
+		defer w.client.CloseIdleConnections()
+	}
 	if err := w.locate(target); err != nil {
 		return nil, err
 	}
