@@ -261,12 +261,22 @@ func (m *mediaFile) buildIndex(r io.ReaderAt, body int64, digest hash.Hash) erro
 		}
 		ix.entries = slices.Clip(ix.entries)
 		m.bytes += int64(len(ix.entries)) * entrySize
-		for _, e := range ix.entries {
-			hashUint(digest, e.time)
-			hashUint(digest, uint64(e.offset))
-		}
+		ix.hash(digest)
 	}
 	return nil
+}
+
+// hash adds times and places of the fragments to a digest.
+func (ix *fragmentIndex) hash(digest hash.Hash) {
+	buf := make([]byte, 0, 16*256)
+	for i := range ix.entries {
+		buf = binary.BigEndian.AppendUint64(buf, ix.entries[i].time)
+		buf = binary.BigEndian.AppendUint64(buf, uint64(ix.entries[i].offset))
+		if len(buf) == cap(buf) || i == len(ix.entries)-1 {
+			digest.Write(buf)
+			buf = buf[:0]
+		}
+	}
 }
 
 // readMfra fills the index from the mfra box. It reports false if the box does not list every track of the file or
