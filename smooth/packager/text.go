@@ -176,15 +176,10 @@ func (p *packaging) openText(in *input, x *Input) error {
 			language = ""
 		}
 	}
-	parse := parseTTML
-	if strings.EqualFold(ext, ".vtt") {
-		parse = parseVTT
-	}
-	d, line, err := parse(data, language)
+	d, line, err := parseText(x.Path, data, language)
 	if err != nil {
 		return &smooth.FileError{File: in.name, Offset: -1, Line: line, Reason: err.Error(), Err: smooth.ErrCorrupt}
 	}
-	d.sortCues()
 	if language == "" {
 		language = d.lang
 	}
@@ -192,6 +187,20 @@ func (p *packaging) openText(in *input, x *Input) error {
 		text: d, language: languageCode(language), codec: &smooth.Codec{Type: smooth.Text, FourCC: "TTML"},
 	})
 	return nil
+}
+
+// parseText reads UTF-8. After an error it returns the line.
+func parseText(name string, data []byte, language string) (d *document, line int, err error) {
+	if strings.EqualFold(filepath.Ext(name), ".vtt") {
+		d, line, err = parseVTT(data, language)
+	} else {
+		d, line, err = parseTTML(data)
+	}
+	if err != nil {
+		return nil, line, err
+	}
+	d.sortCues()
+	return d, 0, nil
 }
 
 // cutTexts cuts texts where the video is cut, or else the audio; texts alone at multiples of the wanted duration.
@@ -230,7 +239,7 @@ func (p *packaging) cutTexts() error {
 }
 
 // maxTextFragments bounds the fragments of a presentation of texts alone.
-const maxTextFragments = 1 << 20
+const maxTextFragments = 50_000
 
 // utf8Text converts UTF-16 with a byte order mark and drops the mark of UTF-8.
 func utf8Text(b []byte) ([]byte, bool) {

@@ -15,7 +15,7 @@ const maxDepth = 64
 // parseTTML reads a TTML or DFXP document. The tags of tt, body and div and everything in head are kept as they are;
 // p elements become cues. Times of body and div move the cues inside, times of elements inside p are kept relative to
 // it. See TTML1 10 (timing) and 6.2 (parameters).
-func parseTTML(data []byte, _ string) (*document, int, error) {
+func parseTTML(data []byte) (*document, int, error) {
 	p := &ttmlParser{data: data, dec: xml.NewDecoder(bytes.NewReader(data)), clock: defaultClock(), doc: new(document)}
 	p.dec.CharsetReader = func(charset string, r io.Reader) (io.Reader, error) { return r, nil } // converted already
 	if err := p.parse(); err != nil {

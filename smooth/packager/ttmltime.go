@@ -30,18 +30,18 @@ func (c *ttmlClock) configure(attrs []xml.Attr) error {
 		ok := true
 		switch a.Name.Local {
 		case "frameRate":
-			c.frames, ok = positive(a.Value)
+			c.frames, ok = positive(a.Value, maxRate)
 			explicit = true
 		case "subFrameRate":
-			c.subFrames, ok = positive(a.Value)
+			c.subFrames, ok = positive(a.Value, maxRate)
 		case "tickRate":
-			c.ticks, ok = positive(a.Value)
+			c.ticks, ok = positive(a.Value, maxTickRate)
 		case "frameRateMultiplier":
 			f := strings.FieldsFunc(a.Value, func(r rune) bool { return r == ' ' || r == ':' })
 			if ok = len(f) == 2; ok {
 				var ok2 bool
-				numerator, ok = positive(f[0])
-				denominator, ok2 = positive(f[1])
+				numerator, ok = positive(f[0], maxRate)
+				denominator, ok2 = positive(f[1], maxRate)
 				ok = ok && ok2
 			}
 		case "timeBase":
@@ -61,9 +61,16 @@ func (c *ttmlClock) configure(attrs []xml.Attr) error {
 	return nil
 }
 
-func positive(s string) (uint64, bool) {
+// Bounds on timing parameters, so that products of three fit into 64 bits.
+const (
+	maxRate     = 1_000_000
+	maxTickRate = 1_000_000_000
+)
+
+// positive reads a whole number from 1 to limit.
+func positive(s string, limit int64) (uint64, bool) {
 	v, ok := decimal(s)
-	return uint64(v / second), ok && v >= second && v%second == 0 && v/second <= 1_000_000
+	return uint64(v / second), ok && v >= second && v%second == 0 && v/second <= limit
 }
 
 // timing returns when an element is active, on the timeline of the document, and its other attributes. The times of

@@ -2,6 +2,7 @@ package packager_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -35,7 +36,8 @@ func TestValid(t *testing.T) {
 			assert.Fail(t, "violation", "%s: %v", name, v)
 		}
 	}
-	srv := httptest.NewServer(http.StripPrefix("/v", smooth.NewHandler(smooth.Dir(dir, nil), nil)))
+	quiet := slog.New(slog.DiscardHandler)
+	srv := httptest.NewServer(http.StripPrefix("/v", smooth.NewHandler(smooth.Dir(dir, nil), &smooth.HandlerOptions{Logger: quiet})))
 	defer srv.Close()
 	report, err := validate.URL(context.Background(), srv.URL+"/v/film.ism/Manifest", nil)
 	require.NoError(t, err)
