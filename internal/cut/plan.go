@@ -121,9 +121,7 @@ func (p *planner) audio(t *Track) ([]Cut, error) {
 			continue
 		}
 		cuts = append(cuts, Cut{uint64(begin), i})
-		for goals.next < e.end && goals.next-begin < end-goals.next {
-			goals.advance()
-		}
+		goals.advance(begin/2 + end/2)
 	}
 	if cuts == nil {
 		return nil, ErrEmpty
@@ -146,15 +144,17 @@ func (p *planner) goals(start, end int64) goals {
 		g.grid = p.grid[1:]
 		g.next = int64(p.grid[0].Time)
 	}
-	g.advance()
+	g.advance(g.next)
 	return g
 }
 
-func (g *goals) advance() {
-	if len(g.grid) > 0 {
+// advance moves to the first goal after time.
+func (g *goals) advance(time int64) {
+	for g.next <= time && len(g.grid) > 0 {
 		g.next, g.grid = int64(g.grid[0].Time), g.grid[1:]
-	} else {
-		g.next += g.step
+	}
+	if g.next <= time {
+		g.next += ((time-g.next)/g.step + 1) * g.step
 	}
 	if g.next > g.limit {
 		g.next = math.MaxInt64

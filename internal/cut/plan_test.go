@@ -170,3 +170,13 @@ func TestPlanRefuses(t *testing.T) {
 	_, _, _, err = cut.Plan([]cut.Track{with(func(m *media) { m.sync = func(int) bool { return false } }).track(t)}, nil, cut.Options{})
 	require.ErrorIs(t, err, cut.ErrEmpty)
 }
+
+// TestLongSamples: samples that last years are cut in no time, and cannot be written.
+func TestLongSamples(t *testing.T) {
+	track := media{timescale: 1, frames: 3, duration: constant(1 << 28)}.track(t)
+	_, cuts, shift, err := cut.Plan(nil, []cut.Track{track}, cut.Options{})
+	require.NoError(t, err)
+	assert.Equal(t, []float64{0, 1 << 28 * 1000, 1 << 29 * 1000, 3 << 28 * 1000}, times(cuts[0]))
+	_, _, err = track.Gather(nil, nil, cuts[0][0], cuts[0][1], cut.DefaultTimescale, shift)
+	require.ErrorIs(t, err, cut.ErrTimes)
+}

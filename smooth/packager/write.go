@@ -3,6 +3,7 @@ package packager
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 
@@ -172,6 +173,9 @@ func (w *trackWriter) fragment(r *spanReader) error {
 func (w *trackWriter) gather(from, to cut.Cut) (doc []byte, err error) {
 	w.samples, w.spans = w.samples[:0], w.spans[:0]
 	if w.t.in == nil {
+		if to.Time-from.Time > math.MaxUint32 {
+			return nil, fmt.Errorf("packager: %s: fragment of %d s: %w", w.t.file, (to.Time-from.Time)/cut.DefaultTimescale, smooth.ErrTooLarge)
+		}
 		w.doc = w.t.text.append(w.doc[:0], from.Time, to.Time)
 		doc = w.doc
 		w.samples = append(w.samples, fmp4.RunSample{Duration: uint32(to.Time - from.Time), Size: uint32(len(doc)), Flags: fmp4.FlagsSync})
