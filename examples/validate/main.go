@@ -11,8 +11,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 
 	"github.com/smoothkit/smoothkit/smooth/validate"
@@ -74,8 +76,8 @@ func show(out io.Writer, report *validate.Report, errorsOnly bool) int {
 			fmt.Fprintln(out, v)
 		}
 	}
-	for id, n := range report.Suppressed {
-		fmt.Fprintf(out, "%s: %d more\n", id, n)
+	for _, id := range slices.Sorted(maps.Keys(report.Suppressed)) {
+		fmt.Fprintf(out, "%s: %d more\n", id, report.Suppressed[id])
 	}
 	c := report.Checked
 	fmt.Fprintf(out, "checked %d documents, %d streams, %d levels, %d chunks, %d fragments, %d samples, %d bytes: %d errors, %d warnings\n",

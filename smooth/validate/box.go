@@ -23,6 +23,9 @@ func splitBoxes(data []byte, offset int64) ([]box, error) {
 	var out []box
 	for len(data) > 0 {
 		b, err := firstBox(data, offset)
+		if err == nil && len(out) == maxBoxes {
+			err = fmt.Errorf("there are more than %d boxes before byte %d", maxBoxes, offset)
+		}
 		if err != nil {
 			return out, err
 		}

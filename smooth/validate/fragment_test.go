@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -110,6 +111,7 @@ func fragmentFixtures() []fragmentFixture {
 		{"SF101", "video", func(s *spec) { s.tail = append(u32(100), "free"...) }},
 		{"SF101", "video", func(s *spec) { s.moofTail = []byte{0, 0, 0, 4, 'f', 'r', 'e', 'e'} }},
 		{"SF101", "video", func(s *spec) { s.brokenTraf = true }},
+		{"SF101", "video", func(s *spec) { s.moofTail = bytes.Repeat(atom("free"), 10_001) }},
 		{"SF102", "video", func(s *spec) { s.middle = atom("free") }},
 		{"SF102", "video", func(s *spec) { s.tail = atom("moof") }},
 		{"SF103", "video", func(s *spec) { s.wideMdat, s.offset = true, 0 }},

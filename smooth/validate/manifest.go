@@ -143,8 +143,8 @@ func (c *manifestChecker) document(x *xmlDocument) {
 	if x.label != "" && x.label != x.actual && !(x.label == "us-ascii" && x.actual == "utf-8") {
 		c.rec.add("SM104", p, "the XML declaration says %s, the bytes are %s", x.label, x.actual)
 	}
-	for _, d := range x.duplicate {
-		c.rec.add("SM105", Place{Document: c.doc, Line: x.dupLine}, "%s", d)
+	if x.duplicate != "" {
+		c.rec.add("SM105", Place{Document: c.doc, Line: x.dupLine}, "%s", x.duplicate)
 	}
 }
 

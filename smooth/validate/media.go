@@ -13,7 +13,7 @@ import (
 
 // Limits on media files.
 const (
-	maxFragments = 1_000_000
+	maxFragments = 500_000
 	maxIndexBox  = 64 << 20 // moov and mfra
 )
 

@@ -296,3 +296,21 @@ func TestSharedFiles(t *testing.T) {
 		assert.Equal(t, want, rulesOf(r), "%s: %v", name, r.Violations)
 	}
 }
+
+// TestMalformedFiles reads files that are broken on purpose: each is refused or found faulty.
+func TestMalformedFiles(t *testing.T) {
+	root := testmedia.Shared(t, "testdata/malformed")
+	n := 0
+	for _, dir := range []string{"fmp4", "mp4", "xml"} {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*"))
+		require.NoError(t, err)
+		for _, name := range files {
+			n++
+			r, err := validate.File(context.Background(), name, nil)
+			if err == nil {
+				assert.NotZero(t, r.Errors(), name)
+			}
+		}
+	}
+	assert.NotZero(t, n)
+}

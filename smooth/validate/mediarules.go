@@ -6,7 +6,7 @@ func mediaRules() []Rule {
 		order = "PIFF 1.1 5"
 	)
 	return []Rule{
-		{"SI100", Error, "limit of this validator", "a media file has at most 1,000,000 fragments, moov and mfra at most 64 MiB"},
+		{"SI100", Error, "limit of this validator", "a media file has at most 500,000 fragments, moov and mfra at most 64 MiB"},
 		{"SI101", Error, iso + "4.2", "the top-level boxes fill the file exactly"},
 		{"SI102", Error, iso + "4.3", "the file starts with ftyp"},
 		{"SI103", Error, "[MS-SSTR] 2.2.7.1", "ftyp lists the brand piff or isml"},

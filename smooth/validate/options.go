@@ -13,6 +13,8 @@ const (
 	maxElements = 500_000
 	maxDepth    = 32
 	maxAttrs    = 200
+	// maxBoxes bounds the boxes of one container.
+	maxBoxes = 10_000
 	// maxSamples bounds the samples of one fragment.
 	maxSamples = 1 << 20
 	// maxPerTrack bounds the fragments read of one track; of more, so many are picked evenly.

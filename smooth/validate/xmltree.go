@@ -54,9 +54,9 @@ var errTooLarge = errors.New("too large to check")
 // xmlDocument is what the strict reader found in a document.
 type xmlDocument struct {
 	root      *element
-	dtdLine   int      // line of a document type declaration, or 0
-	duplicate []string // "line N: attribute" texts of repeated attributes
-	dupLine   int
+	dtdLine   int    // line of a document type declaration, or 0
+	duplicate string // the first repeated attribute, or empty
+	dupLine   int    // its line
 	label     string // encoding in the XML declaration, lower case
 	actual    string // encoding of the bytes: utf-8 or utf-16
 }
@@ -161,13 +161,13 @@ func (b *treeBuilder) start(t xml.StartElement, line int) error {
 			b.count, len(b.stack)+1, len(t.Attr), maxElements, maxDepth, maxAttrs, errTooLarge)
 	}
 	e := &element{name: t.Name.Local, space: t.Name.Space, line: line}
-	for i, a := range t.Attr {
-		for _, other := range t.Attr[:i] {
-			if other.Name == a.Name {
-				b.doc.duplicate = append(b.doc.duplicate, fmt.Sprintf("%s has two attributes %s", e.name, a.Name.Local))
-				b.doc.dupLine = line
-			}
+	seen := make(map[xml.Name]bool, len(t.Attr))
+	for _, a := range t.Attr {
+		if seen[a.Name] && b.doc.duplicate == "" {
+			b.doc.duplicate = fmt.Sprintf("%s has two attributes %s", e.name, a.Name.Local)
+			b.doc.dupLine = line
 		}
+		seen[a.Name] = true
 		e.attrs = append(e.attrs, xmlAttr{a.Name.Local, a.Name.Space, a.Value})
 	}
 	switch {
