@@ -7,6 +7,8 @@ import (
 
 	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -202,9 +204,8 @@ func trackSamples(t testing.TB, data []byte, id uint32) []byte {
 	var out []byte
 	for _, seg := range f.Segments {
 		for _, frag := range seg.Fragments {
-			for i, traf := range frag.Moof.Trafs {
+			for _, traf := range frag.Moof.Trafs {
 				if traf.Tfhd.TrackID == id {
-					_ = i
 					full, err := frag.GetFullSamples(trex)
 					require.NoError(t, err)
 					for _, s := range full {
@@ -269,4 +270,21 @@ func track(element, src string, bitrate int, params ...string) string {
 		b += fmt.Sprintf(`<param name="%s" value="%s" valuetype="data"/>`, params[i], params[i+1])
 	}
 	return b + fmt.Sprintf("</%s>", element)
+}
+
+// writeTree writes files below a new directory of the operating system and returns it.
+func writeTree(t testing.TB, files map[string][]byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, data := range files {
+		writeFile(t, dir, name, data)
+	}
+	return dir
+}
+
+func writeFile(t testing.TB, dir, name string, data []byte) {
+	t.Helper()
+	p := filepath.Join(dir, filepath.FromSlash(name))
+	require.NoError(t, os.MkdirAll(filepath.Dir(p), 0o755))
+	require.NoError(t, os.WriteFile(p, data, 0o644))
 }
