@@ -2,14 +2,16 @@ package packager
 
 import (
 	"os"
+	"sync/atomic"
 )
 
 // blockWriter collects what is appended in large blocks and writes them from a goroutine of its own, so that reading
 // and writing overlap. Two blocks go back and forth. It is for one goroutine, which must call close.
 type blockWriter struct {
 	f     *os.File
-	block []byte // being filled
-	off   int64  // bytes appended so far
+	block []byte      // being filled
+	off   int64       // bytes appended so far
+	bad   atomic.Bool // a write has failed; close returns the error
 	full  chan []byte
 	empty chan []byte
 	done  chan error
@@ -22,7 +24,9 @@ func newBlockWriter(f *os.File, size int) *blockWriter {
 		var err error
 		for b := range w.full {
 			if err == nil {
-				_, err = w.f.Write(b)
+				if _, err = w.f.Write(b); err != nil {
+					w.bad.Store(true)
+				}
 			}
 			w.empty <- b[:0]
 		}

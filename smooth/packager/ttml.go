@@ -30,8 +30,7 @@ type ttmlParser struct {
 	dec   *xml.Decoder
 	clock ttmlClock
 	doc   *document
-	names []string // qualified names of the open elements
-	spans []interval
+	names []string     // qualified names of the open elements
 	open  bytes.Buffer // up to the start tag of body
 	close string
 	body  bool

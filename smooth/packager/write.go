@@ -83,6 +83,9 @@ func writeGroup(ctx context.Context, out *outputs, group []*track, shift uint64,
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if w.blocks.bad.Load() {
+			return nil // close, which is deferred, returns the error
+		}
 		before := w.payload
 		if err := w.fragment(r); err != nil {
 			return err
