@@ -9,8 +9,8 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,60 +19,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGStreamer decodes each presentation to its end, as fast as it goes.
+// TestGStreamer decodes each presentation to its end, as fast as it goes, and counts what comes out.
 func TestGStreamer(t *testing.T) {
 	need(t, "gst-launch-1.0")
 	base := serve(t, media(t))
 	for _, p := range presentations {
 		t.Run(p.name, func(t *testing.T) {
-			out, err := run(t, time.Minute, "gst-launch-1.0", "-v", "uridecodebin", "uri="+base+p.path+"/Manifest", "name=d",
-				"d.", "!", "queue", "!", "video/x-raw", "!", "fakesink", "name=video", "silent=false", "sync=false",
-				"d.", "!", "queue", "!", "audio/x-raw", "!", "fakesink", "name=audio", "silent=false", "sync=false")
-			require.NoError(t, err, tail(out))
-			require.Contains(t, out, "Got EOS from element", tail(out))
-			for _, sink := range []string{"video", "audio"} {
-				times := buffers(t, out, sink)
-				require.NotEmpty(t, times, sink)
-				first, last, hole := times[0], times[len(times)-1], largestStep(times)
-				t.Logf("%s: %d buffers from %.3f to %.3f s, largest step %.3f s", sink, len(times), first, last, hole)
-				require.InDelta(t, 0, first, 0.3, "start of %s", sink)
-				require.InDelta(t, p.seconds, last, 0.5, "end of %s", sink)
-				require.Less(t, hole, 0.7, "hole in %s", sink) // decoders drop some frames where the level changes
-			}
+			// Tiny pictures and plain samples, so that sizes are counts.
+			const frameBytes, secondBytes = 16 * 16, 48000 * 2
+			video, audio := filepath.Join(t.TempDir(), "video"), filepath.Join(t.TempDir(), "audio")
+			out, err := run(t, time.Minute, "gst-launch-1.0", "-q", "uridecodebin", "uri="+base+p.path+"/Manifest", "name=d",
+				"d.", "!", "queue", "!", "videoconvert", "!", "videoscale", "!",
+				"video/x-raw,format=GRAY8,width=16,height=16,pixel-aspect-ratio=1/1", "!", "filesink", "sync=false", "location="+video,
+				"d.", "!", "queue", "!", "audioconvert", "!", "audioresample", "!",
+				"audio/x-raw,format=S16LE,rate=48000,channels=1", "!", "filesink", "sync=false", "location="+audio)
+			require.NoError(t, err, out)
+			frames, seconds := size(t, video)/frameBytes, size(t, audio)/secondBytes
+			t.Logf("%.0f frames, %.3f s of sound", frames, seconds)
+			require.InDelta(t, p.seconds*25, frames, 1, "frames")
+			require.InDelta(t, p.seconds, seconds, 0.1, "seconds of sound")
 		})
 	}
 }
 
-var bufferLine = regexp.MustCompile(`last-message = chain .*\((\w+):sink\).* pts: (\d+):(\d+):([\d.]+)`)
-
-// buffers returns the presentation times of the buffers that a sink got, in seconds and ascending.
-func buffers(t *testing.T, out, sink string) (times []float64) {
+func size(t *testing.T, file string) float64 {
 	t.Helper()
-	for _, m := range bufferLine.FindAllStringSubmatch(out, -1) {
-		if m[1] != sink {
-			continue
-		}
-		var pts float64
-		for _, part := range m[2:] {
-			v, err := strconv.ParseFloat(part, 64)
-			require.NoError(t, err)
-			pts = pts*60 + v
-		}
-		times = append(times, pts)
-	}
-	slices.Sort(times)
-	return times
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	return float64(info.Size())
 }
-
-func largestStep(times []float64) (step float64) {
-	for i := 1; i < len(times); i++ {
-		step = max(step, times[i]-times[i-1])
-	}
-	return step
-}
-
-// tail returns the end of a long output.
-func tail(out string) string { return out[max(0, len(out)-2000):] }
 
 // TestVLC plays for some seconds and compares VLC's position with the clock: a fragment whose time VLC does not
 // understand makes it race to the end.

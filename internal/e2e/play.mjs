@@ -4,7 +4,7 @@
 //
 // Fields of the argument: player (dash, rx or page), url (a Smooth manifest, or for "page" the address of the example
 // server's page), seconds (how long to play first), seek (where to, in seconds), chromium (path of the browser),
-// screenshot (where to save one), name (for "page": which presentation of the list).
+// captions (whether to show them and wait for one), screenshot (where to save one), name (for "page": which presentation of the list).
 import { readFileSync, rmSync, mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -46,6 +46,7 @@ const adapters = {
         player.on("error", (e) => errors.push(`${e.error?.code ?? ""} ${e.error?.message ?? JSON.stringify(e.error)}`));
         player.updateSettings({ streaming: { buffer: { bufferTimeDefault: 6, bufferTimeAtTopQuality: 6, bufferTimeAtTopQualityLongForm: 6 } } });
         player.initialize(document.querySelector("video"), url, true);
+        player.attachTTMLRenderingDiv(document.getElementById("text"));
       },
       levels: () => player.getRepresentationsByType("video").map((r) => ({ id: r.id, height: r.height })),
       pin(level) {
@@ -66,7 +67,9 @@ const adapters = {
     player.addEventListener("error", (e) => errors.push(`${e.code} ${e.message}`));
     return {
       errors,
-      load: (url) => player.loadVideo({ url, transport: "smooth", autoPlay: true }),
+      load: (url) => player.loadVideo({
+        url, transport: "smooth", autoPlay: true, textTrackMode: "html", textTrackElement: document.getElementById("text"),
+      }),
       levels: () => (player.getVideoTrack()?.representations ?? []).map((r) => ({ id: r.id, height: r.height })),
       pin: (level) => player.lockVideoRepresentations({ representations: [level.id], switchingMode: "direct" }),
       audios: () => player.getAvailableAudioTracks().map((t) => ({ id: t.id, lang: t.normalized, active: t.active })),
@@ -162,6 +165,18 @@ async function switchAudio(page) {
   return { tracks: audios.length, from: from.lang, to: to.lang };
 }
 
+// shownCaption waits for a caption and returns it with the time it is seen at.
+async function shownCaption(page) {
+  const seen = () => {
+    const video = document.querySelector("video");
+    const cues = [...video.textTracks].flatMap((t) => [...(t.activeCues ?? [])]).map((c) => c.text ?? "");
+    const text = [document.getElementById("text")?.textContent ?? "", ...cues].join(" ").trim();
+    return text && { text, time: video.currentTime };
+  };
+  await until(page, "caption", 5, seen);
+  return page.evaluate(seen);
+}
+
 async function run(args) {
   const profile = mkdtempSync(join(tmpdir(), "smoothkit-e2e-"));
   const browser = await chromium.launchPersistentContext(profile, {
@@ -178,9 +193,9 @@ async function run(args) {
     report.played = await playFirst(page, args.seconds ?? 8);
     report.quality = await switchQuality(page);
     report.audio = await switchAudio(page);
-    await page.evaluate(() => adapter.caption());
+    if (args.captions) await page.evaluate(() => adapter.caption());
     if (args.seek) report.sought = { to: args.seek, time: await seek(page, args.seek) };
-    report.cues = await page.evaluate(() => [...document.querySelector("video").textTracks].reduce((n, t) => n + (t.cues?.length ?? 0), 0));
+    if (args.captions) report.caption = await shownCaption(page);
     report.frames = await page.evaluate(() => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames);
   } catch (err) {
     report.errors.push(err.message);
@@ -203,7 +218,7 @@ async function prepare(page, args) {
     await page.waitForSelector("#presentations button", { timeout: 10000 });
   } else {
     const blank = new URL("/e2e-blank.html", args.url).href;
-    await page.route(blank, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html><video muted></video>" }));
+    await page.route(blank, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html><video muted></video><div id=text></div>" }));
     await page.goto(blank);
     for (const content of await scripts[args.player]()) await page.addScriptTag({ content });
   }

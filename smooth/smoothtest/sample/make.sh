@@ -53,7 +53,11 @@ audio() {
 captions() {
 	cat <<-HEAD
 		<?xml version="1.0" encoding="utf-8"?>
-		<tt xmlns="http://www.w3.org/ns/ttml" xml:lang="en"><body><div>
+		<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="en">
+		<head><layout><region xml:id="bottom" tts:origin="20% 86%" tts:extent="60% 9%" tts:displayAlign="after"
+		 tts:textAlign="center" tts:fontSize="80%" tts:color="white" tts:backgroundColor="rgba(0,0,0,128)"
+		 tts:showBackground="whenActive"/></layout></head>
+		<body region="bottom"><div>
 	HEAD
 	local i
 	for ((i = 0; i < seconds; i += 2)); do

@@ -49,9 +49,13 @@ function dashJS(video, onready, onerror) {
     async load(url) {
       player.on("error", (e) => onerror(e.error?.message ?? "dash.js reports an error"));
       player.on("streamInitialized", onready);
-      player.initialize(video, url, true);
+      player.initialize(video, url, false);
+      player.attachTTMLRenderingDiv(document.getElementById("text"));
     },
-    close: () => player.destroy(),
+    close() {
+      player.destroy();
+      document.getElementById("text").replaceChildren();
+    },
     qualities: () => player.getRepresentationsByType("video").map((r) => quality(r.id, r.height, r.bandwidth)),
     audios: () => of("audio"),
     texts: () => of("text"),
