@@ -281,8 +281,15 @@ func TestPackageRefuses(t *testing.T) {
 			assert.Empty(t, listDir(t, dir))
 		})
 	}
+	encrypted := testmedia.Shared(t, "testdata/smooth/piff/mp4ff-audio.mp4")
+	_, err = packager.Package(context.Background(), packager.Job{Inputs: inputs(encrypted), Dir: t.TempDir(), Name: "x"})
+	require.ErrorIs(t, err, smooth.ErrUnsupported)
+	assert.ErrorContains(t, err, "is encrypted")
+}
+
+func TestPackageNames(t *testing.T) {
 	for _, name := range []string{"", "a/b", `a\b`, "..", ".x", "a:b"} {
-		_, err := packager.Package(context.Background(), packager.Job{Inputs: inputs(high), Dir: t.TempDir(), Name: name})
+		_, err := packager.Package(context.Background(), packager.Job{Inputs: inputs(testmedia.Media(t, "high.mp4")), Dir: t.TempDir(), Name: name})
 		assert.Error(t, err, "%q", name)
 	}
 }
