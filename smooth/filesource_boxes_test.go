@@ -22,9 +22,12 @@ func boxes(t testing.TB, b []byte) []bx {
 	t.Helper()
 	var out []bx
 	for len(b) > 0 {
-		n := binary.BigEndian.Uint32(b)
-		require.GreaterOrEqual(t, n, uint32(8))
-		require.LessOrEqual(t, int(n), len(b))
+		n := uint64(binary.BigEndian.Uint32(b))
+		if n == 1 {
+			n = binary.BigEndian.Uint64(b[8:])
+		}
+		require.GreaterOrEqual(t, n, uint64(8))
+		require.LessOrEqual(t, n, uint64(len(b)))
 		out = append(out, bx{string(b[4:8]), b[:n]})
 		b = b[n:]
 	}
