@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -71,9 +72,11 @@ func twice(t *testing.T, attempt func() error) {
 // serve serves the presentations below root on loopback and returns the address, with a slash at the end.
 func serve(t *testing.T, root string) string {
 	t.Helper()
-	source := smooth.Dir(root, nil)
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	source := smooth.Dir(root, &smooth.FileOptions{Logger: log})
+	handler := smooth.NewHandler(source, &smooth.HandlerOptions{Logger: log})
 	mux := http.NewServeMux()
-	mux.Handle("/video/", http.StripPrefix("/video", smooth.NewHandler(source, nil)))
+	mux.Handle("/video/", http.StripPrefix("/video", handler))
 	srv := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		srv.Close()
