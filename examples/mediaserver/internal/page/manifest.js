@@ -3,7 +3,7 @@
 // loadManifest fetches and parses the manifest at url, which ends in ".ism/Manifest".
 export async function loadManifest(url) {
   const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`the server answered ${answer.status} to ${url}`);
+  if (!answer.ok) throw new Error(`The server answered ${answer.status} to ${url}; its log says why.`);
   const doc = new DOMParser().parseFromString(await answer.text(), "text/xml");
   const root = doc.documentElement;
   if (root.nodeName !== "SmoothStreamingMedia") throw new Error(`${url} is not a Smooth Streaming manifest`);
