@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -278,11 +279,12 @@ func TestServerManifestFaults(t *testing.T) {
 
 // FuzzOpenMedia opens mutated files and fetches all fragments they list.
 func FuzzOpenMedia(f *testing.F) {
-	for _, name := range []string{"av.ismv", "av.mp4", "chunks.mp4"} {
-		data := testmedia.File(f, name)
-		f.Add(data[:min(len(data), 16<<10)], false)
-		f.Add(data, true)
-	}
+	small := parseISMV(f, testmedia.File(f, "av.ismv"))
+	small.frags = slices.DeleteFunc(small.frags, func(fr frag) bool { return fr.id == 1 })[:3]
+	f.Add(small.bytes(whole), true)
+	f.Add(small.bytes(nil), false)
+	f.Add(testmedia.File(f, "chunks.mp4")[:6000], false)
+	f.Add(testmedia.File(f, "low.mp4"), false)
 	f.Add(textFile(f, "<tt/>", "<tt/>"), true)
 	f.Fuzz(func(t *testing.T, data []byte, named bool) {
 		if len(data) > 64<<10 {
