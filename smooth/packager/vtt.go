@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// vttHead is the TTML that stands before the cues of a WebVTT text; its gap takes the language.
+// vttHead is the TTML that stands before the cues of a WebVTT text; its gap takes the language. Space is preserved, as
+// WebVTT does; rx-player would swallow it beside span elements otherwise.
 const vttHead = `<?xml version="1.0" encoding="utf-8"?>
-<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="%s">
+<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="%s" xml:space="preserve">
 <head>
 <styling><style xml:id="s" tts:fontFamily="proportionalSansSerif" tts:fontSize="100%%" tts:color="white" tts:textAlign="center"/></styling>
 <layout>
