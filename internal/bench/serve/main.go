@@ -1,7 +1,8 @@
 // Command serve measures what a fragment request costs: our handler, a bare net/http handler that sends the same bytes
-// the best known way, and nginx serving them as static files, in turn, with the same client.
+// the best known way, and nginx serving them as static files, in turn, with the same client. Another origin of the same
+// film that runs already, such as nginx-vod-module, joins in with -peer.
 //
-//	go run ./internal/bench/serve -root DIR -name NAME.ism [-rounds 5] [-seconds 3]
+//	go run ./internal/bench/serve -root DIR -name NAME.ism [-rounds 5] [-seconds 3] [-peer NAME,MANIFEST-URL,PID[,PID]]
 //
 // It needs Linux, wrk and, for its rows, nginx. CPU time is that of the serving processes (utime and stime of
 // /proc/PID/stat) per request; each round visits all servers, and the table shows medians over the rounds.
@@ -27,6 +28,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "rounds over all servers")
 	seconds := flag.Int("seconds", 3, "seconds of load per server and round")
 	cases := flag.String("case", "", "only this case: video, audio or manifest")
+	peer := flag.String("peer", "", "another origin: name, URL of its manifest, process ids, separated by commas")
 	child := flag.String("child", "", "serve as this variant (used by the program itself)")
 	addr := flag.String("addr", "", "address of the child")
 	work := flag.String("work", "", "work directory of the child")
@@ -35,7 +37,7 @@ func main() {
 	if *child != "" {
 		err = serveChild(*child, *addr, *work, *root)
 	} else {
-		err = run(config{*root, *name, *rounds, *seconds, *cases})
+		err = run(config{*root, *name, *rounds, *seconds, *cases, *peer})
 	}
 	if err != nil {
 		log.Fatal("serve: ", err)
@@ -45,7 +47,7 @@ func main() {
 type config struct {
 	root, name      string
 	rounds, seconds int
-	only            string
+	only, peer      string
 }
 
 // piece is one response body in the file of all bodies.
@@ -82,6 +84,13 @@ func run(c config) error {
 			s.stop()
 		}
 	}()
+	if c.peer != "" {
+		s, err := newPeer(c.peer)
+		if err != nil {
+			return err
+		}
+		servers = append(servers, s)
+	}
 	fmt.Printf("%-9s %-9s %10s %12s %10s\n", "case", "server", "req/s", "CPU us/req", "bytes")
 	for _, l := range loads {
 		if c.only != "" && c.only != l.name {

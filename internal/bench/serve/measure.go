@@ -39,14 +39,21 @@ type sample struct{ rate, micros float64 }
 // measure runs all rounds of one load and prints a row per server.
 func measure(c config, dir string, l load, servers []server) error {
 	var size int64
-	var paths strings.Builder
+	var paths []string
 	for _, p := range l.pieces {
-		paths.WriteString("/" + p.Path + "\n")
+		paths = append(paths, "/"+p.Path)
 		size += p.Size
 	}
-	list := filepath.Join(dir, l.name+".paths")
-	if err := os.WriteFile(list, []byte(paths.String()), 0o644); err != nil {
-		return err
+	lists := make([]string, len(servers))
+	for i, s := range servers {
+		own := paths
+		if s.paths != nil {
+			own = s.paths[l.name]
+		}
+		lists[i] = filepath.Join(dir, l.name+"."+s.name+".paths")
+		if err := os.WriteFile(lists[i], []byte(strings.Join(own, "\n")+"\n"), 0o644); err != nil {
+			return err
+		}
 	}
 	script := filepath.Join(dir, "random.lua")
 	if err := os.WriteFile(script, []byte(randomPaths), 0o644); err != nil {
@@ -55,7 +62,7 @@ func measure(c config, dir string, l load, servers []server) error {
 	results := make([][]sample, len(servers))
 	for round := range c.rounds + 1 {
 		for i, s := range servers {
-			r, err := once(c, s, script, list)
+			r, err := once(c, s, script, lists[i])
 			if err != nil {
 				return err
 			}

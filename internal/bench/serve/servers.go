@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -141,6 +144,47 @@ type server struct {
 	name, addr string
 	pids       []int
 	stop       func()
+	paths      map[string][]string // of a peer, by case, if they differ from ours
+}
+
+// newPeer reads the manifest of another origin for the paths of its fragments.
+func newPeer(spec string) (server, error) {
+	f := strings.Split(spec, ",")
+	if len(f) < 3 {
+		return server{}, fmt.Errorf("-peer %q: want NAME,URL,PID", spec)
+	}
+	u, err := url.Parse(f[1])
+	if err != nil {
+		return server{}, err
+	}
+	s := server{name: f[0], addr: u.Host, stop: func() {}, paths: map[string][]string{"manifest": {u.Path}}}
+	for _, p := range f[2:] {
+		pid, err := strconv.Atoi(p)
+		if err != nil {
+			return server{}, err
+		}
+		s.pids = append(s.pids, pid)
+	}
+	resp, err := http.Get(f[1])
+	if err != nil {
+		return server{}, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, smooth.MaxManifestBytes))
+	if err != nil {
+		return server{}, err
+	}
+	m, err := smooth.ParseManifest(data)
+	if err != nil {
+		return server{}, err
+	}
+	for _, st := range m.Streams {
+		for _, c := range st.Timeline {
+			t := strings.NewReplacer("{bitrate}", fmt.Sprint(st.Levels[0].Bitrate), "{start time}", fmt.Sprint(c.Time)).Replace(st.URL)
+			s.paths[string(st.Type)] = append(s.paths[string(st.Type)], path.Join(path.Dir(u.Path), t))
+		}
+	}
+	return s, nil
 }
 
 func startServers(c config, dir string) ([]server, error) {
@@ -189,7 +233,7 @@ func startChild(c config, dir, variant string) (server, error) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	}
-	return server{variant, addr, []int{cmd.Process.Pid}, stop}, waitFor(addr)
+	return server{name: variant, addr: addr, pids: []int{cmd.Process.Pid}, stop: stop}, waitFor(addr)
 }
 
 func startNginx(dir string) (server, error) {
