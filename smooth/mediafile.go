@@ -266,12 +266,14 @@ func (m *mediaFile) buildIndex(r io.ReaderAt, body int64, digest hash.Hash) erro
 	return nil
 }
 
-// hash adds times and places of the fragments to a digest.
+// hash adds times, places and sizes of the fragments to a digest.
 func (ix *fragmentIndex) hash(digest hash.Hash) {
-	buf := make([]byte, 0, 16*256)
+	buf := make([]byte, 0, 24*256)
 	for i := range ix.entries {
 		buf = binary.BigEndian.AppendUint64(buf, ix.entries[i].time)
 		buf = binary.BigEndian.AppendUint64(buf, uint64(ix.entries[i].offset))
+		buf = binary.BigEndian.AppendUint32(buf, ix.entries[i].duration)
+		buf = binary.BigEndian.AppendUint32(buf, ix.entries[i].payload)
 		if len(buf) == cap(buf) || i == len(ix.entries)-1 {
 			digest.Write(buf)
 			buf = buf[:0]

@@ -1,15 +1,22 @@
 package testmedia
 
 import (
+	"embed"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"testing"
 )
+
+//go:embed testdata/*.mp4 testdata/*.ismv
+var files embed.FS
+
+// Files returns the small media files of this package, below testdata.
+func Files() fs.FS { return files }
 
 // File returns the content of one of the small media files of this package; testdata/README.md describes them.
 func File(tb testing.TB, name string) []byte {
 	tb.Helper()
-	b, err := os.ReadFile(filepath.Join(Root(tb), "internal", "testmedia", "testdata", name))
+	b, err := files.ReadFile("testdata/" + name)
 	if err != nil {
 		tb.Fatal(err)
 	}
