@@ -227,7 +227,7 @@ func formatUUID(u [16]byte) string {
 // maxEmbedded bounds the data of control streams in a manifest, in bytes.
 const maxEmbedded = 4 << 20
 
-// embed puts the samples of control streams into the manifest. See [MS-SSTR] 2.2.2.7.
+// embed puts the samples of control streams into the manifest. See [MS-SSTR] 2.2.2.6.1.
 func (b *manifestBuilder) embed() error {
 	total := 0
 	for _, st := range b.m.Streams {

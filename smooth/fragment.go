@@ -24,7 +24,7 @@ type Fragment struct {
 	// Codec is the configuration the samples need.
 	Codec *Codec
 	// ChildTrack is the value of the sparse stream pointer of a live fragment, such as "ad=1200000000", or empty.
-	// See [MS-SSTR] 2.2.4 and 3.2.5.
+	// See [MS-SSTR] 2.2.5 and 3.2.5.
 	ChildTrack string
 
 	head    []byte      // moof and the header of mdat, in Smooth form and self-contained
@@ -41,6 +41,7 @@ type Fragment struct {
 
 // FragmentInit is what [NewFragment] makes a fragment of. Either Memory is set, or Head, Body and Size.
 type FragmentInit struct {
+	// These become the fields of the same names of the [Fragment].
 	Key        FragmentKey
 	Timescale  uint64
 	Duration   uint64

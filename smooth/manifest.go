@@ -59,7 +59,9 @@ type ProtectionHeader struct {
 // Stream is a StreamIndex element: one stream with its quality levels, which share one timeline.
 // See [MS-SSTR] 2.2.2.3.
 type Stream struct {
-	Type    StreamType
+	// Type is video, audio or text.
+	Type StreamType
+	// Subtype says what a text stream is for: CAPT, SUBT, DATA and others. Old manifests have a FourCC in it.
 	Subtype string
 	// Name is unique in the manifest after defaulting to Type; it is never empty after reading.
 	Name string
@@ -91,7 +93,7 @@ type Stream struct {
 	Extra []Attribute
 }
 
-// ChunkData is an f element: the fragment's content for one quality level. See [MS-SSTR] 2.2.2.7.
+// ChunkData is an f element: the fragment's content for one quality level. See [MS-SSTR] 2.2.2.6.1.
 type ChunkData struct {
 	// Level is the Index of the quality level.
 	Level uint32

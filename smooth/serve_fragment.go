@@ -136,7 +136,7 @@ func (h *Handler) fragmentHeaders(x *exchange, s *Snapshot, b *fragmentBody) {
 	}
 }
 
-// sparsePointer returns the Content-Type with the sparse stream pointer of [MS-SSTR] 2.2.4.
+// sparsePointer returns the Content-Type with the sparse stream pointer of [MS-SSTR] 2.2.5.
 func sparsePointer(mime, pointer string) string {
 	if strings.IndexByte(pointer, '"') >= 0 || !safePath(pointer) {
 		return mime

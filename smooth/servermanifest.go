@@ -19,6 +19,7 @@ type ServerManifest struct {
 
 // ServerTrack is a video, audio or textstream element of a [ServerManifest].
 type ServerTrack struct {
+	// Type is that of the element; a textstream is [Text].
 	Type StreamType
 	// Src is the file name relative to the .ism as written; see SrcPath. The track of a live encoder has none.
 	Src string
@@ -36,6 +37,7 @@ type ServerTrack struct {
 
 // Param is a param element of a [ServerTrack].
 type Param struct {
+	// Name and Value are attributes, as written.
 	Name, Value string
 	// ValueType is the valuetype attribute, usually "data", or empty.
 	ValueType string

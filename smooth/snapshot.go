@@ -45,9 +45,11 @@ type Period struct {
 
 // Track is one quality level of a stream with its codec configuration.
 type Track struct {
+	// Stream, Attrs and Bitrate are those of the track's [FragmentKey].
 	Stream, Attrs string
 	Bitrate       uint64
-	Codec         *Codec
+	// Codec is the configuration in the period.
+	Codec *Codec
 }
 
 // Edge tells how far a live stream has come, in ticks of the stream's timescale, exclusive.

@@ -68,7 +68,7 @@ func (e *Encoder) Header() []byte {
 	return append(b, e.moov()...)
 }
 
-// serverManifestUUID is the box type of [MS-SSTR] 2.2.7.2.
+// serverManifestUUID is the type of the live server manifest box of [MS-SSTR] 2.2.7.
 var serverManifestUUID = [16]byte{0xA5, 0xD4, 0x0B, 0x30, 0xE8, 0x14, 0x11, 0xDD, 0xBA, 0x2F, 0x08, 0x00, 0x20, 0x0C, 0x9A, 0x66}
 
 // serverManifest returns the live server manifest.
@@ -168,7 +168,7 @@ func (e *Encoder) Until(t time.Duration) []byte {
 	}
 }
 
-// Trailer returns the empty mfra box that ends a stream. See [MS-SSTR] 2.2.7.1.
+// Trailer returns the empty mfra box that ends a stream. See [MS-SSTR] 2.2.7.
 func (e *Encoder) Trailer() []byte { return box(nil, "mfra", func(b []byte) []byte { return b }) }
 
 // Body returns a whole push that ends at time t: header, fragments and trailer, made as they are read.

@@ -46,6 +46,7 @@ type Stream struct {
 
 // Level describes a quality level.
 type Level struct {
+	// Bitrate in bits per second.
 	Bitrate uint64
 	// FourCC is empty for H264, AACL or TTML.
 	FourCC string
