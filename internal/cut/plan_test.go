@@ -1,6 +1,7 @@
 package cut_test
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -85,6 +86,9 @@ func TestPlan(t *testing.T) {
 		{name: "constant groups", video: []media{pal}, want: []float64{0, 2000, 4000, 6000, 8000, 10000}},
 		{name: "decode before zero shifts all", video: []media{palB}, audio: []media{aac}, shift: 40 * ms,
 			want: []float64{0, 2000, 4000, 6000, 8000, 10000}, wantAudio: []float64{18.6667, 2002.6667, 4008, 5992, 7997.3333, 10024}},
+		{name: "negative composition offsets", video: []media{with(palB, func(m *media) {
+			m.shift, m.cts = 0, func(i int) int32 { return bframes(50, 512)(i) - 512 }
+		}), pal}, shift: 400_001, want: []float64{0, 2000, 4000, 6000, 8000, 10000}},
 		{name: "renditions that reorder differently", video: []media{palB, pal}, shift: 40 * ms,
 			want: []float64{0, 2000, 4000, 6000, 8000, 10000}},
 		{name: "timescales", video: []media{
@@ -179,4 +183,39 @@ func TestLongSamples(t *testing.T) {
 	assert.Equal(t, []float64{0, 1 << 28 * 1000, 1 << 29 * 1000, 3 << 28 * 1000}, times(cuts[0]))
 	_, _, err = track.Gather(nil, nil, cuts[0][0], cuts[0][1], cut.DefaultTimescale, shift)
 	require.ErrorIs(t, err, cut.ErrTimes)
+}
+
+// TestPlanRandom: for any mix of frame rates, timescales, reordering and edit lists, nothing is lost, doubled or moved,
+// and the fragments of all renditions have equal times.
+func TestPlanRandom(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(1, seed))
+		rates := [][2]uint32{{25, 1}, {30000, 1001}, {24, 1}, {50, 1}, {60000, 1001}}
+		rate := rates[r.IntN(len(rates))]
+		gop, frames := 1+r.IntN(120), 1+r.IntN(900)
+		var video, audio []cut.Track
+		for range 1 + r.IntN(4) {
+			scale := []uint32{1, 2, 3, 512}[r.IntN(4)]
+			d := rate[1] * scale
+			m := media{timescale: rate[0] * scale, frames: frames, duration: constant(d), sync: every(gop)}
+			if r.IntN(2) == 0 {
+				m.cts, m.shift = bframes(gop, int32(d)), -int64(d)
+			}
+			video = append(video, m.track(t))
+		}
+		for range r.IntN(3) {
+			rate := []uint32{48000, 44100, 8000}[r.IntN(3)]
+			audio = append(audio, media{timescale: rate, shift: int64(r.IntN(9000)) - 1024, frames: 1 + r.IntN(1500), duration: constant(1024)}.track(t))
+		}
+		target := uint64(1+r.IntN(50)) * 1_000_000
+		vc, ac, shift, err := cut.Plan(video, audio, cut.Options{Target: target})
+		require.NoError(t, err, "seed %d", seed)
+		for i := range video {
+			require.Equal(t, times(vc[0]), times(vc[i]), "seed %d", seed)
+			check(t, video[i], vc[i], cut.DefaultTimescale, shift)
+		}
+		for i := range audio {
+			check(t, audio[i], ac[i], cut.DefaultTimescale, shift)
+		}
+	}
 }
