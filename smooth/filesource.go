@@ -129,16 +129,24 @@ func (s *FileSource) Open(ctx context.Context, name string) (Presentation, error
 
 // named returns the presentation of a name, exact or not, with a reference for the caller.
 func (s *FileSource) named(ctx context.Context, name string) (p *filePresentation, err error) {
+	actual, known := s.names.remembered(name)
+	if known {
+		if p, err = s.cached(ctx, actual); !errors.Is(err, fs.ErrNotExist) {
+			return p, err
+		}
+	}
 	if _, hls := withoutHLSSuffix(strings.TrimSuffix(name, path.Ext(name))); !hls {
 		if p, err = s.cached(ctx, name); !errors.Is(err, fs.ErrNotExist) {
 			return p, err
 		}
 	}
-	actual, err := s.names.presentation(ctx, name)
-	if err != nil {
+	if actual, err = s.names.presentation(ctx, name); err != nil {
 		return nil, err
 	}
-	return s.cached(ctx, actual)
+	if p, err = s.cached(ctx, actual); err == nil && actual != name {
+		s.names.remember(name, actual)
+	}
+	return p, err
 }
 
 // missing turns the file system's word for a missing file into the suite's.

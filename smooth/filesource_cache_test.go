@@ -274,6 +274,36 @@ func TestFailedOpens(t *testing.T) {
 	p.Close()
 }
 
+// TestNamesRemembered does not look at the disk for each request with a name in another case.
+func TestNamesRemembered(t *testing.T) {
+	files := newCountingFiles(map[string][]byte{"Film.ism": ism("", track("video", "av.mp4", 1)), "av.mp4": testmedia.File(t, "av.mp4")})
+	now := newClock()
+	src, _ := quietSource(files, smooth.FileOptions{Now: now.Now})
+	defer src.Close()
+	open := func(name string) error {
+		p, err := src.Open(context.Background(), name)
+		if err == nil {
+			p.Close()
+		}
+		return err
+	}
+	for _, name := range []string{"FILM.ISM", "film-m3u8-aapl.ism"} {
+		require.NoError(t, open(name))
+		loads := src.Stats().Loads
+		for range 5 {
+			require.NoError(t, open(name))
+		}
+		assert.Equal(t, loads, src.Stats().Loads, name)
+	}
+	files.set("Film.ism", nil, time.Time{})
+	now.Add(time.Second)
+	assert.ErrorIs(t, open("FILM.ISM"), smooth.ErrNotFound)
+	files.set("FILM.ISM", ism("", track("video", "av.mp4", 2)), time.Unix(5, 0))
+	now.Add(time.Second)
+	s, _ := fetchAll(t, src, "FILM.ISM")
+	assert.EqualValues(t, 2, s.Manifest.Streams[0].Levels[0].Bitrate)
+}
+
 // TestRevalidateAlways looks at the files on every use.
 func TestRevalidateAlways(t *testing.T) {
 	files := newCountingFiles(map[string][]byte{"a.mp4": testmedia.File(t, "av.mp4"), "bad.mp4": []byte("x")})

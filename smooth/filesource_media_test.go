@@ -81,6 +81,11 @@ func TestMediaInputs(t *testing.T) {
 			}
 			src, log := source(t, tree(files), nil)
 			s, got := fetchAll(t, src, c.open)
+			dir := smooth.Dir(writeTree(t, files), &smooth.FileOptions{Logger: new(logs).logger()})
+			defer dir.Close()
+			same, again := fetchAll(t, dir, c.open)
+			require.Equal(t, s.Validator, same.Validator)
+			require.Equal(t, got, again, "the operating system's files give the same")
 			require.Len(t, s.Manifest.Streams, len(c.want))
 			for _, st := range s.Manifest.Streams {
 				want := c.want[st.Name]

@@ -20,9 +20,16 @@ type resolver struct {
 	now    func() time.Time
 	ttl    time.Duration
 
-	mu    sync.Mutex // guards dirs and total
+	mu    sync.Mutex // guards the fields below
+	known map[string]knownName
 	dirs  map[string]*foldedDir
 	total int // names in dirs
+}
+
+// knownName is what a name that is not exact was found to mean.
+type knownName struct {
+	read   time.Time
+	actual string
 }
 
 // foldedDir is the listing of a directory by folded name.
@@ -35,12 +42,32 @@ const (
 	// maxFoldedDirs bounds the directories whose listings are remembered, and maxRememberedNames the names in them.
 	maxFoldedDirs      = 256
 	maxRememberedNames = 200_000
+	// maxKnownNames bounds the names that are remembered with their meaning.
+	maxKnownNames = 4096
 	// maxFoldedNames bounds the names of one listing; larger directories need exact names.
 	maxFoldedNames = 100_000
 )
 
 // hlsSuffix is what IIS appended to the name of the server manifest for the HLS rendition of an asset.
 const hlsSuffix = "-m3u8-aapl"
+
+// remembered returns the actual name of a presentation if it was looked up a short while ago.
+func (r *resolver) remembered(name string) (string, bool) {
+	r.mu.Lock()
+	k, ok := r.known[name]
+	r.mu.Unlock()
+	return k.actual, ok && r.now().Sub(k.read) < r.ttl
+}
+
+// remember keeps what a name means for a while, so that requests with a name in another case are not slower.
+func (r *resolver) remember(name, actual string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil || len(r.known) >= maxKnownNames {
+		r.known = make(map[string]knownName)
+	}
+	r.known[name] = knownName{r.now(), actual}
+}
 
 // presentation returns the actual name of a presentation: that of its file, or one made of the directory of MP4 files
 // that stands for it. The name of the HLS rendition, as IIS called it, leads to the asset itself, even if the server
