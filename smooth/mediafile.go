@@ -185,9 +185,23 @@ func (m *mediaFile) build(ctx context.Context) error {
 		m.own()
 	default:
 		m.bytes = int64(len(raw))
+		err = m.checkTables(moov.Offset)
 	}
 	digest.Sum(m.digest[:0])
 	return err
+}
+
+// checkTables refuses a progressive file whose sample tables promise more than it holds. A few bytes of tables can
+// claim hundreds of millions of samples.
+func (m *mediaFile) checkTables(offset int64) error {
+	for i := range m.movie.Tracks {
+		t := &m.movie.Tracks[i].Samples
+		if n := t.BytesBefore(t.Len()); n > uint64(m.file.Size()) {
+			return &fmp4.Error{Path: "moov/trak/mdia/minf/stbl/stsz", Offset: offset, Err: fmp4.ErrCorrupt,
+				Reason: fmt.Sprintf("track %d has samples of %d bytes, the file has %d", m.movie.Tracks[i].ID, n, m.file.Size())}
+		}
+	}
+	return nil
 }
 
 // own cuts the movie of a fragmented file loose from the bytes of its moov box.

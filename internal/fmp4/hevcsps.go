@@ -107,7 +107,7 @@ func (s *hevcSPS) skipCoding() bool {
 	for range 3*layers + 6 { // ordering of sub-layers; sizes of coding and transform blocks
 		s.UE()
 	}
-	if s.Flag() && s.Flag() {
+	if enabled := s.Flag(); enabled && s.Flag() {
 		s.skipScalingLists()
 	}
 	s.Skip(2)
@@ -185,7 +185,7 @@ func (s *hevcSPS) skipPredictedSet(n uint32) uint32 {
 	s.UE()
 	pics := uint32(0)
 	for range n + 1 {
-		if s.Flag() || s.Flag() { // used by the current picture, or else kept
+		if used := s.Flag(); used || s.Flag() { // by the current picture, or else kept
 			pics++
 		}
 	}
@@ -194,7 +194,7 @@ func (s *hevcSPS) skipPredictedSet(n uint32) uint32 {
 
 // readAspect reads the start of vui_parameters, ITU-T H.265 E.2.1.
 func (s *hevcSPS) readAspect() {
-	if !s.Flag() || !s.Flag() {
+	if present := s.Flag(); !present || !s.Flag() {
 		return
 	}
 	w, h := uint(0), uint(0)

@@ -98,6 +98,9 @@ func violations(list []goPackage) []string {
 		if !ok {
 			continue
 		}
+		if from == "internal/bench" || strings.HasPrefix(from, "internal/bench/") {
+			continue // programs and tests that measure the public packages; nothing can import a main package or a test
+		}
 		imports := p.Imports
 		if family(from) == "internal" && from != "internal/e2e" {
 			imports = slices.Concat(imports, p.TestImports, p.XTestImports)
@@ -150,4 +153,6 @@ func TestImportRules(t *testing.T) {
 	assert.Len(t, violations([]goPackage{inTest}), 1, "tests of internal packages import no public one")
 	inTest.ImportPath = module + "/internal/e2e"
 	assert.Empty(t, violations([]goPackage{inTest}), "the end-to-end tests are excepted")
+	inTest.ImportPath = module + "/internal/bench"
+	assert.Empty(t, violations([]goPackage{inTest}), "the benchmarks are excepted")
 }
