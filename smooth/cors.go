@@ -11,7 +11,7 @@ import (
 // CORS rules over requests of scripts from other origins. The zero value lets any origin read everything.
 // See https://fetch.spec.whatwg.org/#http-cors-protocol.
 type CORS struct {
-	// Disabled sends no CORS headers at all.
+	// Disabled sends no CORS headers at all, refuses OPTIONS, and leaves the policy files of Silverlight and Flash out.
 	Disabled bool
 	// Origins are those that may read, such as "https://player.example.com". Nil means any.
 	Origins []string

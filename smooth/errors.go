@@ -16,7 +16,8 @@ var (
 	ErrNotYet = errors.New("not available yet")
 	// ErrGone: a live fragment that existed and has left the DVR window.
 	ErrGone = errors.New("left the DVR window")
-	// ErrBadRequest: the request URL does not follow the grammar of [MS-SSTR] 2.2.1 and 2.2.3.
+	// ErrBadRequest: the request URL does not follow the grammar of [MS-SSTR] 2.2.1 and 2.2.3, or a filter is malformed
+	// or contradicts itself.
 	ErrBadRequest = errors.New("malformed request")
 	// ErrUnsupported: the content exists but cannot be shown in the form that was asked for.
 	ErrUnsupported = errors.New("unsupported content")

@@ -19,7 +19,7 @@ const maxStretch = 3
 // Leading samples that the edit lists hide are left out, except those needed to decode the first that is shown.
 //
 // shift, in ticks of the result, has been added to all times and has to be given to [Track.Gather]. The error is an
-// [*AlignError] or a [*TrackError].
+// [*AlignError], a [*TrackError], or [ErrTimes] if the timescale of opts is too large.
 func Plan(video, audio []Track, opts Options) (videoCuts, audioCuts [][]Cut, shift uint64, err error) {
 	p := planner{ts: opts.timescale(), target: opts.target(), start: math.MaxInt64}
 	if p.ts > maxTimescale {

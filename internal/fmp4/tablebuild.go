@@ -89,7 +89,7 @@ func (b *TableBuilder) flushChunk() {
 	b.perChunk = 0
 }
 
-// Start returns the decode time of the first sample, and End that after the last one.
+// Start returns the decode time of the first sample, as it was given to Add.
 func (b *TableBuilder) Start() uint64 { return b.start }
 
 // End returns the decode time after the last sample.

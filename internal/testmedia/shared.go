@@ -1,4 +1,4 @@
-// Package testmedia finds and makes small real media for tests and examples.
+// Package testmedia holds small real media for tests, and finds the test data that lies outside the repository.
 package testmedia
 
 import (
