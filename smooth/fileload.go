@@ -10,8 +10,6 @@ import (
 	"path"
 	"strings"
 	"time"
-
-	"github.com/smoothkit/smoothkit/internal/fmp4"
 )
 
 // Limits of what a presentation in files may be made of.
@@ -171,6 +169,7 @@ func (l *loader) wrapFiles(names ...string) error {
 		return &FileError{File: l.name, Offset: -1, Err: ErrTooLarge, Reason: fmt.Sprintf("%d MP4 files, the limit is %d", len(names), MaxMediaFiles)}
 	}
 	var audio, text bool
+	var unknown error
 	for _, name := range names {
 		m, err := l.mediaNamed(name)
 		if err != nil {
@@ -181,7 +180,11 @@ func (l *loader) wrapFiles(names ...string) error {
 			t := &m.movie.Tracks[i]
 			kind := handlerType(t.Handler)
 			switch {
-			case kind == "", kind == Audio && hadAudio, kind == Text && hadText, !playable(t):
+			case kind == "", kind == Audio && hadAudio, kind == Text && hadText:
+				continue
+			}
+			if _, err := CodecFromSampleEntry(t.Entry); err != nil {
+				unknown = fmt.Errorf("%s, track %d: %w", name, t.ID, err)
 				continue
 			}
 			audio, text = audio || kind == Audio, text || kind == Text
@@ -192,17 +195,15 @@ func (l *loader) wrapFiles(names ...string) error {
 			l.server.Tracks = append(l.server.Tracks, st)
 		}
 	}
-	if len(l.server.Tracks) == 0 {
-		return &FileError{File: l.name, Path: "moov/trak", Offset: -1, Err: ErrUnsupported, Reason: "no track of a known codec",
-			Remedy: "encode the video as H.264 or HEVC and the audio as AAC"}
+	if len(l.server.Tracks) > 0 {
+		return nil
 	}
-	return nil
-}
-
-// playable reports whether the codec of a track is known.
-func playable(t *fmp4.Track) bool {
-	_, err := CodecFromSampleEntry(t.Entry)
-	return err == nil
+	reason := "no video, audio or text track"
+	if unknown != nil {
+		reason = "no track of a known codec: " + unknown.Error()
+	}
+	return &FileError{File: l.name, Path: "moov/trak", Offset: -1, Err: ErrUnsupported, Reason: reason,
+		Remedy: "encode the video as H.264 or HEVC and the audio as AAC"}
 }
 
 // seen keeps the latest time of change.

@@ -277,6 +277,31 @@ func TestServerManifestFaults(t *testing.T) {
 	assert.ErrorIs(t, err, smooth.ErrTooLarge)
 }
 
+// TestUnknownCodecs leaves out tracks that no client could play, before they have a say in where others are cut.
+func TestUnknownCodecs(t *testing.T) {
+	rename := func(name string, pairs ...string) []byte {
+		b := testmedia.File(t, name)
+		for i := 0; i < len(pairs); i += 2 {
+			b = bytes.Replace(b, []byte(pairs[i]), []byte(pairs[i+1]), 1)
+		}
+		return b
+	}
+	files := map[string][]byte{
+		"none.mp4": rename("av.mp4", "avc1\x00", "zzz1\x00", "mp4a\x00", "zzz2\x00"), "half.mp4": rename("av.mp4", "avc1\x00", "zzz1\x00"),
+		"x.ism": ism("", track("video", "low.mp4", 1), track("video", "half.mp4", 2), track("audio", "half.mp4", 3)), "low.mp4": testmedia.File(t, "low.mp4"),
+		"d/1.mp4": rename("av.mp4", "avc1\x00", "zzz1\x00"), "d/2.mp4": testmedia.File(t, "low.mp4"),
+	}
+	src, log := source(t, tree(files), nil)
+	_, err := src.Open(context.Background(), "none.mp4")
+	require.ErrorIs(t, err, smooth.ErrUnsupported)
+	assert.ErrorContains(t, err, "zzz", "the codec is named")
+	for name, streams := range map[string]int{"half.mp4": 1, "x.ism": 2, "d.ism": 2} {
+		s, _ := fetchAll(t, src, name)
+		assert.Len(t, s.Manifest.Streams, streams, name)
+	}
+	assert.Contains(t, log.String(), "track is left out")
+}
+
 // FuzzOpenMedia opens mutated files and fetches all fragments they list.
 func FuzzOpenMedia(f *testing.F) {
 	small := parseISMV(f, testmedia.File(f, "av.ismv"))
