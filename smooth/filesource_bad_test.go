@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -275,6 +276,39 @@ func TestServerManifestFaults(t *testing.T) {
 	src, _ = source(t, tree(wide), nil)
 	_, err := src.Open(context.Background(), "x.ism")
 	assert.ErrorIs(t, err, smooth.ErrTooLarge)
+}
+
+// TestClaimedSamples refuses tables that state millions of samples in a few bytes, and soon.
+func TestClaimedSamples(t *testing.T) {
+	word := func(b []byte, typ string, at int, v ...uint32) {
+		for i := range v {
+			binary.BigEndian.PutUint32(b[bytes.Index(b, []byte(typ))+at+4*i:], v[i])
+		}
+	}
+	moof := make([]byte, 0, 1000)
+	moof = append(moof, mkbox("moof", mkbox("mfhd", make([]byte, 8)), mkbox("traf",
+		mkbox("tfhd", []byte{0, 0, 0, 0x38, 0, 0, 0, 1}, []byte{0, 0, 0, 1}, []byte{0, 0, 0, 0}, []byte{0, 0, 0, 0}),
+		mkbox("trun", []byte{0, 0, 0, 0, 0, 0x10, 0, 0})))...)
+	tests := map[string]struct {
+		data []byte
+		want error
+	}{
+		"bytes": {testmedia.File(t, "low.mp4"), smooth.ErrCorrupt},
+		"time":  {testmedia.File(t, "low.mp4"), nil},
+		"moofs": {append(slices.Clip(textFile(t, "x")), bytes.Repeat(moof, 2000)...), nil},
+	}
+	word(tests["bytes"].data, "stsz", 8, 1, 1<<28)
+	word(tests["bytes"].data, "stts", 8, 1, 1<<28, 1000)
+	word(tests["time"].data, "stts", 8, 1, 150, 1<<31)
+	for name, tt := range tests {
+		src, _ := source(t, tree(map[string][]byte{"x.mp4": tt.data}), nil)
+		began := time.Now()
+		_, err := playWhatOpens(t, src, "x.mp4")
+		if tt.want != nil {
+			assert.ErrorIs(t, err, tt.want, name)
+		}
+		assert.Less(t, time.Since(began), 5*time.Second, "%s: %v", name, err)
+	}
 }
 
 // TestUnknownCodecs leaves out tracks that no client could play, before they have a say in where others are cut.

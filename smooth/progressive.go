@@ -38,6 +38,9 @@ func (l *loader) planProgressive() error {
 		return nil
 	}
 	opts := cut.Options{Target: Rescale(uint64(l.opts.FragmentDuration), uint64(time.Second), DefaultTimescale)}
+	if err := checkCuts(append(slices.Clone(video), audio...), opts.Target); err != nil {
+		return err
+	}
 	videoCuts, audioCuts, shift, err := cut.Plan(cutTracks(video), cutTracks(audio), opts)
 	if err != nil {
 		return l.planFault(err, video, audio)
@@ -61,6 +64,21 @@ func (l *loader) uncuttable(t *fileTrack) bool {
 		l.opts.Logger.Warn("track is left out", "presentation", l.name, "file", t.media.name, "track", t.source.ID, "err", err)
 	}
 	return err != nil
+}
+
+// checkCuts refuses tracks whose tables state so long a time that they would have too many fragments.
+func checkCuts(list []*fileTrack, target uint64) error {
+	for _, t := range list {
+		table := &t.source.Samples
+		cursor := table.At(table.Len() - 1)
+		last, _ := cursor.Next()
+		length := Rescale(last.DTS+uint64(last.Duration), uint64(t.source.Timescale), DefaultTimescale)
+		if min(uint64(table.Len()), length/max(target, 1)) > MaxManifestChunks {
+			return &FileError{File: t.media.name, Path: "moov/trak/mdia/minf/stbl/stts", Offset: -1, Err: ErrTooLarge,
+				Reason: fmt.Sprintf("track %d lasts %d s and would have more than %d fragments", t.source.ID, length/DefaultTimescale, MaxManifestChunks)}
+		}
+	}
+	return nil
 }
 
 func cutTracks(list []*fileTrack) []cut.Track {

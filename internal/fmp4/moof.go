@@ -437,10 +437,18 @@ func (t *Traf) FirstFlags(track Defaults) uint32 {
 
 // Totals returns the sum of durations and of sizes of all samples, given the defaults of trex.
 func (t *Traf) Totals(track Defaults) (duration, size uint64) {
-	r := t.Samples(track)
-	for s, ok := r.Next(); ok; s, ok = r.Next() {
-		duration += uint64(s.Duration)
-		size += uint64(s.Size)
+	all := t.Samples(track)
+	for i := range all.runs {
+		r := Runs{runs: all.runs[i : i+1], defaults: all.defaults}
+		if n := uint64(r.runs[0].count); r.runs[0].flags&(trunDuration|trunSize) == 0 { // no bytes back the count
+			duration += n * uint64(r.defaults.Duration)
+			size += n * uint64(r.defaults.Size)
+			continue
+		}
+		for s, ok := r.Next(); ok; s, ok = r.Next() {
+			duration += uint64(s.Duration)
+			size += uint64(s.Size)
+		}
 	}
 	return duration, size
 }
