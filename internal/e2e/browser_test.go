@@ -113,12 +113,17 @@ func TestBrowserPlayers(t *testing.T) {
 	browser := chromium(t)
 	base := serve(t, media(t))
 	for i, p := range presentations {
-		for _, player := range []string{"dash", "rx"} {
+		players := []string{"dash", "rx"}
+		seconds := 8.0
+		if i >= 2 { // the others have shown long playback
+			seconds = 2
+		}
+		if p.name == "ffmpeg-ismv" { // served as it is
+			players = players[:1]
+		}
+		for _, player := range players {
 			t.Run(player+"/"+p.name, func(t *testing.T) {
-				o := order{Player: player, URL: base + p.path + "/Manifest", Seconds: 8, Seek: 19, Captions: i == 0, Chromium: browser}
-				if i >= 2 {
-					o.Seconds = 2 // the others have shown long playback
-				}
+				o := order{Player: player, URL: base + p.path + "/Manifest", Seconds: seconds, Seek: 19, Captions: i == 0, Chromium: browser}
 				twice(t, func() error {
 					_, err := play(t, o)
 					return err
@@ -132,15 +137,11 @@ func TestBrowserPlayers(t *testing.T) {
 func TestRealPackage(t *testing.T) {
 	browser := chromium(t)
 	base := serve(t, testmedia.Shared(t, "testdata/smooth/package-bbb"))
-	for _, player := range []string{"dash", "rx"} {
-		t.Run(player, func(t *testing.T) {
-			o := order{Player: player, URL: base + "BigBuckBunny.ism/Manifest", Seconds: 2, Seek: 5, Chromium: browser, single: true}
-			twice(t, func() error {
-				_, err := play(t, o)
-				return err
-			})
-		})
-	}
+	o := order{Player: "rx", URL: base + "BigBuckBunny.ism/Manifest", Seconds: 2, Seek: 5, Chromium: browser, single: true}
+	twice(t, func() error {
+		_, err := play(t, o)
+		return err
+	})
 }
 
 // TestPage builds and starts the example server and uses its page.

@@ -56,7 +56,7 @@ func TestVLC(t *testing.T) {
 	base := serve(t, media(t))
 	for i, p := range presentations {
 		t.Run(p.name, func(t *testing.T) {
-			seconds := 4 * time.Second
+			seconds := 3 * time.Second
 			if i == 0 {
 				seconds = 8 * time.Second
 			}

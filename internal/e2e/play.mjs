@@ -161,7 +161,7 @@ async function switchAudio(page) {
   if (!from || !to) return { tracks: audios.length, from: from?.lang };
   await page.evaluate((a) => adapter.speak(a), to);
   await until(page, `switch audio to ${to.lang}`, 10, (lang) => adapter.audios().find((a) => a.active)?.lang === lang, to.lang);
-  await advance(page, "play after the audio switch", 1);
+  await advance(page, "play after the audio switch", 0.5);
   return { tracks: audios.length, from: from.lang, to: to.lang };
 }
 
