@@ -5,6 +5,8 @@ import (
 	"io/fs"
 )
 
+//go:generate sample/make.sh
+
 //go:embed sample/sample*
 var sample embed.FS
 
