@@ -74,7 +74,7 @@ func (l *loader) bind(m *Manifest, placed bool) error {
 			bound[t] = true
 			edit := *t
 			if !placed {
-				edit.placed = 0
+				edit.placed, edit.delay = 0, 0
 			}
 			edit.stream, edit.attrs, edit.bitrate, edit.timescale = st.Name, lv.AttrsKey(), lv.Bitrate, m.TimescaleOf(st)
 			if err := edit.prepare(); err != nil {

@@ -2,6 +2,7 @@ package smooth_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +42,9 @@ func TestMediaInputs(t *testing.T) {
 			want: map[string][]origin{"video": {{"cmaf.mp4", 1}}}},
 		{name: "a moof per frame", open: "chunks.mp4", media: []string{"chunks.mp4"},
 			want: map[string][]origin{"video": {{"chunks.mp4", 1}}}},
+		{name: "CMAF renditions of which one has no B-frames", open: "x.ism", media: []string{"cmaf.mp4", "edit.mp4", "baseline.mp4"},
+			files: map[string][]byte{"x.ism": ism("", track("video", "baseline.mp4", 1), track("video", "edit.mp4", 2), track("video", "cmaf.mp4", 3))},
+			want:  map[string][]origin{"video": {{"baseline.mp4", 1}, {"edit.mp4", 1}, {"cmaf.mp4", 1}}}},
 		{name: "HEVC", open: "hevc.mp4", media: []string{"hevc.mp4"},
 			want: map[string][]origin{"video": {{"hevc.mp4", 1}}}},
 		{name: "fragmented HEVC", open: "hevc-frag.mp4", media: []string{"hevc-frag.mp4"},
@@ -141,6 +145,34 @@ func TestMediaOfDirectory(t *testing.T) {
 	assert.Equal(t, s.Validator, folded.Validator)
 	_, err := src.Open(context.Background(), "Film/notes.ism")
 	assert.ErrorIs(t, err, smooth.ErrNotFound)
+}
+
+// TestMediaShown requires that renditions which differ in B-frames and timescale show the same pictures at the same time.
+func TestMediaShown(t *testing.T) {
+	src, _ := source(t, tree(map[string][]byte{"cmaf.mp4": testmedia.File(t, "cmaf.mp4"), "edit.mp4": testmedia.File(t, "edit.mp4"),
+		"baseline.mp4": testmedia.File(t, "baseline.mp4"),
+		"x.ism":        ism("", track("video", "baseline.mp4", 1), track("video", "edit.mp4", 2), track("video", "cmaf.mp4", 3))}), nil)
+	p, err := src.Open(context.Background(), "x.ism")
+	require.NoError(t, err)
+	defer p.Close()
+	s, err := p.Snapshot(context.Background())
+	require.NoError(t, err)
+	for _, c := range s.Manifest.Streams[0].Timeline {
+		var shown [3][]uint64
+		for i := range shown {
+			f, err := p.Fragment(context.Background(), smooth.FragmentKey{Stream: "video", Bitrate: uint64(i + 1), Time: c.Time})
+			require.NoError(t, err)
+			for sample, err := range f.Samples() {
+				require.NoError(t, err)
+				shown[i] = append(shown[i], sample.DTS+uint64(sample.CTS))
+			}
+			f.Close()
+			slices.Sort(shown[i])
+		}
+		require.Len(t, shown[0], 25)
+		assert.Equal(t, shown[0], shown[1])
+		assert.Equal(t, shown[0], shown[2])
+	}
 }
 
 // TestMediaTimes checks times where the file has others than the manifest.

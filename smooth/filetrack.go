@@ -24,6 +24,8 @@ type fileTrack struct {
 	// shift is added to the media's times, in ticks of timescale; placed is the same in ticks of DefaultTimescale: the
 	// edit list, and what keeps all tracks of the presentation from starting before 0.
 	shift, placed int64
+	// delay is added to composition offsets, in ticks of DefaultTimescale: see alignEdits.
+	delay int64
 	// plan of a progressive file.
 	plan *progressivePlan
 }
@@ -57,7 +59,9 @@ func (t *fileTrack) place(media uint64) int64 {
 }
 
 // inPlace reports whether the times of the media are those of the timeline.
-func (t *fileTrack) inPlace() bool { return uint64(t.source.Timescale) == t.timescale && t.shift == 0 }
+func (t *fileTrack) inPlace() bool {
+	return uint64(t.source.Timescale) == t.timescale && t.shift == 0 && t.delay == 0
+}
 
 // gapFraction of a second is the least silence between two fragments that is shown as a gap; less is rounding.
 const gapFraction = 10
@@ -181,6 +185,29 @@ func placeMedia(tracks []*fileTrack) {
 			t.placed -= least
 		}
 	}
+	alignEdits(tracks)
+}
+
+// alignEdits gives renditions of one picture whose fragments have the same decode times the same place even if their
+// edit lists differ, as they do when not all of them reorder frames. What a rendition is moved ahead is added to its
+// composition offsets.
+func alignEdits(tracks []*fileTrack) {
+	for _, t := range tracks {
+		if t.kind != Video || t.mediaTimes() == nil {
+			continue
+		}
+		for _, o := range tracks {
+			if o.kind == Video && o.mediaTimes() != nil && equalFoldASCII(o.stream, t.stream) && o.placed < t.placed && t.mediaStart() == o.mediaStart() {
+				t.delay += t.placed - o.placed
+				t.placed = o.placed
+			}
+		}
+	}
+}
+
+// mediaStart returns the first time of the media, in ticks of DefaultTimescale.
+func (t *fileTrack) mediaStart() int64 {
+	return rescaleSigned(int64(t.mediaTimes().entries[0].time), uint64(t.source.Timescale), DefaultTimescale)
 }
 
 func clampTicks(v int64) int64 { return min(max(v, -placedTicks), placedTicks) }

@@ -321,11 +321,13 @@ func (j *joint) add(raw []byte, off int64) error {
 // rescale converts a sample into the timescale of the timeline, so that durations add up to those of chunks.
 func (j *joint) rescale(s fmp4.RunSample) fmp4.RunSample {
 	t := j.loader.t
+	delay := rescaleSigned(t.delay, DefaultTimescale, t.timescale)
 	if uint64(t.source.Timescale) == t.timescale {
+		s.CTS += int32(delay)
 		return s
 	}
 	start := t.place(j.time)
-	s.CTS = int32(t.place(j.time+uint64(int64(s.CTS))) - start)
+	s.CTS = int32(t.place(j.time+uint64(int64(s.CTS))) - start + delay)
 	j.time += uint64(s.Duration)
 	s.Duration = uint32(t.place(j.time) - start)
 	return s

@@ -164,6 +164,9 @@ func (m *mediaFile) verify(r io.ReaderAt, t *fmp4.Track, ix *fragmentIndex) (boo
 		if !tr.HasTfxd && tr.HasDecodeTime && tr.DecodeTime != e.time {
 			return false, nil
 		}
+		if i == 0 {
+			ix.media = !tr.HasTfxd && tr.HasDecodeTime
+		}
 		if i == len(ix.entries)-1 {
 			d, _ := tr.Totals(t.Defaults)
 			e.duration = uint32(min(d, durationUnknown-1))
