@@ -32,7 +32,8 @@ const (
 	// MaxManifestLevels is the number of quality levels in all streams together, and of tracks and of meta
 	// elements in a server manifest.
 	MaxManifestLevels = 8192
-	// MaxManifestChunks is the number of fragments in all streams together, after repeats have been expanded.
+	// MaxManifestChunks is the number of fragments in all streams together, after repeats have been expanded. A media
+	// file may have as many per track.
 	MaxManifestChunks = 1 << 21
 	// MaxManifestEmbedded is the number of f elements with data in all streams together.
 	MaxManifestEmbedded = 1 << 18
