@@ -29,6 +29,7 @@ type countingFiles struct {
 	fsys  fstest.MapFS
 	opens map[string]int
 	open  atomic.Int64
+	reads atomic.Int64
 	hang  atomic.Bool
 	gate  chan struct{} // if set, reads wait until it is closed
 }
@@ -82,6 +83,7 @@ func (f *countedFile) ReadAtContext(ctx context.Context, p []byte, off int64) (i
 	if f.closed.Load() {
 		return 0, fs.ErrClosed
 	}
+	f.c.reads.Add(1)
 	if f.c.hang.Load() {
 		<-ctx.Done()
 		return 0, ctx.Err()
@@ -158,6 +160,42 @@ func firstKey(p smooth.Presentation) smooth.FragmentKey {
 	s, _ := p.Snapshot(context.Background())
 	st := s.Manifest.Streams[0]
 	return smooth.FragmentKey{Stream: st.Name, Bitrate: st.Levels[0].Bitrate, Attrs: st.Levels[0].AttrsKey(), Time: st.Timeline[0].Time}
+}
+
+// TestOpenReads opens a long file by its index with a handful of reads, and looks at moof boxes only without one.
+func TestOpenReads(t *testing.T) {
+	long := parseISMV(t, testmedia.File(t, "av.ismv"))
+	first := long.frags
+	for i := range uint64(100) { // 600 s
+		for _, f := range first {
+			if int64(f.time) < 0 {
+				f.time = 0
+			}
+			f.time += (i + 1) * 60_000_000
+			f.moof = withTime(f.moof, f.time)
+			long.frags = append(long.frags, f)
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		data  []byte
+		reads int64
+	}{
+		{"mfra", long.bytes(whole), 8},
+		{"scan", long.bytes(nil), int64(len(long.frags)) + 8},
+	} {
+		files := newCountingFiles(map[string][]byte{"x.ismv": tt.data})
+		src, log := quietSource(files, smooth.FileOptions{})
+		p, err := src.Open(context.Background(), "x.ismv")
+		require.NoError(t, err, tt.name)
+		s, err := p.Snapshot(context.Background())
+		require.NoError(t, err)
+		assert.Len(t, s.Manifest.Streams[0].Timeline, 606, tt.name)
+		assert.LessOrEqual(t, files.reads.Load(), tt.reads, tt.name)
+		assert.Empty(t, log.String())
+		require.NoError(t, p.Close())
+		require.NoError(t, src.Close())
+	}
 }
 
 // TestRevalidate changes, removes and adds files behind a source.
