@@ -56,9 +56,13 @@ func (l *loader) uncuttable(t *fileTrack) bool {
 	if !t.media.progressive() {
 		return false
 	}
-	_, err := CodecFromSampleEntry(t.source.Entry)
-	if err == nil && t.source.Samples.Len() == 0 {
+	c, err := CodecFromSampleEntry(t.source.Entry)
+	switch {
+	case err != nil:
+	case t.source.Samples.Len() == 0:
 		err = ErrCorrupt
+	case c.Encrypted:
+		err = fmt.Errorf("smooth: the initialisation vectors of an encrypted progressive file are not carried over: %w", ErrUnsupported)
 	}
 	if err != nil {
 		l.opts.Logger.Warn("track is left out", "presentation", l.name, "file", t.media.name, "track", t.source.ID, "err", err)

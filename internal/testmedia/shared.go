@@ -45,7 +45,7 @@ func Root(tb testing.TB) string {
 // Media returns the path of one of the small MP4 files of this package: high.mp4 and low.mp4 are renditions of one
 // video of six seconds (H.264 with B-frames, groups of two seconds) with the same English audio (AAC), german.m4a is
 // audio for them, fragmented.mp4 is like low.mp4 but fragmented by ffmpeg, misaligned.mp4 is a rendition with other
-// groups and no audio. media/make.sh makes them.
+// groups and no audio, encrypted.mp4 is low.mp4 under Common Encryption. media/make.sh makes them.
 func Media(tb testing.TB, name string) string {
 	tb.Helper()
 	return filepath.Join(Root(tb), "internal", "testmedia", "media", name)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,5 +172,6 @@ func (p *packaging) finish(out *outputs) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	slices.Sort(names[:len(names)-2]) // written in parallel; the manifests stay last
 	return &Result{Files: names, Manifest: m, Server: s, Skipped: p.skipped}, nil
 }

@@ -16,3 +16,5 @@ video fragmented.mp4 64x36 8k 50 -movflags +frag_keyframe+empty_moov+default_bas
 video misaligned.mp4 64x36 8k 33 -an
 ffmpeg -nostdin -v error -y -f lavfi -i "sine=frequency=880:sample_rate=22050" -t 6 -c:a aac -b:a 16k -ac 1 \
 	-metadata:s:a:0 language=deu -fflags +bitexact -flags:a +bitexact german.m4a
+ffmpeg -nostdin -v error -y -i low.mp4 -c copy -fflags +bitexact -encryption_scheme cenc-aes-ctr \
+	-encryption_key 000102030405060708090a0b0c0d0e0f -encryption_kid 101112131415161718191a1b1c1d1e1f encrypted.mp4

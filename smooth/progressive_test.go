@@ -1,0 +1,28 @@
+package smooth_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smoothkit/smoothkit/internal/testmedia"
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// TestEncryptedProgressive: the initialisation vectors of a progressive file are in boxes that fragments cannot carry
+// over, so its samples must not go out as if they were clear.
+func TestEncryptedProgressive(t *testing.T) {
+	data, err := os.ReadFile(testmedia.Media(t, "encrypted.mp4"))
+	require.NoError(t, err)
+	var log bytes.Buffer
+	src := smooth.FS(fstest.MapFS{"film.mp4": {Data: data}}, &smooth.FileOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	defer src.Close()
+	_, err = src.Open(context.Background(), "film.mp4")
+	require.ErrorIs(t, err, smooth.ErrUnsupported)
+	require.Contains(t, log.String(), "initialisation vectors")
+}
