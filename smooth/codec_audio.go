@@ -2,6 +2,8 @@ package smooth
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/Eyevinn/mp4ff/aac"
@@ -26,8 +28,10 @@ const (
 	objectAACSSR   = 0x68
 	objectMP3MPEG2 = 0x69
 	objectMP3MPEG1 = 0x6b
-	defaultPCMBits = 16
 )
+
+// defaultPCMBits is the BitsPerSample of codecs that have none of their own.
+const defaultPCMBits = 16
 
 // readMP4A reads an mp4a entry, whose esds box says which codec it is. QuickTime has the esds box inside a wave box.
 func (c *Codec) readMP4A(e *fmp4.SampleEntry) error {
@@ -83,10 +87,10 @@ func (c *Codec) setAAC(entryChannels uint32) error {
 	if a.sbr || c.FourCC == "AACL" || c.SamplingRate == 0 { // else a manifest tells of SBR that only the samples signal
 		c.SamplingRate = a.outputRate()
 	}
-	c.Channels = firstNonZero(a.outputChannels(), entryChannels)
-	c.AudioTag = firstNonZero(c.AudioTag, tagAAC)
-	c.BitsPerSample = firstNonZero(c.BitsPerSample, defaultPCMBits)
-	c.PacketSize = firstNonZero(c.PacketSize, 2*c.Channels) // nBlockAlign, as Microsoft's encoders write it
+	c.Channels = cmp.Or(a.outputChannels(), entryChannels)
+	c.AudioTag = cmp.Or(c.AudioTag, tagAAC)
+	c.BitsPerSample = cmp.Or(c.BitsPerSample, defaultPCMBits)
+	c.PacketSize = cmp.Or(c.PacketSize, 2*c.Channels) // nBlockAlign, as Microsoft's encoders write it
 	return nil
 }
 
@@ -97,11 +101,12 @@ func (c *Codec) setMP3(channels, rate uint32) {
 	const samplesPerFrame, codecDelay = 1152, 1393
 	c.Type, c.FourCC, c.AudioTag, c.BitsPerSample = Audio, "WMAP", tagMP3, defaultPCMBits
 	c.Channels, c.SamplingRate, c.PacketSize = channels, rate, 1
-	c.PrivateData = appendUint16LE(nil, 1)
-	c.PrivateData = appendUint32LE(c.PrivateData, 2)
-	c.PrivateData = appendUint16LE(c.PrivateData, samplesPerFrame)
-	c.PrivateData = appendUint16LE(c.PrivateData, 1)
-	c.PrivateData = appendUint16LE(c.PrivateData, codecDelay)
+	le := binary.LittleEndian
+	c.PrivateData = le.AppendUint16(nil, 1)
+	c.PrivateData = le.AppendUint32(c.PrivateData, 2)
+	c.PrivateData = le.AppendUint16(c.PrivateData, samplesPerFrame)
+	c.PrivateData = le.AppendUint16(c.PrivateData, 1)
+	c.PrivateData = le.AppendUint16(c.PrivateData, codecDelay)
 }
 
 // AudioConfig returns the AudioSpecificConfig of AAC, or nil for other codecs. See ISO/IEC 14496-3 1.6.2.1.

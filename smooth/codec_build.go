@@ -147,13 +147,6 @@ func (c *Codec) newVisual(name, config string, payload []byte) (mp4.Box, error) 
 	return e, nil
 }
 
-func gcd(a, b uint64) uint64 {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
-}
-
 func newRawBox(name string, payload []byte) mp4.Box {
 	return mp4.CreateUnknownBox(name, uint64(8+len(payload)), payload)
 }

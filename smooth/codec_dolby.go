@@ -2,6 +2,7 @@ package smooth
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/Eyevinn/mp4ff/mp4"
@@ -83,8 +84,9 @@ func (c *Codec) setDolby(fourCC, guid string, payload []byte, rateCode byte, cha
 	}
 	c.Type, c.FourCC, c.AudioTag, c.BitsPerSample = Audio, fourCC, tagExtensible, defaultPCMBits
 	c.Channels, c.SamplingRate = channels, uint32(mp4.AC3SampleRates[rateCode])
-	c.PrivateData = appendUint16LE(nil, samplesPerBlock)
-	c.PrivateData = appendUint32LE(c.PrivateData, speakerMask(locations))
+	le := binary.LittleEndian
+	c.PrivateData = le.AppendUint16(nil, samplesPerBlock)
+	c.PrivateData = le.AppendUint32(c.PrivateData, speakerMask(locations))
 	c.PrivateData = append(append(c.PrivateData, guid...), payload...)
 	return nil
 }
@@ -118,7 +120,6 @@ func (c *Codec) dolbyPayload(guid string) []byte {
 // boxBytes returns a box.
 func boxBytes(name string, payload []byte) []byte {
 	b := make([]byte, 0, 8+len(payload))
-	size := uint32(8 + len(payload))
-	b = append(b, byte(size>>24), byte(size>>16), byte(size>>8), byte(size))
+	b = binary.BigEndian.AppendUint32(b, uint32(8+len(payload)))
 	return append(append(b, name...), payload...)
 }

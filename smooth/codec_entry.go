@@ -1,7 +1,6 @@
 package smooth
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -117,9 +116,6 @@ func corruptEntry(format string, err error) error {
 	return fmt.Errorf("smooth: %w: %w", err, ErrCorrupt)
 }
 
-// piffTrackEncryption is the UUID of PIFF's track encryption box, 8974DBCE-7BE7-4C51-84F9-7148F9882554.
-const piffTrackEncryption = "\x89\x74\xdb\xce\x7b\xe7\x4c\x51\x84\xf9\x71\x48\xf9\x88\x25\x54"
-
 // readProtection reads the protection scheme information and returns the original format. The key id comes from the
 // first sinf box that has one: tenc of ISO/IEC 23001-7 8.2 or the track encryption box of PIFF 1.1.
 //
@@ -162,7 +158,7 @@ func (c *Codec) readKID(sinf []fmp4.EntryBox) error {
 		switch {
 		case b.Type == "tenc" && len(p) >= 24:
 			copy(c.KID[:], p[8:])
-		case b.Type == "uuid" && len(p) >= 40 && string(p[:16]) == piffTrackEncryption:
+		case b.Type == "uuid" && len(p) >= 40 && fmp4.UUID(p[:16]) == fmp4.UUIDTrackEncryption:
 			copy(c.KID[:], p[24:])
 		}
 	}
@@ -192,9 +188,3 @@ func (c *Codec) entryFormat() string {
 
 // fold returns a FourCC in the form in which the readers compare it.
 func fold(fourCC string) string { return strings.ToUpper(strings.TrimSpace(fourCC)) }
-
-// appendUint16LE and appendUint32LE write the fields of WAVEFORMATEX structures, which are little-endian.
-var (
-	appendUint16LE = binary.LittleEndian.AppendUint16
-	appendUint32LE = binary.LittleEndian.AppendUint32
-)

@@ -1,10 +1,9 @@
 package smooth
 
 import (
-	"encoding/hex"
+	"cmp"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -34,7 +33,7 @@ func CodecFromQualityLevel(t StreamType, s *Stream, l *QualityLevel) (*Codec, er
 	case Video:
 		err = c.readVideoLevel(s, l)
 	case Audio:
-		err = c.readAudioLevel(l)
+		err = c.readAudioLevel()
 	case Text:
 		return c, c.buildTextEntry()
 	default:
@@ -77,37 +76,9 @@ func levelFourCC(t StreamType, s *Stream, l *QualityLevel) string {
 	return strings.TrimSpace(s.Subtype)
 }
 
-// extra returns an attribute that the manifest types have no field for.
-func (l *QualityLevel) extra(name string) string {
-	for _, a := range l.Extra {
-		if equalFoldASCII(a.Name, name) {
-			return a.Value
-		}
-	}
-	return ""
-}
-
-// extraNumber returns a numeric attribute, or 0. Version 1 manifests have Width and Height.
-func (l *QualityLevel) extraNumber(name string) uint32 {
-	n, err := strconv.ParseUint(l.extra(name), 10, 16)
-	if err != nil {
-		return 0
-	}
-	return uint32(n)
-}
-
-func firstNonZero(values ...uint32) uint32 {
-	for _, v := range values {
-		if v != 0 {
-			return v
-		}
-	}
-	return 0
-}
-
 func (c *Codec) readVideoLevel(s *Stream, l *QualityLevel) error {
-	c.Width = firstNonZero(l.MaxWidth, l.extraNumber("Width"), s.MaxWidth)
-	c.Height = firstNonZero(l.MaxHeight, l.extraNumber("Height"), s.MaxHeight)
+	c.Width = cmp.Or(l.MaxWidth, s.MaxWidth)
+	c.Height = cmp.Or(l.MaxHeight, s.MaxHeight)
 	c.FourCC = videoFourCC(c.FourCC)
 	var err error
 	switch {
@@ -166,12 +137,7 @@ func (c *Codec) setStreamAspect(s *Stream) {
 	c.setAspect(uint32(w), uint32(h))
 }
 
-func (c *Codec) readAudioLevel(l *QualityLevel) error {
-	if len(c.PrivateData) == 0 {
-		if wave, err := hex.DecodeString(l.extra("WaveFormatEx")); err == nil && len(wave) >= waveFormatEx {
-			return c.readWaveAttribute(wave)
-		}
-	}
+func (c *Codec) readAudioLevel() error {
 	if c.isAAC() {
 		if len(c.PrivateData) == 0 {
 			if err := c.deriveAAC(); err != nil {
@@ -182,9 +148,9 @@ func (c *Codec) readAudioLevel(l *QualityLevel) error {
 	}
 	switch f := fold(c.FourCC); f {
 	case "WMA", "WMA2":
-		c.FourCC, c.AudioTag = "WMA2", firstNonZero(c.AudioTag, tagWMA)
+		c.FourCC, c.AudioTag = "WMA2", cmp.Or(c.AudioTag, tagWMA)
 	case "WMAP", "WMAPRO":
-		c.FourCC, c.AudioTag = "WMAP", firstNonZero(c.AudioTag, tagWMAPro)
+		c.FourCC, c.AudioTag = "WMAP", cmp.Or(c.AudioTag, tagWMAPro)
 	case "MP3":
 		c.FourCC, c.AudioTag = "WMAP", tagMP3
 	case "EC-3", "DEC3":
@@ -197,22 +163,9 @@ func (c *Codec) readAudioLevel(l *QualityLevel) error {
 	return nil
 }
 
-// readWaveAttribute reads the WaveFormatEx attribute of version 1 manifests. AAC there has its AudioSpecificConfig in
-// the extra bytes.
-func (c *Codec) readWaveAttribute(wave []byte) error {
-	if !c.isAAC() {
-		return c.setWaveFormat(wave)
-	}
-	c.PrivateData = wave[waveFormatEx:]
-	if len(c.PrivateData) == 0 {
-		return fmt.Errorf("WaveFormatEx without AudioSpecificConfig")
-	}
-	return c.setAAC(c.Channels)
-}
-
 // readDolbyLevel takes the box content out of the private data; what cannot be found there the attributes tell.
 func (c *Codec) readDolbyLevel(fourCC, guid string, set func([]byte) error) error {
-	c.FourCC, c.AudioTag = fourCC, firstNonZero(c.AudioTag, tagExtensible)
+	c.FourCC, c.AudioTag = fourCC, cmp.Or(c.AudioTag, tagExtensible)
 	payload := c.dolbyPayload(guid)
 	if payload == nil {
 		return nil

@@ -113,7 +113,7 @@ func TestCodecFromQualityLevelVideo(t *testing.T) {
 func TestCodecFromQualityLevelVideoOther(t *testing.T) {
 	s := &smooth.Stream{MaxWidth: 1280, MaxHeight: 720, DisplayWidth: 960, DisplayHeight: 720, FourCC: "WVC1"}
 	c, err := smooth.CodecFromQualityLevel(smooth.Video, s, &smooth.QualityLevel{
-		CodecPrivateData: []byte{0, 0, 1, 0x0f}, Extra: []smooth.Attribute{{Name: "Width", Value: "640"}, {Name: "Height", Value: "360"}},
+		CodecPrivateData: []byte{0, 0, 1, 0x0f}, MaxWidth: 640, MaxHeight: 360,
 	})
 	require.NoError(t, err)
 	assert.Equal(t, "WVC1", c.FourCC)
@@ -157,7 +157,7 @@ func TestCodecFromQualityLevelAudio(t *testing.T) {
 		{"SBR in the samples only", smooth.QualityLevel{FourCC: "AACH", SamplingRate: 48000, CodecPrivateData: unhex(t, "1310")}, "mp4a.40.5", "1310", audio("AACH", 255, 48000, 2, 4)},
 		{"WMA Pro", smooth.QualityLevel{FourCC: "WmaPro", SamplingRate: 48000, Channels: 6, PacketSize: 6000, BitsPerSample: 16, CodecPrivateData: []byte{1}},
 			"", "01", audio("WMAP", 354, 48000, 6, 6000)},
-		{"WMA of version 1", smooth.QualityLevel{FourCC: "WMA", Extra: []smooth.Attribute{{Name: "WaveFormatEx", Value: "6101020080bb0000803e0000561510000a00008800000f0000000000"}}},
+		{"WMA of version 1", smooth.QualityLevel{FourCC: "WMA", SamplingRate: 48000, Channels: 2, PacketSize: 5462, BitsPerSample: 16, CodecPrivateData: unhex(t, "008800000f0000000000")},
 			"", "008800000f0000000000", audio("WMA2", 353, 48000, 2, 5462)},
 		{"MP3", smooth.QualityLevel{FourCC: "WMAP", AudioTag: 85, SamplingRate: 44100, Channels: 2, PacketSize: 1, BitsPerSample: 16}, "mp4a.40.34", "", audio("WMAP", 85, 44100, 2, 1)},
 		{"E-AC-3 without private data", smooth.QualityLevel{FourCC: "dec3", SamplingRate: 48000, Channels: 6, PacketSize: 1024, BitsPerSample: 16}, "ec-3", "", audio("EC-3", 65534, 48000, 6, 1024)},

@@ -1,6 +1,7 @@
 package smooth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,20 +79,13 @@ func NewFileSource(files Files, opts *FileOptions) *FileSource {
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}
-	s.opts.Revalidate = defaultTo(s.opts.Revalidate, time.Second)
-	s.opts.MaxIndexBytes = defaultTo(s.opts.MaxIndexBytes, 256<<20)
-	s.opts.MaxOpenFiles = defaultTo(s.opts.MaxOpenFiles, 512)
-	s.opts.FragmentDuration = defaultTo(s.opts.FragmentDuration, 2*time.Second)
+	s.opts.Revalidate = cmp.Or(s.opts.Revalidate, time.Second)
+	s.opts.MaxIndexBytes = cmp.Or(s.opts.MaxIndexBytes, 256<<20)
+	s.opts.MaxOpenFiles = cmp.Or(s.opts.MaxOpenFiles, 512)
+	s.opts.FragmentDuration = cmp.Or(s.opts.FragmentDuration, 2*time.Second)
 	s.names = resolver{files: files, logger: s.opts.Logger, now: s.opts.Now, ttl: s.opts.Revalidate}
 	s.newest.prev, s.newest.next = &s.newest, &s.newest
 	return s
-}
-
-func defaultTo[T int | int64 | time.Duration](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
 }
 
 // loadTimeout bounds one load, which no single caller's context can cancel.

@@ -1,6 +1,7 @@
 package smooth
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"sort"
@@ -88,17 +89,7 @@ func (t *fileTrack) chunk(i int) Chunk {
 
 // find returns the fragment that starts at time.
 func (t *fileTrack) find(time uint64) (int, bool) {
-	n := t.len()
-	lo, hi := 0, n
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if t.start(mid) < time {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo, lo < n && t.start(lo) == time
+	return sort.Find(t.len(), func(i int) int { return cmp.Compare(time, t.start(i)) })
 }
 
 // timeline returns the spans of all fragments.

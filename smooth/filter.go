@@ -79,11 +79,8 @@ type Instant struct {
 // AtTicks returns the point at ticks of a timescale, in ticks per second; zero means the manifest's timescale.
 func AtTicks(ticks, timescale uint64) Instant {
 	if timescale != 0 { // the shortest form, so that equal points are equal values
-		a, b := ticks, timescale
-		for b != 0 {
-			a, b = b, a%b
-		}
-		ticks, timescale = ticks/a, timescale/a
+		d := gcd(ticks, timescale)
+		ticks, timescale = ticks/d, timescale/d
 	}
 	return Instant{set: true, ticks: ticks, timescale: timescale}
 }
@@ -113,14 +110,14 @@ func (i Instant) appendKey(b []byte) []byte {
 // resolve returns the tick of the manifest's timescale that i means in a snapshot. A wall-clock time before the
 // first period is its start; one in a gap between periods is the start of the next.
 func (i Instant) resolve(s *Snapshot) (uint64, error) {
-	scale := orDefault(s.Manifest.Timescale)
+	scale := s.Manifest.timescale()
 	if !i.isWall {
 		if i.timescale == 0 {
 			return i.ticks, nil
 		}
 		return Rescale(i.ticks, i.timescale, scale), nil
 	}
-	at, next, found := time.Unix(0, i.wall), ^uint64(0), false
+	at, next, found := time.Unix(0, i.wall), noEnd, false
 	for n := len(s.Periods) - 1; n >= 0; n-- {
 		p := &s.Periods[n]
 		if !p.Wall.IsZero() {
@@ -135,13 +132,6 @@ func (i Instant) resolve(s *Snapshot) (uint64, error) {
 		return 0, badFilter("the presentation has no wall-clock times")
 	}
 	return next, nil
-}
-
-func addSaturating(a, b uint64) uint64 {
-	if a > ^b {
-		return ^uint64(0)
-	}
-	return a + b
 }
 
 // Key returns the canonical form of f: filters that show the same have, as far as can be told without a

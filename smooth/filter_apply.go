@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // filteredView is the result of a filter on one snapshot. It is immutable.
@@ -23,12 +24,10 @@ type tickSpan struct {
 	cut bool
 }
 
-const noEnd = ^uint64(0)
-
 // in returns the span in the timescale of a stream.
 func (t tickSpan) in(m *Manifest, s *Stream) (from, to uint64) {
 	from, to = t.from, t.to
-	scale, own := orDefault(m.Timescale), m.TimescaleOf(s)
+	scale, own := m.timescale(), m.TimescaleOf(s)
 	if from != 0 {
 		from = Rescale(from, scale, own)
 	}
@@ -175,14 +174,14 @@ func (c *filterChain) span(base *Snapshot, chosen []chosenStream) (tickSpan, err
 // slide applies what is relative to the live edge.
 func (c *filterChain) slide(m *Manifest, chosen []chosenStream, t *tickSpan) {
 	edge := leastEnd(m, chosen)
-	scale := orDefault(m.Timescale)
-	if b := Rescale(uint64(c.backoff), 1e9, scale); b != 0 {
+	scale := m.timescale()
+	if b := Rescale(uint64(c.backoff), uint64(time.Second), scale); b != 0 {
 		if to := edge - min(b, edge); to < t.to {
 			t.to, t.backoff = to, true
 		}
 		edge = min(edge, t.to)
 	}
-	if w := Rescale(uint64(c.window), 1e9, scale); w != 0 {
+	if w := Rescale(uint64(c.window), uint64(time.Second), scale); w != 0 {
 		t.from = max(t.from, edge-min(w, edge))
 	}
 }
@@ -197,7 +196,7 @@ func leastEnd(m *Manifest, chosen []chosenStream) uint64 {
 	end := noEnd
 	for _, cs := range chosen {
 		if isContinuous(cs.stream) {
-			end = min(end, Rescale(cs.stream.Timeline.End(), m.TimescaleOf(cs.stream), orDefault(m.Timescale)))
+			end = min(end, Rescale(cs.stream.Timeline.End(), m.TimescaleOf(cs.stream), m.timescale()))
 		}
 	}
 	if end == noEnd {
@@ -236,7 +235,7 @@ func (c *filterChain) snapshot(base *Snapshot, chosen []chosenStream, span tickS
 	if ended := span.reached(m, chosen); ended {
 		out.IsLive, out.LookaheadCount, out.DVRWindowLength = false, 0, 0
 	}
-	if w := Rescale(uint64(c.window), 1e9, orDefault(m.Timescale)); w != 0 && out.IsLive {
+	if w := Rescale(uint64(c.window), uint64(time.Second), m.timescale()); w != 0 && out.IsLive {
 		out.DVRWindowLength = minNonZero(out.DVRWindowLength, w)
 	}
 	if span.cut && !out.IsLive || m.IsLive && !out.IsLive {
@@ -265,7 +264,7 @@ func shownDuration(m *Manifest) uint64 {
 		if len(s.Timeline) == 0 {
 			continue
 		}
-		scale, own := orDefault(m.Timescale), m.TimescaleOf(s)
+		scale, own := m.timescale(), m.TimescaleOf(s)
 		first = min(first, Rescale(s.Timeline.Start(), own, scale))
 		last = max(last, Rescale(s.Timeline.End(), own, scale))
 	}

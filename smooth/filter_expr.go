@@ -1,6 +1,7 @@
 package smooth
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -300,9 +301,9 @@ func (t trackView) number(v trackVar) uint64 {
 	case varMaxHeight:
 		return uint64(l.MaxHeight)
 	case varDisplayWidth:
-		return uint64(firstNonZero(st.DisplayWidth, l.MaxWidth))
+		return uint64(cmp.Or(st.DisplayWidth, l.MaxWidth))
 	case varDisplayHeight:
-		return uint64(firstNonZero(st.DisplayHeight, l.MaxHeight))
+		return uint64(cmp.Or(st.DisplayHeight, l.MaxHeight))
 	case varSamplingRate:
 		return uint64(l.SamplingRate)
 	case varChannels:

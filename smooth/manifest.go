@@ -1,5 +1,7 @@
 package smooth
 
+import "cmp"
+
 // DefaultTimescale is the timescale of a manifest or stream that states none, in ticks per second.
 // See [MS-SSTR] 2.2.2.1.
 const DefaultTimescale = 10_000_000
@@ -142,14 +144,11 @@ type Clip struct {
 
 // TimescaleOf returns the timescale of s in ticks per second after defaulting.
 func (m *Manifest) TimescaleOf(s *Stream) uint64 {
-	switch {
-	case s.Timescale != 0:
-		return s.Timescale
-	case m.Timescale != 0:
-		return m.Timescale
-	}
-	return DefaultTimescale
+	return cmp.Or(s.Timescale, m.timescale())
 }
+
+// timescale returns the timescale of the manifest after defaulting.
+func (m *Manifest) timescale() uint64 { return cmp.Or(m.Timescale, DefaultTimescale) }
 
 // Stream returns the stream called name, or nil. An exact match wins over one that differs in case only, since
 // IIS compared without regard to case.

@@ -1,6 +1,7 @@
 package smooth
 
 import (
+	"cmp"
 	"encoding/xml"
 	"strings"
 )
@@ -79,7 +80,7 @@ func (p *manifestParser) root(el xml.StartElement) (err error) {
 	if err != nil {
 		return err
 	}
-	setIfZero(&m.LookaheadCount, lookahead)
+	m.LookaheadCount = cmp.Or(m.LookaheadCount, lookahead)
 	if err := p.children(p.rootChild); err != nil {
 		return err
 	}
@@ -378,8 +379,8 @@ func (r *levelReader) finish() error {
 	if !r.hasBitrate {
 		return r.p.fail(ErrCorrupt, "quality level has no Bitrate")
 	}
-	setIfZero(&l.MaxWidth, r.width)
-	setIfZero(&l.MaxHeight, r.height)
+	l.MaxWidth = cmp.Or(l.MaxWidth, r.width)
+	l.MaxHeight = cmp.Or(l.MaxHeight, r.height)
 	if len(r.waveFormat) > 0 && !l.setWaveFormat(r.waveFormat) {
 		return r.p.fail(ErrCorrupt, "WaveFormatEx has %d bytes, want at least 16", len(r.waveFormat))
 	}

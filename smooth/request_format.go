@@ -1,6 +1,7 @@
 package smooth
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -123,7 +124,7 @@ func childQueryOf(raw string, names []string) string {
 		var item string
 		item, rest, more = strings.Cut(rest, "&")
 		key, _, _ := strings.Cut(item, "=")
-		if item == "" || !contains(names, key) || !safeQuery(item) {
+		if item == "" || !slices.Contains(names, key) || !safeQuery(item) {
 			continue
 		}
 		if kept++; kept > 1 {
@@ -132,15 +133,6 @@ func childQueryOf(raw string, names []string) string {
 		b.WriteString(item)
 	}
 	return b.String()
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // safeQuery reports whether s consists of characters that RFC 3986 3.4 allows in a query, so that it can stand in a

@@ -91,7 +91,7 @@ func (s *Snapshot) Track(k FragmentKey) *Track {
 	if st == nil {
 		return nil
 	}
-	t := Rescale(k.Time, s.Manifest.TimescaleOf(st), orDefault(s.Manifest.Timescale))
+	t := Rescale(k.Time, s.Manifest.TimescaleOf(st), s.Manifest.timescale())
 	for i := len(s.Periods) - 1; i >= 0; i-- {
 		p := &s.Periods[i]
 		if p.Start > t && i > 0 {
@@ -106,13 +106,6 @@ func (s *Snapshot) Track(k FragmentKey) *Track {
 		return nil
 	}
 	return nil
-}
-
-func orDefault(timescale uint64) uint64 {
-	if timescale == 0 {
-		return DefaultTimescale
-	}
-	return timescale
 }
 
 // MemoBytes bounds what [Snapshot.Memo] keeps per snapshot.

@@ -1,6 +1,7 @@
 package smooth
 
 import (
+	"math"
 	"math/bits"
 	"sort"
 )
@@ -72,23 +73,33 @@ func (tl Timeline) End() uint64 {
 	return tl[len(tl)-1].End()
 }
 
-// search returns the position of the first chunk with Time >= t. It is written out so that it does not allocate.
+// search returns the position of the first chunk with Time >= t.
 func (tl Timeline) search(t uint64) int {
-	lo, hi := 0, len(tl)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if tl[mid].Time < t {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
+	return sort.Search(len(tl), func(i int) bool { return tl[i].Time >= t })
+}
+
+// noEnd is the tick after every other.
+const noEnd uint64 = math.MaxUint64
+
+// addSaturating returns a+b, or noEnd if that does not fit.
+func addSaturating(a, b uint64) uint64 {
+	if a > noEnd-b {
+		return noEnd
 	}
-	return lo
+	return a + b
+}
+
+// gcd returns the greatest common divisor.
+func gcd(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // Rescale converts v ticks of timescale from into ticks of timescale to, rounding half up. It saturates at the
-// largest uint64 instead of overflowing. from and to must not be zero. It is the only place of the suite where
-// media time changes its timescale.
+// largest uint64 instead of overflowing. from and to must not be zero. The timescale of media time is changed nowhere
+// else, but where progressive files are cut and times are still signed.
 func Rescale(v, from, to uint64) uint64 {
 	if from == to {
 		return v
@@ -97,7 +108,7 @@ func Rescale(v, from, to uint64) uint64 {
 	lo, carry := bits.Add64(lo, from/2, 0)
 	hi += carry
 	if hi >= from {
-		return ^uint64(0)
+		return noEnd
 	}
 	q, _ := bits.Div64(hi, lo, from)
 	return q

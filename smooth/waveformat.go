@@ -1,6 +1,9 @@
 package smooth
 
-import "encoding/binary"
+import (
+	"cmp"
+	"encoding/binary"
+)
 
 // setWaveFormat fills the audio fields of l that are not set from a WAVEFORMATEX structure, the v1 form of the
 // audio attributes:
@@ -15,14 +18,14 @@ func (l *QualityLevel) setWaveFormat(data []byte) bool {
 		return false
 	}
 	le := binary.LittleEndian
-	setIfZero(&l.AudioTag, uint32(le.Uint16(data)))
-	setIfZero(&l.Channels, uint32(le.Uint16(data[2:])))
-	setIfZero(&l.SamplingRate, le.Uint32(data[4:]))
+	l.AudioTag = cmp.Or(l.AudioTag, uint32(le.Uint16(data)))
+	l.Channels = cmp.Or(l.Channels, uint32(le.Uint16(data[2:])))
+	l.SamplingRate = cmp.Or(l.SamplingRate, le.Uint32(data[4:]))
 	if rate := le.Uint32(data[8:]); uint64(rate) != l.Bitrate/8 {
 		l.AvgBytesPerSec = rate
 	}
-	setIfZero(&l.PacketSize, uint32(le.Uint16(data[12:])))
-	setIfZero(&l.BitsPerSample, uint32(le.Uint16(data[14:])))
+	l.PacketSize = cmp.Or(l.PacketSize, uint32(le.Uint16(data[12:])))
+	l.BitsPerSample = cmp.Or(l.BitsPerSample, uint32(le.Uint16(data[14:])))
 	if len(data) > 18 && len(l.CodecPrivateData) == 0 {
 		n := min(int(le.Uint16(data[16:])), len(data)-18)
 		if n > 0 {
@@ -30,12 +33,6 @@ func (l *QualityLevel) setWaveFormat(data []byte) bool {
 		}
 	}
 	return true
-}
-
-func setIfZero(p *uint32, v uint32) {
-	if *p == 0 {
-		*p = v
-	}
 }
 
 // appendWaveFormat appends the WAVEFORMATEX structure of l. It reports false if a field does not fit.
