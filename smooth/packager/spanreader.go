@@ -30,14 +30,10 @@ func newSpanReader(in *input) *spanReader {
 
 // copy appends the bytes of spans to w.
 func (r *spanReader) copy(w *blockWriter, spans []fmp4.Span) error {
+	if err := r.check(spans); err != nil {
+		return err
+	}
 	for i, s := range spans {
-		if s.Offset < 0 || s.Size > r.in.size-s.Offset {
-			return &smooth.FileError{
-				File: r.in.name, Path: "mdat", Offset: s.Offset, Err: smooth.ErrCorrupt,
-				Reason: fmt.Sprintf("samples of %d bytes exceed the file of %d bytes", s.Size, r.in.size),
-				Remedy: cutShort,
-			}
-		}
 		for s.Size > 0 {
 			n := r.cached(w, s)
 			if n == 0 {
@@ -48,6 +44,20 @@ func (r *spanReader) copy(w *blockWriter, spans []fmp4.Span) error {
 			}
 			s.Offset += n
 			s.Size -= n
+		}
+	}
+	return nil
+}
+
+// check refuses spans that are not in the file, before fetch reads several of them at once.
+func (r *spanReader) check(spans []fmp4.Span) error {
+	for _, s := range spans {
+		if s.Offset < 0 || s.Size > r.in.size-s.Offset {
+			return &smooth.FileError{
+				File: r.in.name, Path: "mdat", Offset: s.Offset, Err: smooth.ErrCorrupt,
+				Reason: fmt.Sprintf("samples of %d bytes exceed the file of %d bytes", s.Size, r.in.size),
+				Remedy: cutShort,
+			}
 		}
 	}
 	return nil
