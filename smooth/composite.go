@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"path"
@@ -239,7 +237,7 @@ func (c *Composite) validator(st *compositeState) string {
 			}
 		}
 	}
-	return "csm-" + hex.EncodeToString(h.Sum(nil)[:12])
+	return "csm-" + validatorOf(h.Sum(nil))
 }
 
 // errMoved tells that a source has changed since the state was made.
@@ -302,9 +300,9 @@ func (c *Composite) fragment(ctx context.Context, st *compositeState, k Fragment
 
 // find returns where a fragment comes from, and its position in its stream.
 func (st *compositeState) find(k FragmentKey) (*compositeStream, *compositePart, int, error) {
-	name := st.snap.Manifest.Stream(k.Stream)
-	i := slices.Index(st.snap.Manifest.Streams, name)
-	if i < 0 || name.Level(k.Bitrate, k.Attrs) == nil {
+	out := st.snap.Manifest.Stream(k.Stream)
+	i := slices.Index(st.snap.Manifest.Streams, out)
+	if i < 0 || out.Level(k.Bitrate, k.Attrs) == nil {
 		return nil, nil, 0, fmt.Errorf("stream %s at %d bits/s: %w", k.Stream, k.Bitrate, ErrNotFound)
 	}
 	s := &st.streams[i]
@@ -338,7 +336,7 @@ func retimed(f *Fragment, k FragmentKey, sequence uint32) (*Fragment, error) {
 	}
 	in := FragmentInit{
 		Key: k, Timescale: f.Timescale, Duration: f.Duration, Codec: f.Codec,
-		Head: append(moof, head[n:]...), Body: payload{f}, Size: f.size,
+		Head: append(moof, head[n:]...), Body: payloadAt{f}, Size: f.size,
 		Release: func() { f.Close() },
 	}
 	if f.memory == nil && f.refs.Load() == 1 { // nobody else uses the seek position, so the kernel can still send
@@ -346,10 +344,3 @@ func retimed(f *Fragment, k FragmentKey, sequence uint32) (*Fragment, error) {
 	}
 	return NewFragment(in), nil
 }
-
-// payload reads the sample data of a fragment.
-type payload struct{ f *Fragment }
-
-var _ io.ReaderAt = payload{}
-
-func (p payload) ReadAt(b []byte, off int64) (int, error) { return p.f.ReadPayloadAt(b, off) }

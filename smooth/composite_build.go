@@ -113,7 +113,7 @@ func firstOfTypes(m *Manifest) []*Stream {
 	var out []*Stream
 	for _, t := range [...]StreamType{Video, Audio} {
 		i := slices.IndexFunc(m.Streams, func(s *Stream) bool {
-			return equalFoldASCII(string(s.Type), string(t)) && s.Parent == ""
+			return s.Type == t && s.Parent == ""
 		})
 		if i >= 0 {
 			out = append(out, m.Streams[i])

@@ -50,7 +50,7 @@ func (t *compositeTimeline) add(source int, snap *Snapshot, clip *Clip) error {
 	switch {
 	case m.IsLive:
 		return fmt.Errorf("a live clip: %w", ErrUnsupported)
-	case t.clips > 0 && !slices.EqualFunc(t.protection, m.Protection, equalProtection):
+	case t.clips > 0 && !slices.EqualFunc(t.protection, m.Protection, ProtectionHeader.equal):
 		return fmt.Errorf("other protection headers than the clips before: %w", ErrUnsupported)
 	case clip.End <= clip.Begin:
 		return fmt.Errorf("ClipEnd %d is not after ClipBegin %d: %w", clip.End, clip.Begin, ErrCorrupt)
@@ -79,10 +79,6 @@ func (t *compositeTimeline) add(source int, snap *Snapshot, clip *Clip) error {
 	}
 	t.clips++
 	return nil
-}
-
-func equalProtection(a, b ProtectionHeader) bool {
-	return a.SystemID == b.SystemID && bytes.Equal(a.Data, b.Data)
 }
 
 // cutClip selects the streams and fragments of a clip. The video comes first and says what the clip spans.
@@ -239,10 +235,7 @@ func (t *compositeTimeline) streamFor(c *compositeCut, count map[StreamType]int)
 		return s
 	}
 	out := c.inner.clone()
-	out.URL = "QualityLevels({bitrate})/Fragments(" + out.Name + "={start time})"
-	if slices.ContainsFunc(c.levels, func(l *QualityLevel) bool { return len(l.CustomAttributes) > 0 }) {
-		out.URL = "QualityLevels({bitrate},{CustomAttributes})/Fragments(" + out.Name + "={start time})"
-	}
+	out.URL = templateURL(out.Name, slices.ContainsFunc(c.levels, func(l *QualityLevel) bool { return len(l.CustomAttributes) > 0 }))
 	out.Timeline, out.Embedded, out.Content, out.Parent, out.ManifestOutput = nil, nil, nil, "", false
 	out.Timescale = c.timescale
 	out.Levels = slices.DeleteFunc(out.Levels, func(l *QualityLevel) bool {
@@ -334,13 +327,8 @@ func (t *compositeTimeline) finish() (*Manifest, []Period, error) {
 	m := &Manifest{MajorVersion: 2, Timescale: DefaultTimescale, Protection: t.protection}
 	for i := range t.streams {
 		s := &t.streams[i]
-		var w, h uint32
-		for n, l := range s.out.Levels {
-			l.Index = uint32(n)
-			w, h = max(w, l.MaxWidth), max(h, l.MaxHeight)
-		}
-		s.out.resize(w, h)
-		s.out.DeclaredChunks = uint32(min(len(s.out.Timeline), 1<<31-1))
+		s.out.fitLevels()
+		s.out.DeclaredChunks = uint32(len(s.out.Timeline))
 		m.Streams = append(m.Streams, s.out)
 		m.Duration = max(m.Duration, Rescale(s.out.Timeline.End(), s.timescale, DefaultTimescale))
 	}

@@ -3,10 +3,11 @@ package smooth
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // manifestBuilder makes a client manifest of the tracks in files.
@@ -162,7 +163,7 @@ func streamName(t *fileTrack) string {
 // safeStreamName replaces what cannot stand in the name of a stream, which is part of URLs. See [MS-SSTR] 2.2.2.3.
 func safeStreamName(name string) string {
 	return strings.Map(func(r rune) rune {
-		if r|0x20 >= 'a' && r|0x20 <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+		if r < utf8.RuneSelf && (isWordByte(byte(r)) || r == '-') {
 			return r
 		}
 		return '_'
@@ -208,11 +209,7 @@ func (b *manifestBuilder) protect() {
 	for _, f := range b.p.media {
 		for _, p := range f.movie.Protection {
 			h := ProtectionHeader{SystemID: formatUUID(p.SystemID), Data: p.Data}
-			known := false
-			for _, o := range b.m.Protection {
-				known = known || o.SystemID == h.SystemID && bytes.Equal(o.Data, h.Data)
-			}
-			if !known {
+			if !slices.ContainsFunc(b.m.Protection, h.equal) {
 				b.m.Protection = append(b.m.Protection, h)
 			}
 		}
@@ -258,7 +255,7 @@ func (b *manifestBuilder) sample(k FragmentKey) ([]byte, error) {
 	}
 	defer f.Close()
 	if f.PayloadSize() > maxEmbedded {
-		return nil, errors.Join(fmt.Errorf("smooth: %s: sample of %d bytes in control stream %s", b.name, f.PayloadSize(), k.Stream), ErrTooLarge)
+		return nil, fmt.Errorf("smooth: %s: sample of %d bytes in control stream %s: %w", b.name, f.PayloadSize(), k.Stream, ErrTooLarge)
 	}
 	data, err := f.Load(b.ctx, nil)
 	return bytes.Clone(data), err

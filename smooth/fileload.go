@@ -3,7 +3,6 @@ package smooth
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -263,7 +262,7 @@ func (l *loader) openTracks() error {
 		}
 		m, err := l.mediaOf(st)
 		if errors.Is(err, fs.ErrNotExist) {
-			l.opts.Logger.Warn("media file is missing, its track is left out", "presentation", l.name, "file", st.Src, "track", st.Name())
+			l.opts.Logger.Warn("media file is missing, its track is left out", "presentation", l.name, "file", st.Src, "stream", st.Name())
 			l.missing(l.srcPath(st.SrcPath()))
 			continue
 		}
@@ -332,7 +331,7 @@ func (l *loader) publish(m *Manifest, original []byte) {
 	}
 	hashUint(digest, uint64(l.opts.FragmentDuration))
 	sum := digest.Sum(nil)
-	s := NewSnapshot(m, hex.EncodeToString(sum[:10]))
+	s := NewSnapshot(m, validatorOf(sum))
 	s.ModTime = l.p.modTime
 	for _, st := range m.Streams {
 		for _, lv := range st.Levels {

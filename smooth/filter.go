@@ -255,10 +255,10 @@ func appendInstants(b []byte, name string, list []Instant) []byte {
 }
 
 func (c *filterChain) rangeOf(t StreamType) BitrateRange {
-	switch {
-	case equalFoldASCII(string(t), string(Video)):
+	switch t {
+	case Video:
 		return c.video
-	case equalFoldASCII(string(t), string(Audio)):
+	case Audio:
 		return c.audio
 	}
 	return c.text

@@ -2,7 +2,6 @@ package smooth
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -103,7 +102,7 @@ func hasStream(list []chosenStream, name string) bool {
 
 // bound applies the bounds of bit rate and size, which leave at least one level.
 func (c *filterChain) bound(s *Stream, levels []*QualityLevel) []*QualityLevel {
-	r, isVideo := c.rangeOf(s.Type), equalFoldASCII(string(s.Type), string(Video))
+	r, isVideo := c.rangeOf(s.Type), s.Type == Video
 	fits := func(l *QualityLevel) bool {
 		return !isVideo || (c.width == 0 || l.MaxWidth <= c.width) && (c.height == 0 || l.MaxHeight <= c.height)
 	}
@@ -131,7 +130,7 @@ func (c *filterChain) bound(s *Stream, levels []*QualityLevel) []*QualityLevel {
 
 // order moves the first quality of video to the front.
 func (c *filterChain) order(s *Stream, levels []*QualityLevel) []*QualityLevel {
-	if c.first == 0 || !equalFoldASCII(string(s.Type), string(Video)) {
+	if c.first == 0 || s.Type != Video {
 		return levels
 	}
 	best := 0
@@ -188,7 +187,7 @@ func (c *filterChain) slide(m *Manifest, chosen []chosenStream, t *tickSpan) {
 
 // isContinuous reports whether a stream's timeline should reach the presentation's end.
 func isContinuous(s *Stream) bool {
-	return s.Parent == "" && !equalFoldASCII(string(s.Type), string(Text))
+	return s.Parent == "" && s.Type != Text
 }
 
 // leastEnd returns the earliest end of the continuous streams, in ticks of the manifest, or 0.
@@ -242,7 +241,7 @@ func (c *filterChain) snapshot(base *Snapshot, chosen []chosenStream, span tickS
 		out.Duration = shownDuration(&out)
 	}
 	sum := sha256.Sum256([]byte(c.key))
-	s := NewSnapshot(&out, base.Validator+"-"+hex.EncodeToString(sum[:8]))
+	s := NewSnapshot(&out, base.Validator+"-"+validatorOf(sum[:]))
 	s.Ended = base.Ended || m.IsLive && !out.IsLive
 	s.ModTime = base.ModTime
 	s.superseded = base.superseded
@@ -279,24 +278,28 @@ func (cs *chosenStream) build() *Stream {
 	s := *cs.stream
 	s.Levels = make([]*QualityLevel, len(cs.levels))
 	index := make(map[uint32]uint32, len(cs.levels))
-	var w, h uint32
 	for i, l := range cs.levels {
 		n := *l
-		index[l.Index], n.Index = uint32(i), uint32(i)
+		index[l.Index] = uint32(i)
 		s.Levels[i] = &n
-		w, h = max(w, l.MaxWidth), max(h, l.MaxHeight)
 	}
-	s.resize(w, h)
+	s.fitLevels()
 	s.Timeline = s.Timeline[cs.lo:cs.hi:cs.hi]
-	s.DeclaredChunks = uint32(min(len(s.Timeline), 1<<31-1))
+	s.DeclaredChunks = uint32(len(s.Timeline))
 	if s.Embedded != nil {
 		s.Embedded = renumber(s.Embedded[cs.lo:cs.hi], index)
 	}
 	return &s
 }
 
-// resize makes the stream's sizes those of its largest level, at the same pixel aspect ratio.
-func (s *Stream) resize(w, h uint32) {
+// fitLevels numbers the levels and makes the stream's sizes those of its largest level, at the same pixel aspect
+// ratio.
+func (s *Stream) fitLevels() {
+	var w, h uint32
+	for i, l := range s.Levels {
+		l.Index = uint32(i)
+		w, h = max(w, l.MaxWidth), max(h, l.MaxHeight)
+	}
 	if s.MaxWidth == 0 || s.MaxHeight == 0 || w == 0 || h == 0 {
 		return
 	}

@@ -244,9 +244,3 @@ func (p *exprParser) quoted(rest string) (exprOperand, error) {
 	p.pos += len(q)
 	return exprOperand{str: s, isText: true}, nil
 }
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func isWordByte(c byte) bool {
-	return isDigit(c) || c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z'
-}

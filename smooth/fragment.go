@@ -207,10 +207,7 @@ func copySection(w io.Writer, r io.ReaderAt, offset, size int64) (int64, error) 
 		p := buf[:min(size-done, sendBufferSize)]
 		n, err := r.ReadAt(p, offset+done)
 		if n < len(p) {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return done, err
+			return done, unexpected(err)
 		}
 		n, err = w.Write(p)
 		done += int64(n)
@@ -263,6 +260,12 @@ func (f *Fragment) ReadPayloadAt(p []byte, off int64) (int, error) {
 	}
 	return n, err
 }
+
+// payloadAt is the sample data of a fragment as an [io.ReaderAt].
+type payloadAt struct{ f *Fragment }
+
+// ReadAt implements [io.ReaderAt].
+func (p payloadAt) ReadAt(b []byte, off int64) (int, error) { return p.f.ReadPayloadAt(b, off) }
 
 // Load returns the sample data. It may alias the fragment, so it must not be modified and is valid until Close; if
 // a copy is needed it is made in buf, when that has the capacity.

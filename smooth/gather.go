@@ -121,6 +121,7 @@ func (w *gathering) pieces(ctx context.Context, file File) error {
 	return nil
 }
 
+// unexpected returns the error of a read that was too short.
 func unexpected(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -1,10 +1,12 @@
 package smooth
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,7 +74,7 @@ func NewHandler(src Source, opts *HandlerOptions) *Handler {
 	if opts != nil {
 		h.opts = *opts
 	}
-	h.opts.ChildQuery = append([]string(nil), h.opts.ChildQuery...)
+	h.opts.ChildQuery = slices.Clone(h.opts.ChildQuery)
 	for _, o := range h.opts.Outputs {
 		for _, format := range o.Formats() {
 			format = strings.ToLower(format)
@@ -85,21 +87,19 @@ func NewHandler(src Source, opts *HandlerOptions) *Handler {
 	h.filters = NewFilterSet(func(name string) (Filter, bool) { f, ok := named[name]; return f, ok }, h.opts.RememberedFilters)
 	h.cors = newCORS(h.opts.CORS)
 	h.policy = newPolicies(&h.cors, h.opts.NoPolicies)
-	h.fragmentCache = []string{cacheControl(h.opts.FragmentMaxAge, time.Hour)}
+	h.opts.ManifestMaxAge = cmp.Or(h.opts.ManifestMaxAge, time.Minute)
+	h.fragmentCache = []string{cacheControl(cmp.Or(h.opts.FragmentMaxAge, time.Hour))}
 	if h.opts.Immutable {
 		h.fragmentCache = []string{"public, max-age=31536000, immutable"}
 	}
-	h.manifestCache = []string{cacheControl(h.opts.ManifestMaxAge, time.Minute)}
+	h.manifestCache = []string{cacheControl(h.opts.ManifestMaxAge)}
 	return h
 }
 
-// cacheControl returns the value of Cache-Control for a lifetime, of which zero means standard.
-func cacheControl(age, standard time.Duration) string {
+// cacheControl returns the value of Cache-Control for a lifetime, of which a negative one means no-store.
+func cacheControl(age time.Duration) string {
 	if age < 0 {
 		return "no-store"
-	}
-	if age == 0 {
-		age = standard
 	}
 	return "public, max-age=" + strconv.FormatInt(int64(age/time.Second), 10)
 }
@@ -151,9 +151,6 @@ func (h *Handler) open(x *exchange) (Presentation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.req.Kind == CompositeRequest {
-		return p, nil
-	}
 	filtered, err := h.filters.Apply(x.r.Context(), p, &x.req)
 	if err != nil {
 		p.Close()
@@ -190,11 +187,10 @@ func foreignSuffix(suffix string) bool {
 // serveMethod answers OPTIONS, for CORS preflight requests, and refuses other methods.
 func (h *Handler) serveMethod(x *exchange) error {
 	header := x.w.Header()
+	header["Allow"] = h.cors.methods
 	if x.r.Method != http.MethodOptions || h.cors.disabled {
-		header["Allow"] = h.cors.methods
 		return errMethod
 	}
-	header["Allow"] = h.cors.methods
 	h.cors.setPreflight(header, x.r)
 	x.WriteHeader(http.StatusNoContent)
 	return nil

@@ -1,6 +1,9 @@
 package smooth
 
-import "cmp"
+import (
+	"bytes"
+	"cmp"
+)
 
 // DefaultTimescale is the timescale of a manifest or stream that states none, in ticks per second.
 // See [MS-SSTR] 2.2.2.1.
@@ -15,6 +18,8 @@ const (
 	Audio StreamType = "audio"
 	Text  StreamType = "text"
 )
+
+func (t StreamType) known() bool { return t == Video || t == Audio || t == Text }
 
 // Manifest is a client manifest: the answer to a Manifest request and the content of an .ismc file, or a
 // composite manifest (.csm) when Clips is not empty. A manifest that is part of a [Snapshot] is immutable.
@@ -56,6 +61,10 @@ type ProtectionHeader struct {
 	SystemID string
 	// Data is the decoded content, for PlayReady a PlayReady object.
 	Data []byte
+}
+
+func (h ProtectionHeader) equal(o ProtectionHeader) bool {
+	return h.SystemID == o.SystemID && bytes.Equal(h.Data, o.Data)
 }
 
 // Stream is a StreamIndex element: one stream with its quality levels, which share one timeline.
@@ -173,21 +182,4 @@ func (s *Stream) Level(bitrate uint64, attrs string) *QualityLevel {
 		}
 	}
 	return nil
-}
-
-// equalFoldASCII compares without regard to the case of ASCII letters and without allocating.
-func equalFoldASCII(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		x, y := a[i], b[i]
-		if x == y {
-			continue
-		}
-		if x|0x20 != y|0x20 || x|0x20 < 'a' || x|0x20 > 'z' {
-			return false
-		}
-	}
-	return true
 }

@@ -196,16 +196,7 @@ func (p *manifestParser) customAttributes(list *[]Attribute) error {
 		if len(*list) >= MaxManifestAttributes {
 			return p.fail(ErrTooLarge, "more than %d custom attributes", MaxManifestAttributes)
 		}
-		var c Attribute
-		_, err := p.attributes(el, func(key string, a xml.Attr) bool {
-			switch key {
-			case "name":
-				c.Name = a.Value
-			case "value":
-				c.Value = a.Value
-			}
-			return true
-		})
+		c, err := p.pair(el, "value")
 		if err != nil {
 			return err
 		}
@@ -227,11 +218,10 @@ func (p *manifestParser) stream(el xml.StartElement, list *[]*Stream) (err error
 	if s.Extra, err = p.attributes(el, func(key string, a xml.Attr) bool { return p.streamAttribute(s, key, a) }); err != nil {
 		return err
 	}
-	switch s.Type {
-	case Video, Audio, Text:
-	case "":
+	switch {
+	case s.Type == "":
 		return p.fail(ErrCorrupt, "stream has no Type")
-	default:
+	case !s.Type.known():
 		return p.fail(ErrUnsupported, "stream type %q is none of video, audio and text", abbreviate(string(s.Type)))
 	}
 	if s.Name == "" {

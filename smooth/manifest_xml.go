@@ -93,7 +93,7 @@ func (w *manifestWriter) version() (major, minor uint32) {
 func (w *manifestWriter) root() {
 	m := w.m
 	major, minor := w.version()
-	w.raw(`<?xml version="1.0" encoding="utf-8"?>` + "\n<SmoothStreamingMedia")
+	w.raw(xmlDeclaration + "<SmoothStreamingMedia")
 	w.uint("MajorVersion", uint64(major))
 	w.uint("MinorVersion", uint64(minor))
 	w.uint("Duration", m.Duration)
@@ -212,7 +212,7 @@ func (s *Stream) name() string {
 
 // check verifies what writing and reading back relies on.
 func (s *Stream) check() error {
-	if s.Type != Video && s.Type != Audio && s.Type != Text {
+	if !s.Type.known() {
 		return fmt.Errorf("type %q is none of video, audio and text", abbreviate(string(s.Type)))
 	}
 	if s.Embedded != nil && len(s.Embedded) != len(s.Timeline) {

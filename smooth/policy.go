@@ -40,8 +40,6 @@ func (p *policies) find(path string) *document {
 	return nil
 }
 
-const xmlDeclaration = `<?xml version="1.0" encoding="utf-8"?>` + "\n"
-
 func silverlightPolicy(origins []string) string {
 	var b strings.Builder
 	b.WriteString(xmlDeclaration + `<access-policy><cross-domain-access><policy><allow-from http-request-headers="*">`)

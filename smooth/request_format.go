@@ -101,14 +101,13 @@ func (q *Request) appendQuery(dst []byte) []byte {
 // appendEscaped appends s percent-encoded for a path. Parentheses, commas and the equals sign stay, as clients and
 // IIS write them; the colon does not, so that a relative URL never looks like a scheme. See RFC 3986 3.3 and 4.2.
 func appendEscaped(dst []byte, s string) []byte {
-	const hex = "0123456789ABCDEF"
 	for i := range len(s) {
 		c := s[i]
-		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c < 0x80 && strings.IndexByte("-._~!$&()*+,;=@/", c) >= 0 {
+		if isWordByte(c) || c < 0x80 && strings.IndexByte("-.~!$&()*+,;=@/", c) >= 0 {
 			dst = append(dst, c)
 			continue
 		}
-		dst = append(dst, '%', hex[c>>4], hex[c&15])
+		dst = append(dst, '%', hexDigits[c>>4], hexDigits[c&15])
 	}
 	return dst
 }

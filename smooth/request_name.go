@@ -83,7 +83,7 @@ func isDevice(element string) bool {
 		return false
 	}
 	number := stem[3:]
-	return len(number) == 1 && number[0] >= '0' && number[0] <= '9' || number == "\u00b9" || number == "\u00b2" || number == "\u00b3"
+	return len(number) == 1 && isDigit(number[0]) || number == "\u00b9" || number == "\u00b2" || number == "\u00b3"
 }
 
 // encodedTwice reports whether a decoded path still contains an encoded separator, dot, percent sign or control
@@ -100,19 +100,4 @@ func encodedTwice(path string) bool {
 		}
 		path = path[i+1:]
 	}
-}
-
-func unhex(a, b byte) (byte, bool) {
-	x, y := hexDigit(a), hexDigit(b)
-	return x<<4 | y, x < 16 && y < 16
-}
-
-func hexDigit(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10
-	}
-	return 16
 }

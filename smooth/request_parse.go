@@ -298,7 +298,7 @@ func cutLast(path string) (dir, last string) {
 
 func leadingLetters(s string) string {
 	i := 0
-	for i < len(s) && s[i]|0x20 >= 'a' && s[i]|0x20 <= 'z' {
+	for i < len(s) && isLetter(s[i]) {
 		i++
 	}
 	return s[:i]
@@ -310,8 +310,7 @@ func validSuffix(s string) bool {
 		return true
 	}
 	for i := range len(s) {
-		c := s[i]
-		if !(c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_') {
+		if c := s[i]; !isWordByte(c) && c != '.' && c != '-' {
 			return false
 		}
 	}

@@ -291,12 +291,6 @@ func (b *fragmentBody) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// payloadAt reads the sample data of a fragment.
-type payloadAt struct{ f *Fragment }
-
-// ReadAt implements [io.ReaderAt].
-func (p payloadAt) ReadAt(b []byte, off int64) (int, error) { return p.f.ReadPayloadAt(b, off) }
-
 // readErrors passes a body to http.ServeContent and keeps the error of a read, which ServeContent does not report.
 type readErrors struct {
 	body fragmentBody

@@ -5,10 +5,8 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -65,7 +63,7 @@ func compositeSnapshot(ctx context.Context, c CompositeFile) (*Snapshot, error) 
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
-	return NewSnapshot(&Manifest{MajorVersion: 1}, "csm-"+hex.EncodeToString(sum[:12])), nil
+	return NewSnapshot(&Manifest{MajorVersion: 1}, "csm-"+validatorOf(sum[:])), nil
 }
 
 // clientManifest returns the manifest that a request gets: as it is stored, unless that has to be changed.
@@ -153,14 +151,8 @@ func (h *Handler) manifestLifetime(s *Snapshot) []string {
 	if s.Ended || h.opts.ManifestMaxAge < 0 {
 		return h.manifestCache
 	}
-	age := time.Minute
-	if h.opts.ManifestMaxAge > 0 {
-		age = h.opts.ManifestMaxAge
-	}
-	if half := shortestFragment(s.Manifest) / 2; half < age {
-		age = half
-	}
-	return []string{"public, max-age=" + strconv.FormatInt(int64(age/time.Second), 10)}
+	age := min(h.opts.ManifestMaxAge, shortestFragment(s.Manifest)/2)
+	return []string{cacheControl(age)}
 }
 
 // shortestFragment returns the least duration of the newest fragments of the streams that are not sparse, or 0.

@@ -55,16 +55,8 @@ func (p *serverManifestParser) meta(el xml.StartElement) error {
 	if len(p.m.Meta) >= MaxManifestLevels {
 		return p.fail(ErrTooLarge, "more than %d meta elements", MaxManifestLevels)
 	}
-	var meta Attribute
-	if _, err := p.attributes(el, func(key string, a xml.Attr) bool {
-		switch key {
-		case "name":
-			meta.Name = a.Value
-		case "content":
-			meta.Value = a.Value
-		}
-		return true
-	}); err != nil {
+	meta, err := p.pair(el, "content")
+	if err != nil {
 		return err
 	}
 	if meta.Name != "" {
@@ -169,7 +161,7 @@ func (p *serverManifestParser) param(el xml.StartElement, t *ServerTrack) error 
 // error wraps [ErrUnsupported] if a string cannot be written in XML or a track has no known type.
 func (m *ServerManifest) AppendXML(dst []byte) ([]byte, error) {
 	w := xmlWriter{b: dst, file: "server manifest"}
-	w.raw(`<?xml version="1.0" encoding="utf-8"?>` + "\n<smil")
+	w.raw(xmlDeclaration + "<smil")
 	w.attr("xmlns", smilNamespace)
 	w.extra(m.Extra, "xmlns")
 	w.raw(">\n  <head>\n")
@@ -191,7 +183,7 @@ func (m *ServerManifest) AppendXML(dst []byte) ([]byte, error) {
 }
 
 func (w *xmlWriter) serverTrack(t *ServerTrack) {
-	if t.Type != Video && t.Type != Audio && t.Type != Text {
+	if !t.Type.known() {
 		w.fail(ErrUnsupported, "track type %q is none of video, audio and text", abbreviate(string(t.Type)))
 		return
 	}

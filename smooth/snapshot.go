@@ -1,6 +1,7 @@
 package smooth
 
 import (
+	"encoding/hex"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,6 +78,12 @@ func NewSnapshot(m *Manifest, validator string) *Snapshot {
 		superseded: make(chan struct{}),
 	}
 }
+
+// validatorBytes is how much of a SHA-256 sum makes a validator: no two contents meet by chance.
+const validatorBytes = 12
+
+// validatorOf returns a validator, or a part of one, for a SHA-256 sum.
+func validatorOf(sum []byte) string { return hex.EncodeToString(sum[:validatorBytes]) }
 
 // Superseded returns a channel that is closed when a newer snapshot has been published. On demand it never is,
 // unless the files change.

@@ -1,8 +1,6 @@
 package smooth
 
 import (
-	"io"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -37,10 +35,7 @@ func (f *dirFile) readRest(bufs [][]byte, off int64, got int) error {
 		skip := min(got, len(b))
 		got -= skip
 		if n, err := f.File.ReadAt(b[skip:], off+int64(skip)); n < len(b)-skip {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return err
+			return unexpected(err)
 		}
 		off += int64(len(b))
 	}

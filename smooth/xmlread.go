@@ -288,6 +288,20 @@ func (x *xmlReader) attributes(el xml.StartElement, set func(key string, a xml.A
 	return extra, x.takeErr()
 }
 
+// pair reads an element with the attributes name and, under the given name in lower case, its value.
+func (x *xmlReader) pair(el xml.StartElement, value string) (pair Attribute, err error) {
+	_, err = x.attributes(el, func(key string, a xml.Attr) bool {
+		switch key {
+		case "name":
+			pair.Name = a.Value
+		case value:
+			pair.Value = a.Value
+		}
+		return true
+	})
+	return pair, err
+}
+
 func (x *xmlReader) takeErr() error {
 	err := x.err
 	x.err = nil

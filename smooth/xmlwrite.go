@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 )
 
+const xmlDeclaration = `<?xml version="1.0" encoding="utf-8"?>` + "\n"
+
 // xmlWriter appends XML. The first thing that XML cannot carry becomes err.
 type xmlWriter struct {
 	b    []byte
@@ -62,10 +64,9 @@ func (w *xmlWriter) trueIf(name string, v bool) {
 }
 
 func (w *xmlWriter) hex(name string, data []byte) {
-	const digits = "0123456789ABCDEF"
 	w.name(name)
 	for _, c := range data {
-		w.b = append(w.b, digits[c>>4], digits[c&15])
+		w.b = append(w.b, hexDigits[c>>4], hexDigits[c&15])
 	}
 	w.b = append(w.b, '"')
 }
