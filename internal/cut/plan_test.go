@@ -103,6 +103,8 @@ func TestPlan(t *testing.T) {
 		{name: "only every second group in common", video: []media{with(pal, func(m *media) { m.sync = every(75) }), with(pal, func(m *media) { m.sync = every(50) })},
 			want: []float64{0, 6000, 10000}},
 		{name: "long groups", video: []media{with(pal, func(m *media) { m.sync = every(200) })}, want: []float64{0, 8000, 10000}},
+		{name: "the end is the nearest cut", video: []media{with(pal, func(m *media) { m.frames, m.sync = 150, every(25) })},
+			want: []float64{0, 2000, 4000, 6000}},
 		{name: "all intra", video: []media{with(pal, func(m *media) { m.sync = nil })}, want: []float64{0, 2000, 4000, 6000, 8000, 10000}},
 		{name: "target", video: []media{with(pal, func(m *media) { m.sync = nil })}, target: 50_000_000, want: []float64{0, 5000, 10000}},
 		{name: "audio alone", audio: []media{aac}, shift: 213333,

@@ -40,7 +40,7 @@ func (p *planner) video(video []Track) ([][]Cut, error) {
 	if err := p.gap(m, before, m.end()); err != nil {
 		return nil, err
 	}
-	if near.valid && (m.end()-near.pts >= p.target/4 || m.end()-last.pts > 2*p.target) {
+	if near.valid && p.cutBeforeEnd(last.pts, near.pts, m.end()) {
 		add(&near)
 		last = near
 	}
@@ -48,6 +48,13 @@ func (p *planner) video(video []Track) ([][]Cut, error) {
 		cuts[i] = append(cuts[i], Cut{uint64(max(last.end, last.dts+1)), video[i].Table.Len()})
 	}
 	return cuts, nil
+}
+
+// cutBeforeEnd reports whether the last candidate becomes a cut: if it is nearer to the wanted time than the end is, and
+// leaves a piece worth having, or if there would be too long a piece without it.
+func (p *planner) cutBeforeEnd(last, near, end int64) bool {
+	goal := last + p.target
+	return distance(near, goal) < distance(end, goal) && end-near >= p.target/4 || end-last > 2*p.target
 }
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }
