@@ -138,19 +138,6 @@ func (c *serverChecker) clientPath(m *element, content string) {
 	}
 }
 
-// resolve returns the path of a file that a manifest names, or an empty string if it is outside.
-func (c *serverChecker) resolve(src string) string {
-	p := strings.ReplaceAll(src, `\`, "/")
-	if src == "" || strings.HasPrefix(p, "/") || strings.Contains(p, ":") {
-		return ""
-	}
-	p = path.Join(path.Dir(c.name), p)
-	if !fs.ValidPath(p) {
-		return ""
-	}
-	return p
-}
-
 // body reads the tracks.
 func (c *serverChecker) body(root *element) {
 	for _, body := range root.all("body") {

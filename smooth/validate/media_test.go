@@ -262,6 +262,34 @@ func TestServerManifestRules(t *testing.T) {
 	}
 }
 
+// TestServerManifestNames names files as servers find them: escaped, literally, in another case.
+func TestServerManifestNames(t *testing.T) {
+	for _, c := range []struct{ stored, src, rule string }{
+		{"100% a.isma", "100%25%20a.isma", ""},
+		{"100%25 a.isma", "100%25 a.isma", ""},
+		{"A.IsmA", "a.isma", ""},
+		{"Sub/A.IsmA", `sUb\\a.isma`, ""},
+		{"100%25 a.isma", "100%20a.isma", "SS112"},
+		{"A.IsmA", "%2e%2e/%2e%2e/a.isma", "SS106"},
+	} {
+		files := presentationFS()
+		files["m/"+c.stored] = files["m/a.isma"]
+		delete(files, "m/a.isma")
+		files["m/a.ism"] = strings.Replace(files["m/a.ism"], `src="a.isma"`, `src="`+c.src+`"`, 1)
+		files["m/A.ISMC"] = files["m/a.ismc"]
+		delete(files, "m/a.ismc")
+		r, err := validate.FS(context.Background(), mapFS(files), "m/a.ism", nil)
+		require.NoError(t, err)
+		assert.Equal(t, strings.Fields(c.rule), rulesOf(r), "%s for %s: %v", c.src, c.stored, r.Violations)
+	}
+	files := presentationFS()
+	files["m/A.isma"], files["m/a.ISMA"] = files["m/a.isma"], files["m/a.isma"]
+	delete(files, "m/a.isma")
+	r, err := validate.FS(context.Background(), mapFS(files), "m/a.ism", nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"SS112"}, rulesOf(r), "ambiguous")
+}
+
 // TestSharedPackage checks a package that an Azure encoder made.
 func TestSharedPackage(t *testing.T) {
 	dir := testmedia.Shared(t, "testdata/smooth/package-bbb")
