@@ -288,7 +288,7 @@ func TestPackageRefuses(t *testing.T) {
 }
 
 func TestPackageNames(t *testing.T) {
-	for _, name := range []string{"", "a/b", `a\b`, "..", ".x", "a:b"} {
+	for _, name := range []string{"", "a/b", `a\b`, "..", ".x", "a:b", "con", "Aux.2024", "a\nb", "a%2eb", "a\x00b"} {
 		_, err := packager.Package(context.Background(), packager.Job{Inputs: inputs(testmedia.Media(t, "high.mp4")), Dir: t.TempDir(), Name: name})
 		assert.Error(t, err, "%q", name)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,11 +94,21 @@ func Package(ctx context.Context, job Job) (*Result, error) {
 	return p.finish(out)
 }
 
+// isName reports whether files of that name can be stored on every system and their presentation be requested: it is
+// no device of Windows, has no control characters, and nothing in it looks like an escaped separator.
+func isName(name string) bool {
+	if name == "" || name != filepath.Base(name) || strings.ContainsAny(name, `/\:*?"<>|`) || strings.HasPrefix(name, ".") {
+		return false
+	}
+	q, err := smooth.ParseRequest(&url.URL{Path: "/" + name + ".ism/Manifest"})
+	return err == nil && q.Presentation == name+".ism"
+}
+
 func (j *Job) check() error {
 	if len(j.Inputs) == 0 {
 		return fmt.Errorf("packager: no inputs")
 	}
-	if j.Name == "" || j.Name != filepath.Base(j.Name) || strings.ContainsAny(j.Name, `/\:*?"<>|`) || strings.HasPrefix(j.Name, ".") {
+	if !isName(j.Name) {
 		return fmt.Errorf("packager: %q is no name for files", j.Name)
 	}
 	if d := j.Options.FragmentDuration; d < 0 || d > time.Hour {
