@@ -33,6 +33,7 @@ $("search").oninput = () => {
 // play opens a presentation and, if now, starts it; the address of the page remembers which.
 async function play(presentation, now = true) {
   stop();
+  if (now) video.scrollIntoView({ block: "nearest" }); // on a phone the list is below the picture
   current = presentation;
   const url = new URL(presentation.url, document.baseURI).href;
   $("url").value = url;
