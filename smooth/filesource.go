@@ -58,6 +58,17 @@ type FileSource struct {
 	index   int64      // bytes
 	open    int        // media files
 	closed  bool
+	gone    []*filePresentation // forgotten, for unlock to release
+}
+
+// unlock gives mu back and then releases what was forgotten meanwhile: closing files may take time.
+func (s *FileSource) unlock() {
+	gone := s.gone
+	s.gone = nil
+	s.mu.Unlock()
+	for _, p := range gone {
+		p.release()
+	}
 }
 
 // FS returns a source of the presentations in fsys. For an fsys of other packages only that valid paths are asked for
@@ -113,7 +124,7 @@ func (s *FileSource) Open(ctx context.Context, name string) (Presentation, error
 	}
 	p, err := s.named(ctx, name)
 	if err != nil {
-		return nil, missing(name, err)
+		return nil, asNotFound(name, err)
 	}
 	if p.composite != nil {
 		return compositeFile{p.composite, p}, nil
@@ -143,8 +154,8 @@ func (s *FileSource) named(ctx context.Context, name string) (p *filePresentatio
 	return p, err
 }
 
-// missing turns the file system's word for a missing file into the suite's.
-func missing(name string, err error) error {
+// asNotFound turns the file system's word for a missing file into the suite's.
+func asNotFound(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("smooth: %s: %w", name, ErrNotFound)
 	}
@@ -232,10 +243,10 @@ func (s *FileSource) load(e *cacheEntry) {
 	}
 	e.p, e.err = p, err
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	close(e.done)
 	if s.entries[e.name] != e { // dropped or closed meanwhile
-		p.release()
+		s.gone = append(s.gone, p)
 		return
 	}
 	if err != nil && errors.Is(err, fs.ErrNotExist) {
@@ -288,14 +299,14 @@ func (s *FileSource) forget(e *cacheEntry) {
 	if e.p != nil {
 		s.index -= e.p.indexBytes
 		s.open -= len(e.p.media)
-		e.p.release()
+		s.gone = append(s.gone, e.p)
 	}
 }
 
 // drop removes an entry that is out of date.
 func (s *FileSource) drop(e *cacheEntry) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.forget(e)
 }
 
@@ -318,8 +329,8 @@ func (s *FileSource) stale(ctx context.Context, e *cacheEntry) bool {
 	return changed
 }
 
-// Close forgets all presentations, and ends loads that are under way and waits for them. Open presentations stay valid until they are
-// closed. Further opens return [ErrClosed].
+// Close forgets all presentations, and ends loads that are under way and waits for them. Open presentations stay valid
+// until they are closed. Further opens return [ErrClosed].
 func (s *FileSource) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -335,7 +346,7 @@ func (s *FileSource) Close() error {
 			delete(s.entries, e.name)
 		}
 	}
-	s.mu.Unlock()
+	s.unlock()
 	s.stop()
 	s.loading.Wait()
 	if c, ok := s.files.(io.Closer); ok {

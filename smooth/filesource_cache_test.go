@@ -31,7 +31,9 @@ type countingFiles struct {
 	open  atomic.Int64
 	reads atomic.Int64
 	hang  atomic.Bool
-	gate  chan struct{} // if set, reads wait until it is closed
+	// closing, if set, is called when a file is closed.
+	closing func()
+	gate    chan struct{} // if set, reads wait until it is closed
 }
 
 func newCountingFiles(files map[string][]byte) *countingFiles {
@@ -105,6 +107,9 @@ func (f *countedFile) Close() error {
 		return errors.New("closed twice")
 	}
 	f.c.open.Add(-1)
+	if f.c.closing != nil {
+		f.c.closing()
+	}
 	return nil
 }
 
@@ -513,4 +518,39 @@ func openDescriptors() int {
 		return 0
 	}
 	return len(entries)
+}
+
+// TestCloseOutsideLock lets closing a file, which may take long, use the source that forgets the file.
+func TestCloseOutsideLock(t *testing.T) {
+	data := testmedia.File(t, "av.mp4")
+	files := newCountingFiles(map[string][]byte{"a.mp4": data, "b.mp4": data, "c.mp4": data})
+	src, _ := quietSource(files, smooth.FileOptions{MaxOpenFiles: 1, Revalidate: -1})
+	var closed atomic.Int64
+	files.closing = func() {
+		src.Stats()
+		closed.Add(1)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, name := range []string{"a.mp4", "b.mp4"} {
+			p, err := src.Open(context.Background(), name)
+			if assert.NoError(t, err) {
+				assert.NoError(t, p.Close())
+			}
+		}
+		files.set("b.mp4", data, time.Unix(1, 0)) // is opened anew
+		p, err := src.Open(context.Background(), "b.mp4")
+		if assert.NoError(t, err) {
+			assert.NoError(t, p.Close())
+		}
+		assert.NoError(t, src.Close())
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the source waits for itself")
+	}
+	assert.EqualValues(t, 3, closed.Load())
+	assert.Zero(t, files.open.Load())
 }
