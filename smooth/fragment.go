@@ -2,9 +2,11 @@ package smooth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -109,7 +111,8 @@ const (
 )
 
 // Header returns the moof box and the mdat header in the given form. The sample data that follows is the same in
-// all forms. The Smooth form aliases the fragment and must not be modified; it is valid until Close.
+// all forms. The Smooth form aliases the fragment and must not be modified; it is valid until Close. The error for
+// another form wraps [ErrCorrupt], [ErrTooLarge] or [ErrUnsupported].
 func (f *Fragment) Header(form Form) ([]byte, error) {
 	if form == Smooth {
 		return f.head, nil
@@ -120,9 +123,21 @@ func (f *Fragment) Header(form Form) ([]byte, error) {
 	}
 	head, err := fmp4.AppendCMAFHead(nil, moof, f.Key.Time, uint64(f.size))
 	if err != nil {
-		return nil, fmt.Errorf("smooth: fragment %s %d: %w", f.Key.Stream, f.Key.Time, err)
+		return nil, f.fault(err)
 	}
 	return head, nil
+}
+
+// fault names the fragment in an error of fmp4 and gives it the sentinel of this package.
+func (f *Fragment) fault(err error) error {
+	sentinel := ErrCorrupt
+	switch {
+	case errors.Is(err, fmp4.ErrTooLarge):
+		sentinel = ErrTooLarge
+	case errors.Is(err, fmp4.ErrUnsupported):
+		sentinel = ErrUnsupported
+	}
+	return fmt.Errorf("smooth: fragment %s %d: %w: %w", f.Key.Stream, f.Key.Time, err, sentinel)
 }
 
 func (f *Fragment) moof() ([]byte, error) {
@@ -268,13 +283,17 @@ type payloadAt struct{ f *Fragment }
 func (p payloadAt) ReadAt(b []byte, off int64) (int, error) { return p.f.ReadPayloadAt(b, off) }
 
 // Load returns the sample data. It may alias the fragment, so it must not be modified and is valid until Close; if
-// a copy is needed it is made in buf, when that has the capacity.
+// a copy is needed it is made in buf, when that has the capacity. The error wraps [ErrTooLarge] if no slice of this
+// system could hold the data.
 func (f *Fragment) Load(ctx context.Context, buf []byte) ([]byte, error) {
 	if f.memory != nil {
 		return f.memory[len(f.head):], nil
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if f.size > math.MaxInt {
+		return nil, fmt.Errorf("smooth: fragment %s %d: %d bytes: %w", f.Key.Stream, f.Key.Time, f.size, ErrTooLarge)
 	}
 	if int64(cap(buf)) < f.size {
 		buf = make([]byte, f.size)
@@ -307,15 +326,16 @@ type Sample struct {
 func (s Sample) IsSync() bool { return s.Flags&fmp4.FlagNonSync == 0 }
 
 // Samples iterates over the samples in decode order. The decode time of the first is the fragment's time. If the
-// header is corrupt the last iteration carries an error that wraps [ErrCorrupt].
+// header cannot be read the last iteration carries an error, as of [Fragment.Header].
 func (f *Fragment) Samples() iter.Seq2[Sample, error] {
 	return func(yield func(Sample, error) bool) {
-		dts, off := f.Key.Time, int64(0)
-		var runs fmp4.Runs
 		moof, err := f.moof()
-		if err == nil {
-			runs, err = fmp4.RunsOf(moof)
+		if err != nil {
+			yield(Sample{}, err)
+			return
 		}
+		dts, off := f.Key.Time, int64(0)
+		runs, err := fmp4.RunsOf(moof)
 		for err == nil {
 			s, ok := runs.Next()
 			if !ok {
@@ -331,6 +351,6 @@ func (f *Fragment) Samples() iter.Seq2[Sample, error] {
 			dts += uint64(s.Duration)
 			off += int64(s.Size)
 		}
-		yield(Sample{}, fmt.Errorf("smooth: fragment %s %d: %v: %w", f.Key.Stream, f.Key.Time, err, ErrCorrupt))
+		yield(Sample{}, f.fault(err))
 	}
 }

@@ -3,7 +3,6 @@ package smooth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"net/http"
@@ -193,7 +192,7 @@ func newFragmentBody(f *Fragment, noun Noun) (fragmentBody, error) {
 	b.head = moof
 	if noun == KeyFrames {
 		if b.head, b.spans, err = fmp4.AppendKeyFrames(nil, moof, f.PayloadSize()); err != nil {
-			return b, fmt.Errorf("smooth: fragment %s %d: %w", f.Key.Stream, f.Key.Time, err)
+			return b, f.fault(err)
 		}
 	}
 	b.size = int64(len(b.head))
