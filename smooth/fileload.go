@@ -21,7 +21,10 @@ const (
 	MaxMediaFiles = 256
 )
 
-// loader opens the files of one presentation.
+// chunkSize is the memory of a [Chunk], in bytes.
+const chunkSize = 16
+
+// loader opens the files of one presentation. It is used once, under the context of that load.
 type loader struct {
 	*FileSource
 	ctx    context.Context
@@ -343,7 +346,7 @@ func (l *loader) publish(m *Manifest, original []byte) {
 	}
 	l.p.snapshot = s
 	for _, st := range m.Streams {
-		l.p.indexBytes += int64(len(st.Timeline)) * 16
+		l.p.indexBytes += int64(len(st.Timeline)) * chunkSize
 	}
 	l.p.indexBytes += int64(len(original))
 }

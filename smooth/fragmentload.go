@@ -3,7 +3,6 @@ package smooth
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"sync/atomic"
 
@@ -22,7 +21,8 @@ const (
 	maxFragmentMoofs = 4096
 )
 
-// fragmentLoader makes one fragment. It is used once.
+// fragmentLoader makes one fragment. It is used once, under the context of the one who asked, which rules until the
+// fragment is closed.
 type fragmentLoader struct {
 	p     *filePresentation
 	t     *fileTrack
@@ -55,7 +55,7 @@ type inspection struct {
 	head    fmp4.Head
 	payload int64
 	usable  bool // can be served as stored or with another head
-	as      bool // can be served as stored
+	intact  bool // can be served as stored
 }
 
 // inspect looks at the moof box that b starts with. b holds the moof box and the header of mdat.
@@ -63,11 +63,11 @@ func (l *fragmentLoader) inspect(e *fragmentEntry, b []byte) (inspection, error)
 	var in inspection
 	n := fmp4.MoofSize(b)
 	if n < 0 || n+8 > len(b) {
-		return in, l.corrupt(e.offset, "moof", "no whole moof box here, though the index says so")
+		return in, boxError(fmp4.ErrCorrupt, "moof", e.offset, "no whole moof box here, though the index says so")
 	}
 	size := int64(binary.BigEndian.Uint32(b[n:]))
 	if known := atomic.LoadUint32(&e.stored); known != 0 && int(known) == n+8 && size >= 8 && int64(n)+size <= int64(e.extent) {
-		in.head.Size, in.payload, in.usable, in.as = n, size-8, true, true
+		in.head.Size, in.payload, in.usable, in.intact = n, size-8, true, true
 		return in, nil
 	}
 	var err error
@@ -79,11 +79,11 @@ func (l *fragmentLoader) inspect(e *fragmentEntry, b []byte) (inspection, error)
 	}
 	whole := int64(n) + size
 	if e.extent != extentUnknown && whole > int64(e.extent) {
-		return in, l.corrupt(e.offset+int64(n), "mdat", "%d bytes reach into the next fragment at %d", size, e.offset+int64(e.extent))
+		return in, boxError(fmp4.ErrCorrupt, "mdat", e.offset+int64(n), "%d bytes reach into the next fragment at %d", size, e.offset+int64(e.extent))
 	}
 	in.payload = size - 8
 	in.usable = in.head.Plain && in.head.TrackID == l.t.source.ID && (whole == int64(e.extent) || l.alone(e, whole, in.payload))
-	if in.as = in.usable && in.head.Ordered && l.timed(&in.head); in.as {
+	if in.intact = in.usable && in.head.Ordered && l.timed(&in.head); in.intact {
 		atomic.StoreUint32(&e.stored, uint32(n)+8)
 	}
 	return in, nil
@@ -108,10 +108,6 @@ func (l *fragmentLoader) alone(e *fragmentEntry, whole, payload int64) bool {
 	return err != nil
 }
 
-func (l *fragmentLoader) corrupt(offset int64, path, format string, args ...any) error {
-	return &fmp4.Error{Path: path, Offset: offset, Reason: fmt.Sprintf(format, args...), Err: fmp4.ErrCorrupt}
-}
-
 // loadMemory reads a short fragment with one read into pooled memory.
 func (l *fragmentLoader) loadMemory(e *fragmentEntry) (*Fragment, error) {
 	pool := &l.t.media.buffers
@@ -132,7 +128,7 @@ func (l *fragmentLoader) loadMemory(e *fragmentEntry) (*Fragment, error) {
 	fi := l.init()
 	start, end := headRoom, headRoom+in.head.Size+8+int(in.payload)
 	fi.HeadLen = in.head.Size + 8
-	if !in.as {
+	if !in.intact {
 		var scratch [2048]byte
 		moof, err := fmp4.AppendSmooth(scratch[:0], b[:in.head.Size], l.chunk.Time, l.chunk.Duration)
 		if err != nil {
@@ -157,7 +153,7 @@ func (l *fragmentLoader) loadMemory(e *fragmentEntry) (*Fragment, error) {
 
 func (l *fragmentLoader) short(e *fragmentEntry, n int, err error) error {
 	if err == nil || err == io.EOF {
-		return l.corrupt(e.offset, "file", "%d bytes left, the fragment has %d", n, e.extent)
+		return boxError(fmp4.ErrCorrupt, "file", e.offset, "%d bytes left, the fragment has %d", n, e.extent)
 	}
 	return err
 }
@@ -184,14 +180,14 @@ func (l *fragmentLoader) loadFile(e *fragmentEntry) (*Fragment, error) {
 		return nil, err
 	}
 	fi := l.init()
-	fi.Head, fi.Stored = b[:in.head.Size+8], in.as
+	fi.Head, fi.Stored = b[:in.head.Size+8], in.intact
 	fi.Body, fi.Offset, fi.Size = file, e.offset+int64(in.head.Size)+8, in.payload
 	p := l.p
 	fi.Release = func() {
 		done()
 		p.release()
 	}
-	if !in.as {
+	if !in.intact {
 		moof, err := fmp4.AppendSmooth(make([]byte, 0, in.head.Size+headRoom), b[:in.head.Size], l.chunk.Time, l.chunk.Duration)
 		if err != nil {
 			done()
@@ -213,7 +209,7 @@ func (l *fragmentLoader) readHead(r io.ReaderAt, e *fragmentEntry, buf []byte) (
 		return b, nil
 	}
 	if n > fmp4.MaxMoof || n+8 > int64(e.extent) {
-		return nil, l.corrupt(e.offset, "moof", "size %d, the fragment has %d bytes", n, e.extent)
+		return nil, boxError(fmp4.ErrCorrupt, "moof", e.offset, "size %d, the fragment has %d bytes", n, e.extent)
 	}
 	b = make([]byte, n+8)
 	if n, err := r.ReadAt(b, e.offset); n < len(b) {
@@ -258,7 +254,7 @@ func (l *fragmentLoader) join(e *fragmentEntry) (*Fragment, error) {
 			break
 		}
 		if err == nil && n == maxFragmentMoofs {
-			err = &fmp4.Error{Path: "moof", Offset: off, Reason: "too many moof boxes in one fragment", Err: fmp4.ErrTooLarge}
+			err = boxError(fmp4.ErrTooLarge, "moof", off, "more than %d moof boxes in one fragment", maxFragmentMoofs)
 		}
 		if err == nil {
 			err = j.add(raw, off)
@@ -271,7 +267,7 @@ func (l *fragmentLoader) join(e *fragmentEntry) (*Fragment, error) {
 		}
 	}
 	if len(j.samples) == 0 {
-		return nil, l.corrupt(e.offset, "moof/traf", "no samples of track %d, though the index says so", l.t.source.ID)
+		return nil, boxError(fmp4.ErrCorrupt, "moof/traf", e.offset, "no samples of track %d, though the index says so", l.t.source.ID)
 	}
 	return l.assemble(j.samples, j.spans, j.encryption, j.sequence)
 }
@@ -301,14 +297,13 @@ func (j *joint) add(raw []byte, off int64) error {
 			j.sequence = m.Sequence
 			j.encryption = append([]byte(nil), tr.Encryption...)
 		} else if tr.Encryption != nil {
-			return &fmp4.Error{Path: "moof/traf/senc", Offset: off, Err: fmp4.ErrUnsupported,
-				Reason: "an encrypted fragment of several moof boxes"}
+			return boxError(fmp4.ErrUnsupported, "moof/traf/senc", off, "an encrypted fragment of several moof boxes")
 		}
 		if j.spans, err = m.Spans(j.spans, i, t.media.defaults); err != nil {
 			return err
 		}
 		if len(j.samples)+tr.SampleCount() > fmp4.MaxRunSamples {
-			return &fmp4.Error{Path: "moof/traf/trun", Offset: off, Reason: "too many samples in one fragment", Err: fmp4.ErrTooLarge}
+			return boxError(fmp4.ErrTooLarge, "moof/traf/trun", off, "more than %d samples in one fragment", fmp4.MaxRunSamples)
 		}
 		r := tr.Samples(t.source.Defaults)
 		for s, ok := r.Next(); ok; s, ok = r.Next() {
@@ -338,7 +333,7 @@ func (l *fragmentLoader) assemble(samples []fmp4.RunSample, spans []fmp4.Span, e
 	var payload, declared int64
 	for _, s := range spans {
 		if s.Offset < 0 || s.Size > l.t.media.file.Size()-s.Offset {
-			return nil, l.corrupt(s.Offset, "mdat", "samples of %d bytes, the file has %d", s.Size, l.t.media.file.Size())
+			return nil, boxError(fmp4.ErrCorrupt, "mdat", s.Offset, "samples of %d bytes, the file has %d", s.Size, l.t.media.file.Size())
 		}
 		payload += s.Size
 	}
@@ -346,7 +341,7 @@ func (l *fragmentLoader) assemble(samples []fmp4.RunSample, spans []fmp4.Span, e
 		declared += int64(samples[i].Size)
 	}
 	if payload != declared {
-		return nil, l.corrupt(0, "moof/traf/trun", "samples of %d bytes in spans of %d", declared, payload)
+		return nil, boxError(fmp4.ErrCorrupt, "moof/traf/trun", 0, "samples of %d bytes in spans of %d", declared, payload)
 	}
 	h := fmp4.FragmentHead{
 		Sequence: sequence, TrackID: l.t.source.ID, Tfxd: true, Time: l.chunk.Time, Duration: l.chunk.Duration,
@@ -381,7 +376,8 @@ func (l *fragmentLoader) assemble(samples []fmp4.RunSample, spans []fmp4.Span, e
 // assembleMemory reads head and payload into pooled memory.
 func (l *fragmentLoader) assembleMemory(h *fmp4.FragmentHead, fi FragmentInit, spans []fmp4.Span, payload int64) (*Fragment, error) {
 	pool := &l.t.media.buffers
-	buf := pool.get(len(h.Samples)*16 + len(h.Encryption) + 256 + int(payload))
+	const perSample, boxes = 16, 256 // the most that trun takes per sample, and all other boxes but senc
+	buf := pool.get(len(h.Samples)*perSample + len(h.Encryption) + boxes + int(payload))
 	head, err := h.AppendTo((*buf)[:0])
 	if err == nil {
 		fi.HeadLen = len(head)

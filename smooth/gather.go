@@ -9,7 +9,8 @@ import (
 )
 
 // gatherer is the payload of a fragment whose samples lie apart in a file, between those of other tracks: reads of the
-// payload become one read of the span in the file, the bytes in between going to waste. It is an [io.ReaderAt].
+// payload become one read of the span in the file, the bytes in between going to waste. It is an [io.ReaderAt]
+// under the context of its fragment.
 type gatherer struct {
 	ctx   context.Context
 	file  File

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"math"
 	"slices"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
@@ -30,47 +29,12 @@ type mediaFile struct {
 	ignored error
 }
 
-// fragmentIndex lists the fragments of one track in ascending order of time.
-type fragmentIndex struct {
-	entries []fragmentEntry
-	// media tells that times are decode times of the media, from tfdt, which the edit list still has to move; otherwise
-	// they are fragment times of Smooth Streaming.
-	media bool
-}
-
-// fragmentEntry is where one fragment is.
-type fragmentEntry struct {
-	time   uint64 // ticks of the track
-	offset int64  // of the first moof box
-	// extent is the number of bytes up to the next indexed moof box of any track, or extentUnknown.
-	extent uint32
-	// duration in ticks of the track, or durationUnknown.
-	duration uint32
-	// payload is the size of the samples in bytes, or 0 if only extent bounds it.
-	payload uint32
-	// stored is the size of moof and mdat header once they have been found fit to be served as they are, else 0.
-	// It is read and written atomically.
-	stored uint32
-}
-
-// entrySize is the memory of a fragmentEntry.
-const entrySize = 32
-
-const (
-	extentUnknown   = math.MaxUint32
-	durationUnknown = math.MaxUint32
-)
-
 // progressive reports that the samples are in the tables of moov.
 func (m *mediaFile) progressive() bool { return m.index == nil }
 
-const (
-	// edgeSize is how much is read from the start and from the end of a media file in one go: ftyp and moov of most
-	// fragmented files, and the mfra box of films of a few hours.
-	edgeSize = 64 << 10
-	// lastMoofSize is how much is read at the last fragment to learn how long it is.
-	lastMoofSize = 16 << 10
-)
+// edgeSize is how much is read from the start and from the end of a media file in one go: ftyp and moov of most
+// fragmented files, and the mfra box of films of a few hours.
+const edgeSize = 64 << 10
 
 // openMedia opens a media file and builds its index, from mfra if it has one, else by looking at each moof box.
 func openMedia(ctx context.Context, files Files, name string) (*mediaFile, error) {
@@ -84,6 +48,11 @@ func openMedia(ctx context.Context, files Files, name string) (*mediaFile, error
 		return nil, m.fault(err)
 	}
 	return m, nil
+}
+
+// boxError returns an error about a box, to which [mediaFile.fault] adds the file.
+func boxError(kind error, path string, offset int64, format string, args ...any) error {
+	return &fmp4.Error{Path: path, Offset: offset, Reason: fmt.Sprintf(format, args...), Err: kind}
 }
 
 // fault names the file in an error of fmp4.
@@ -145,7 +114,7 @@ func (e *fileEdges) fill() error {
 func (e *fileEdges) read(p []byte, off int64) error {
 	n, err := e.file.ReadAtContext(e.ctx, p, off)
 	if n < len(p) && (err == nil || errors.Is(err, io.EOF)) {
-		return &fmp4.Error{Path: "file", Offset: off, Reason: fmt.Sprintf("%d bytes left, need %d", n, len(p)), Err: fmp4.ErrCorrupt}
+		return boxError(fmp4.ErrCorrupt, "file", off, "%d bytes left, need %d", n, len(p))
 	}
 	if n == len(p) {
 		return nil
@@ -178,8 +147,7 @@ func (m *mediaFile) build(ctx context.Context) error {
 	}
 	switch {
 	case m.movie.Fragmented && samples:
-		err = &fmp4.Error{Path: "moov/mvex", Offset: moov.Offset, Err: fmp4.ErrUnsupported,
-			Reason: "samples both in moov and in fragments"}
+		err = boxError(fmp4.ErrUnsupported, "moov/mvex", moov.Offset, "samples both in moov and in fragments")
 	case m.movie.Fragmented || !samples:
 		err = m.buildIndex(r, body, digest)
 		m.own()
@@ -197,8 +165,8 @@ func (m *mediaFile) checkTables(offset int64) error {
 	for i := range m.movie.Tracks {
 		t := &m.movie.Tracks[i].Samples
 		if n := t.BytesBefore(t.Len()); n > uint64(m.file.Size()) {
-			return &fmp4.Error{Path: "moov/trak/mdia/minf/stbl/stsz", Offset: offset, Err: fmp4.ErrCorrupt,
-				Reason: fmt.Sprintf("track %d has samples of %d bytes, the file has %d", m.movie.Tracks[i].ID, n, m.file.Size())}
+			return boxError(fmp4.ErrCorrupt, "moov/trak/mdia/minf/stbl/stsz", offset, "track %d has samples of %d bytes, the file has %d",
+				m.movie.Tracks[i].ID, n, m.file.Size())
 		}
 	}
 	return nil
@@ -228,7 +196,7 @@ func findMoov(r io.ReaderAt, size int64) (moov fmp4.Box, body int64, err error) 
 	for {
 		h, err := sc.Next()
 		if errors.Is(err, io.EOF) {
-			return moov, 0, &fmp4.Error{Path: "moov", Reason: "no such box in the file: it is not an MP4 file, or an unfinished one", Err: fmp4.ErrCorrupt}
+			return moov, 0, boxError(fmp4.ErrCorrupt, "moov", 0, "no such box in the file: it is not an MP4 file, or an unfinished one")
 		}
 		if err != nil {
 			return moov, 0, err

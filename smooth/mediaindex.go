@@ -3,7 +3,6 @@ package smooth
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"math"
@@ -11,6 +10,40 @@ import (
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
 )
+
+// fragmentIndex lists the fragments of one track in ascending order of time.
+type fragmentIndex struct {
+	entries []fragmentEntry
+	// media tells that times are decode times of the media, from tfdt, which the edit list still has to move; otherwise
+	// they are fragment times of Smooth Streaming.
+	media bool
+}
+
+// fragmentEntry is where one fragment is.
+type fragmentEntry struct {
+	time   uint64 // ticks of the track
+	offset int64  // of the first moof box
+	// extent is the number of bytes up to the next indexed moof box of any track, or extentUnknown.
+	extent uint32
+	// duration in ticks of the track, or durationUnknown.
+	duration uint32
+	// payload is the size of the samples in bytes, or 0 if only extent bounds it.
+	payload uint32
+	// stored is the size of moof and mdat header once they have been found fit to be served as they are, else 0.
+	// It is read and written atomically.
+	stored uint32
+}
+
+// entrySize is the memory of a fragmentEntry.
+const entrySize = 32
+
+const (
+	extentUnknown   = math.MaxUint32
+	durationUnknown = math.MaxUint32
+)
+
+// lastMoofSize is how much is read at the last fragment to learn how long it is.
+const lastMoofSize = 16 << 10
 
 // buildIndex finds the fragments of all tracks.
 func (m *mediaFile) buildIndex(r io.ReaderAt, body int64, digest hash.Hash) error {
@@ -106,8 +139,7 @@ func (m *mediaFile) takeTable(t *fmp4.RandomAccess, end int64, offsets []int64) 
 	for j := range ix.entries {
 		time, moof := t.At(j)
 		if int64(moof) > end-8 {
-			return nil, &fmp4.Error{Path: "mfra/tfra", Offset: end, Err: fmp4.ErrCorrupt,
-				Reason: fmt.Sprintf("track %d, entry %d: moof at %d, behind the fragments", t.TrackID, j, moof)}
+			return nil, boxError(fmp4.ErrCorrupt, "mfra/tfra", end, "track %d, entry %d: moof at %d, behind the fragments", t.TrackID, j, moof)
 		}
 		ix.entries[j] = fragmentEntry{time: time, offset: int64(moof), duration: durationUnknown}
 		offsets = append(offsets, int64(moof))
@@ -118,7 +150,7 @@ func (m *mediaFile) takeTable(t *fmp4.RandomAccess, end int64, offsets []int64) 
 }
 
 func tooManyFragments(track uint32, offset int64) error {
-	return &fmp4.Error{Path: "moof/traf", Offset: offset, Reason: fmt.Sprintf("track %d has more than %d fragments", track, MaxManifestChunks), Err: fmp4.ErrTooLarge}
+	return boxError(fmp4.ErrTooLarge, "moof/traf", offset, "track %d has more than %d fragments", track, MaxManifestChunks)
 }
 
 // setExtents computes how far each fragment may reach: to the next moof box of any track.
@@ -157,8 +189,7 @@ func (m *mediaFile) verify(r io.ReaderAt, t *fmp4.Track, ix *fragmentIndex) (boo
 		}
 		j := slices.IndexFunc(moof.Trafs, func(tr fmp4.Traf) bool { return tr.TrackID == t.ID })
 		if j < 0 {
-			return false, &fmp4.Error{Path: "mfra/tfra", Offset: e.offset, Err: fmp4.ErrCorrupt,
-				Reason: fmt.Sprintf("entry %d of track %d: the moof there is of another track", i, t.ID)}
+			return false, boxError(fmp4.ErrCorrupt, "mfra/tfra", e.offset, "entry %d of track %d: the moof there is of another track", i, t.ID)
 		}
 		tr := &moof.Trafs[j]
 		if !tr.HasTfxd && tr.HasDecodeTime && tr.DecodeTime != e.time {
@@ -189,7 +220,7 @@ func readMoof(r io.ReaderAt, e *fragmentEntry) ([]byte, error) {
 	}
 	n := fmp4.MoofSize(raw)
 	if n < 0 {
-		return nil, &fmp4.Error{Path: "mfra/tfra", Offset: e.offset, Reason: "no whole moof box where an entry says", Err: fmp4.ErrCorrupt}
+		return nil, boxError(fmp4.ErrCorrupt, "mfra/tfra", e.offset, "no whole moof box where an entry says")
 	}
 	return raw[:n], nil
 }
@@ -268,8 +299,7 @@ func (m *mediaFile) scanTraf(t *fmp4.Traf, off int64, next map[uint32]uint64) (*
 		return ix, nil
 	}
 	if n > 0 && int64(time) <= int64(ix.entries[n-1].time) {
-		return nil, &fmp4.Error{Path: "moof/traf", Offset: off, Err: fmp4.ErrCorrupt,
-			Reason: fmt.Sprintf("track %d: time %d after %d", t.TrackID, int64(time), int64(ix.entries[n-1].time))}
+		return nil, boxError(fmp4.ErrCorrupt, "moof/traf", off, "track %d: time %d after %d", t.TrackID, int64(time), int64(ix.entries[n-1].time))
 	}
 	if n == MaxManifestChunks {
 		return nil, tooManyFragments(t.TrackID, off)

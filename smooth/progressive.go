@@ -18,6 +18,9 @@ type progressivePlan struct {
 	shift uint64
 }
 
+// cutSize is the memory of a cut.Cut, in bytes.
+const cutSize = 16
+
 // planProgressive cuts the tracks of progressive files on one grid: video at sync samples that all bit rates have.
 func (l *loader) planProgressive() error {
 	var video, audio []*fileTrack
@@ -99,7 +102,7 @@ func (l *loader) adopt(list []*fileTrack, cuts [][]cut.Cut, shift uint64) {
 			track: cut.Track{Table: &t.source.Samples, Timescale: t.source.Timescale, Shift: t.source.Shift},
 			cuts:  cuts[i], shift: shift,
 		}
-		l.p.indexBytes += int64(len(cuts[i])) * 16
+		l.p.indexBytes += int64(len(cuts[i])) * cutSize
 	}
 }
 
@@ -139,7 +142,7 @@ func (l *fragmentLoader) synthesise(i int) (*Fragment, error) {
 	var err error
 	g.samples, g.spans, err = plan.track.Gather(g.samples[:0], g.spans[:0], plan.cuts[i], plan.cuts[i+1], l.t.timescale, plan.shift)
 	if err != nil {
-		return nil, l.corrupt(0, "moov/trak/mdia/minf/stbl", "track %d, fragment %d: %v", l.t.source.ID, i, err)
+		return nil, boxError(fmp4.ErrCorrupt, "moov/trak/mdia/minf/stbl", 0, "track %d, fragment %d: %v", l.t.source.ID, i, err)
 	}
 	spans := g.spans
 	if len(spans) > 1 && l.t.bytes(i, i+1) > memoryFragment {
