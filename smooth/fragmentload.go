@@ -12,7 +12,9 @@ import (
 const (
 	// memoryFragment is the largest fragment, in bytes of file, that is read into pooled memory and written at once.
 	// Longer ones are sent from the file. BENCHMARKS.md has the measurement.
-	memoryFragment = 128 << 10
+	memoryFragment = 64 << 10
+	// gatheredFragment is the same for fragments whose samples lie apart, which have to be read anyway.
+	gatheredFragment = 256 << 10
 	// headRead is how much is read at the start of a longer fragment: moof boxes are rarely larger.
 	headRead = 8 << 10
 	// headRoom is kept free before a fragment in memory, for a moof box that grows by a tfxd.
@@ -351,7 +353,7 @@ func (l *fragmentLoader) assemble(samples []fmp4.RunSample, spans []fmp4.Span, e
 		h.Encryption = encryption
 	}
 	fi := l.init()
-	if payload <= memoryFragment {
+	if payload <= memoryFragment || len(spans) > 1 && payload <= gatheredFragment {
 		return l.assembleMemory(&h, fi, spans, payload)
 	}
 	head, err := h.AppendTo(nil)

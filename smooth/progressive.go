@@ -145,7 +145,7 @@ func (l *fragmentLoader) synthesise(i int) (*Fragment, error) {
 		return nil, boxError(fmp4.ErrCorrupt, "moov/trak/mdia/minf/stbl", 0, "track %d, fragment %d: %v", l.t.source.ID, i, err)
 	}
 	spans := g.spans
-	if len(spans) > 1 && l.t.bytes(i, i+1) > memoryFragment {
+	if len(spans) > 1 && l.t.bytes(i, i+1) > gatheredFragment {
 		spans = append([]fmp4.Span(nil), spans...) // they outlive the scratch memory
 	}
 	return l.assemble(g.samples, spans, nil, uint32(i)+1)

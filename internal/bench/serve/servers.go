@@ -51,7 +51,7 @@ func serveChild(variant, addr, work, root string) error {
 }
 
 // bareLimit is where sending from the file becomes cheaper than one read and one write.
-const bareLimit = 128 << 10
+const bareLimit = 64 << 10
 
 // bare sends pieces of one file: small ones by one read into pooled memory and one Write, large ones by sendfile from
 // an exclusively held file. It sets the headers that our handler sets.
