@@ -78,7 +78,7 @@ func (c *Codec) setAAC(entryChannels uint32) error {
 	if err != nil {
 		return err
 	}
-	if f := fold(c.FourCC); a.sbr || f == "AACH" || f == "AACP" {
+	if a.sbr || fourCCFamily(c.FourCC) == "AACH" {
 		c.FourCC = "AACH"
 	} else {
 		c.FourCC = "AACL"
@@ -117,14 +117,6 @@ func (c *Codec) AudioConfig() []byte {
 	return c.PrivateData
 }
 
-func (c *Codec) isAAC() bool {
-	switch fold(c.FourCC) {
-	case "AACL", "AACH", "AACP", "AAC":
-		return true
-	}
-	return false
-}
-
 // deriveAAC makes the AudioSpecificConfig of a quality level with empty CodecPrivateData from its sampling rate and
 // number of channels, as clients do. HE-AAC gets explicit signalling; its rate is the output rate unless that would
 // be too low, since SBR doubles a core rate of at least 16 kHz in practice.
@@ -137,7 +129,7 @@ func (c *Codec) deriveAAC() error {
 	if cfg.ChannelConfiguration == 0 || c.SamplingRate == 0 || c.SamplingRate > 96000 {
 		return fmt.Errorf("no AudioSpecificConfig, and none follows from %d Hz and %d channels", c.SamplingRate, c.Channels)
 	}
-	if f := fold(c.FourCC); f == "AACH" || f == "AACP" {
+	if fourCCFamily(c.FourCC) == "AACH" {
 		cfg.ObjectType, cfg.ExtensionFrequency = aac.HEAACv1, int(c.SamplingRate)
 		if c.SamplingRate >= lowestSBRRate {
 			cfg.SamplingFrequency /= 2

@@ -31,7 +31,7 @@ func (c *Codec) BuildSampleEntry() ([]byte, error) {
 }
 
 func (c *Codec) newEntry() (mp4.Box, error) {
-	f := fold(c.FourCC)
+	f := fourCCFamily(c.FourCC)
 	switch {
 	case c.Encrypted:
 		return nil, fmt.Errorf("encrypted: %w", ErrUnsupported)
@@ -53,7 +53,7 @@ func (c *Codec) newEntry() (mp4.Box, error) {
 		return c.newDolby("ec-3", "dec3", guidEC3)
 	case f == "AC-3":
 		return c.newDolby("ac-3", "dac3", guidAC3)
-	case f == "TTML" || f == "DFXP":
+	case f == "TTML":
 		return mp4.NewStppBox(ttmlNamespace, "", ""), nil
 	}
 	return nil, ErrUnsupported

@@ -3,7 +3,6 @@ package smooth
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
 )
@@ -185,6 +184,3 @@ func (c *Codec) entryFormat() string {
 	}
 	return original
 }
-
-// fold returns a FourCC in the form in which the readers compare it.
-func fold(fourCC string) string { return strings.ToUpper(strings.TrimSpace(fourCC)) }

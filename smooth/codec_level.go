@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // maxPrivateData is the largest CodecPrivateData that is read, in bytes.
@@ -52,30 +51,6 @@ func CodecFromQualityLevel(t StreamType, s *Stream, l *QualityLevel) (*Codec, er
 	return c, nil
 }
 
-// levelFourCC returns the FourCC after defaulting: the level's, the stream's, a subtype that older encoders wrote in
-// its place, or what the format tag says.
-func levelFourCC(t StreamType, s *Stream, l *QualityLevel) string {
-	f := strings.TrimSpace(l.FourCC)
-	if f == "" {
-		f = strings.TrimSpace(s.FourCC)
-	}
-	if f != "" || t == Text {
-		return f
-	}
-	if t == Video {
-		return strings.TrimSpace(s.Subtype)
-	}
-	switch l.AudioTag {
-	case tagAAC:
-		return "AACL"
-	case tagWMA:
-		return "WMA2"
-	case tagWMAPro, tagMP3:
-		return "WMAP"
-	}
-	return strings.TrimSpace(s.Subtype)
-}
-
 func (c *Codec) readVideoLevel(s *Stream, l *QualityLevel) error {
 	c.Width = cmp.Or(l.MaxWidth, s.MaxWidth)
 	c.Height = cmp.Or(l.MaxHeight, s.MaxHeight)
@@ -108,21 +83,6 @@ func (c *Codec) readVideoLevel(s *Stream, l *QualityLevel) error {
 	return err
 }
 
-// videoFourCC returns the spelling that is written for the ones that are read.
-func videoFourCC(fourCC string) string {
-	switch f := fold(fourCC); f {
-	case "AVC1", "X264", "DAVC":
-		return "H264"
-	case "HEV1", "HEVC":
-		return "hev1"
-	case "HVC1":
-		return "hvc1"
-	case "H264", "AVCB", "WVC1":
-		return f
-	}
-	return fourCC
-}
-
 // setStreamAspect applies the picture aspect ratio that the stream states for its largest level.
 func (c *Codec) setStreamAspect(s *Stream) {
 	if s.MaxWidth == 0 || s.MaxHeight == 0 || s.MaxWidth > 1<<16 || s.MaxHeight > 1<<16 ||
@@ -146,16 +106,16 @@ func (c *Codec) readAudioLevel() error {
 		}
 		return c.setAAC(c.Channels)
 	}
-	switch f := fold(c.FourCC); f {
-	case "WMA", "WMA2":
+	switch fourCCFamily(c.FourCC) {
+	case "WMA2":
 		c.FourCC, c.AudioTag = "WMA2", cmp.Or(c.AudioTag, tagWMA)
-	case "WMAP", "WMAPRO":
+	case "WMAP":
 		c.FourCC, c.AudioTag = "WMAP", cmp.Or(c.AudioTag, tagWMAPro)
 	case "MP3":
 		c.FourCC, c.AudioTag = "WMAP", tagMP3
-	case "EC-3", "DEC3":
+	case "EC-3":
 		return c.readDolbyLevel("EC-3", guidEC3, c.setEC3)
-	case "AC-3", "DAC3":
+	case "AC-3":
 		return c.readDolbyLevel("ac-3", guidAC3, c.setAC3)
 	default:
 		return ErrUnsupported

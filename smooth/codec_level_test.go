@@ -87,6 +87,7 @@ func TestCodecFromQualityLevelVideo(t *testing.T) {
 		{"lower case and spaces", " avc1 ", annexB, "H264"},
 		{"X264", "X264", annexB, "H264"},
 		{"DAVC", "DAVC", annexB, "H264"},
+		{"AVC3", "avc3", annexB, "H264"},
 		{"PPS first", "H264", "00000001" + rxPPS + "00000001" + rxSPS, "H264"},
 		{"three-byte start codes", "H264", "000001" + rxSPS + "000001" + rxPPS, "H264"},
 		{"content of avcC", "H264", avcC, "H264"},

@@ -15,7 +15,7 @@ import (
 // encrypted track it is that of the content.
 func (c *Codec) Codecs() string {
 	format := c.entryFormat()
-	f := fold(c.FourCC)
+	f := fourCCFamily(c.FourCC)
 	switch {
 	case c.isAVC():
 		return c.avcString(format)
@@ -29,7 +29,7 @@ func (c *Codec) Codecs() string {
 		return "ec-3"
 	case f == "AC-3":
 		return "ac-3"
-	case f == "TTML" || f == "DFXP":
+	case f == "TTML":
 		return "stpp.ttml.im1t"
 	case f == "WVTT":
 		return "wvtt"

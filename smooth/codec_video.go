@@ -160,22 +160,6 @@ func (c *Codec) ParameterSets() (vps, sps, pps [][]byte) {
 	return vps, sps, pps
 }
 
-func (c *Codec) isAVC() bool {
-	switch fold(c.FourCC) {
-	case "H264", "AVC1", "X264", "DAVC", "AVCB":
-		return true
-	}
-	return false
-}
-
-func (c *Codec) isHEVC() bool {
-	switch fold(c.FourCC) {
-	case "HEV1", "HVC1", "HEVC":
-		return true
-	}
-	return false
-}
-
 // setVideoLevel reads the private data of a quality level; the sizes have been set from the attributes.
 func (c *Codec) setVideoLevel() error {
 	if len(c.PrivateData) == 0 {

@@ -325,29 +325,3 @@ func languageIn(tag, want string) bool {
 	}
 	return tag == want
 }
-
-// fourCCFamily returns one spelling for the FourCCs that name the same codec in manifests, sample entries and RFC
-// 6381 strings, in upper case.
-func fourCCFamily(s string) string {
-	switch s = strings.ToUpper(s); s {
-	case "AVC1", "AVC3", "X264", "DAVC":
-		return "H264"
-	case "HVC1", "HEVC":
-		return "HEV1"
-	case "AAC":
-		return "AACL"
-	case "AACP":
-		return "AACH"
-	case "DEC3":
-		return "EC-3"
-	case "DAC3":
-		return "AC-3"
-	case "WMAPRO":
-		return "WMAP"
-	case "WMA":
-		return "WMA2"
-	case "DFXP", "STPP":
-		return "TTML"
-	}
-	return s
-}
