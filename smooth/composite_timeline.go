@@ -344,15 +344,14 @@ func (t *compositeTimeline) tracks(clip int) []Track {
 	var out []Track
 	for i := range t.streams {
 		s := &t.streams[i]
-		for _, p := range s.parts {
-			if p.clip != clip {
-				continue
-			}
-			for _, l := range s.out.Levels {
-				k := FragmentKey{Stream: p.stream, Attrs: l.AttrsKey(), Bitrate: l.Bitrate, Time: p.src}
-				if inner := t.snaps[clip].Track(k); inner != nil {
-					out = append(out, Track{Stream: s.out.Name, Attrs: k.Attrs, Bitrate: l.Bitrate, Codec: inner.Codec})
-				}
+		n := slices.IndexFunc(s.parts, func(p compositePart) bool { return p.clip == clip })
+		if n < 0 {
+			continue // text may lack a clip
+		}
+		for _, l := range s.out.Levels {
+			k := FragmentKey{Stream: s.parts[n].stream, Attrs: l.AttrsKey(), Bitrate: l.Bitrate, Time: s.parts[n].src}
+			if inner := t.snaps[clip].Track(k); inner != nil {
+				out = append(out, Track{Stream: s.out.Name, Attrs: k.Attrs, Bitrate: l.Bitrate, Codec: inner.Codec})
 			}
 		}
 	}

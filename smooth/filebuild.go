@@ -233,19 +233,30 @@ func (b *manifestBuilder) embed() error {
 		}
 		st.Embedded = make([][]ChunkData, len(st.Timeline))
 		for i, c := range st.Timeline {
-			for _, lv := range st.Levels {
-				data, err := b.sample(FragmentKey{Stream: st.Name, Bitrate: lv.Bitrate, Attrs: lv.AttrsKey(), Time: c.Time})
-				if err != nil {
-					return err
-				}
-				if total += len(data); total > maxEmbedded {
-					return fmt.Errorf("smooth: %s: control stream %s has more than %d bytes: %w", b.name, st.Name, maxEmbedded, ErrTooLarge)
-				}
-				st.Embedded[i] = append(st.Embedded[i], ChunkData{Level: lv.Index, Data: data})
+			data, err := b.samples(st, c.Time, &total)
+			if err != nil {
+				return err
 			}
+			st.Embedded[i] = data
 		}
 	}
 	return nil
+}
+
+// samples returns the samples of a control stream at a time, one per level, and adds their sizes to total.
+func (b *manifestBuilder) samples(st *Stream, time uint64, total *int) ([]ChunkData, error) {
+	var list []ChunkData
+	for _, lv := range st.Levels {
+		data, err := b.sample(FragmentKey{Stream: st.Name, Bitrate: lv.Bitrate, Attrs: lv.AttrsKey(), Time: time})
+		if err != nil {
+			return nil, err
+		}
+		if *total += len(data); *total > maxEmbedded {
+			return nil, fmt.Errorf("smooth: %s: control stream %s has more than %d bytes: %w", b.name, st.Name, maxEmbedded, ErrTooLarge)
+		}
+		list = append(list, ChunkData{Level: lv.Index, Data: data})
+	}
+	return list, nil
 }
 
 func (b *manifestBuilder) sample(k FragmentKey) ([]byte, error) {

@@ -74,6 +74,7 @@ func NewHandler(src Source, opts *HandlerOptions) *Handler {
 	if opts != nil {
 		h.opts = *opts
 	}
+	h.opts.Logger = cmp.Or(h.opts.Logger, slog.Default())
 	h.opts.ChildQuery = slices.Clone(h.opts.ChildQuery)
 	for _, o := range h.opts.Outputs {
 		for _, format := range o.Formats() {

@@ -19,7 +19,7 @@ import (
 type expectedManifest struct {
 	Root       string
 	Attributes map[string]string
-	Clips      []struct{ ClipBegin, ClipEnd, Url string }
+	Clips      []struct{ ClipBegin, ClipEnd, URL string }
 	Streams    []expectedStream
 }
 
@@ -63,7 +63,7 @@ func checkManifest(t *testing.T, want expectedManifest, m *smooth.Manifest) {
 	for i, c := range m.Clips {
 		assert.Equal(t, want.Clips[i].ClipBegin, decimal(c.Begin))
 		assert.Equal(t, want.Clips[i].ClipEnd, decimal(c.End))
-		assert.Equal(t, want.Clips[i].Url, c.URL)
+		assert.Equal(t, want.Clips[i].URL, c.URL)
 		streams = append(streams, c.Streams...)
 	}
 	require.Len(t, streams, len(want.Streams))

@@ -133,12 +133,8 @@ func (h *Handler) log(x *exchange, gone bool) {
 	case x.status >= 400 && x.status < 500:
 		level = slog.LevelInfo
 	}
-	l := h.opts.Logger
-	if l == nil {
-		l = slog.Default()
-	}
-	if ctx := x.r.Context(); l.Enabled(ctx, level) {
-		l.LogAttrs(ctx, level, "request", slog.String("method", x.r.Method), slog.String("path", x.r.URL.Path),
+	if ctx := x.r.Context(); h.opts.Logger.Enabled(ctx, level) {
+		h.opts.Logger.LogAttrs(ctx, level, "request", slog.String("method", x.r.Method), slog.String("path", x.r.URL.Path),
 			slog.Int("status", x.status), slog.Int64("bytes", x.bytes), slog.Any("err", x.err))
 	}
 }

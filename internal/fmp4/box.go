@@ -103,12 +103,12 @@ type box struct {
 }
 
 // full splits the version and flags of a FullBox off the body.
-func (b *box) full(path string) (version uint8, flags uint32, rest []byte, err error) {
-	if len(b.body) < 4 {
-		return 0, 0, nil, corrupt(path, b.offset, "body %d bytes, a full box needs 4", len(b.body))
+func (x *box) full(path string) (version uint8, flags uint32, rest []byte, err error) {
+	if len(x.body) < 4 {
+		return 0, 0, nil, corrupt(path, x.offset, "body %d bytes, a full box needs 4", len(x.body))
 	}
-	v := binary.BigEndian.Uint32(b.body)
-	return uint8(v >> 24), v & 0xffffff, b.body[4:], nil
+	v := binary.BigEndian.Uint32(x.body)
+	return uint8(v >> 24), v & 0xffffff, x.body[4:], nil
 }
 
 // parseHeader reads the header of the box that b starts with. limit is the number of bytes up to the end of the

@@ -2,6 +2,7 @@ package packager
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/smoothkit/smoothkit/smooth"
 )
@@ -62,14 +63,4 @@ func (p *packaging) serverManifest() *smooth.ServerManifest {
 }
 
 // escapeSrc keeps a percent sign in a file name from being taken for an escape.
-func escapeSrc(name string) string {
-	var b []byte
-	for i := range len(name) {
-		if name[i] == '%' {
-			b = append(b, "%25"...)
-		} else {
-			b = append(b, name[i])
-		}
-	}
-	return string(b)
-}
+func escapeSrc(name string) string { return strings.ReplaceAll(name, "%", "%25") }
