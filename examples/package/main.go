@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	opts := packager.Options{FragmentDuration: *duration, AllAudio: *all}
 	switch {
 	case *inbox != "":
-		return watch(ctx, packager.WatchOptions{In: *inbox, Out: *out, Settle: *settle, Options: opts}, stderr)
+		return watch(ctx, *inbox, *out, &packager.WatchOptions{Settle: *settle, Options: opts}, stderr)
 	case fs.NArg() == 0:
 		fs.Usage()
 		return errors.New("no input files")
@@ -64,9 +64,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // watch packages what is put into a directory until the program is interrupted.
-func watch(ctx context.Context, opts packager.WatchOptions, stderr io.Writer) error {
+func watch(ctx context.Context, in, out string, opts *packager.WatchOptions, stderr io.Writer) error {
 	opts.Logger = slog.New(slog.NewTextHandler(stderr, nil))
-	w, err := packager.NewWatcher(opts)
+	w, err := packager.NewWatcher(in, out, opts)
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ type packaging struct {
 }
 
 func (p *packaging) cutOptions() cut.Options {
-	return cut.Options{Target: uint64(p.job.Options.FragmentDuration / 100)}
+	return cut.Options{Target: smooth.Rescale(uint64(p.job.Options.FragmentDuration), uint64(time.Second), smooth.DefaultTimescale)}
 }
 
 // track is one track of the output.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
+
+	"github.com/smoothkit/smoothkit/smooth"
 )
 
 // second in ticks.
-const second = 10_000_000
+const second = smooth.DefaultTimescale
 
 // ttmlClock holds the timing parameters of a TTML document. See TTML1 6.2.
 type ttmlClock struct {

@@ -1,6 +1,7 @@
 package packager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,16 +27,14 @@ const (
 	maxWatched = 10_000
 )
 
-// WatchOptions describe a watch folder.
+// WatchOptions tune a [Watcher]. A nil pointer and the zero value mean the documented defaults.
 type WatchOptions struct {
-	// In is the directory that is watched, Out the one for the presentations, which is not inside In. Both exist.
-	In, Out string
-	// Settle is how long the files of a job must not have changed before it starts; zero means ten seconds. It has to
+	// Settle is how long the files of a job must not have changed before it starts. Zero means ten seconds. It has to
 	// be longer than the pauses of whoever copies files there.
 	Settle time.Duration
 	// Options apply to every job.
 	Options Options
-	// Logger is told about jobs; nil discards.
+	// Logger gets one record per job. Nil means slog.Default().
 	Logger *slog.Logger
 }
 
@@ -47,9 +46,9 @@ type WatchOptions struct {
 // complete or with the extension .job. Afterwards it is moved to the subdirectory done or failed, with a log; so each
 // is processed once. Hidden files, symbolic links and anything else are left alone.
 type Watcher struct {
-	opts WatchOptions
-	log  *slog.Logger
-	seen map[string]sighting // by name of the job
+	in, out string // directories
+	opts    WatchOptions
+	seen    map[string]sighting // by name of the job
 }
 
 // sighting is what a job looked like, and since when.
@@ -59,28 +58,28 @@ type sighting struct {
 	stuck     bool // processed, but could not be moved away
 }
 
-// NewWatcher returns a watcher for a folder.
-func NewWatcher(opts WatchOptions) (*Watcher, error) {
-	for _, dir := range []string{opts.In, opts.Out} {
+// NewWatcher returns a watcher of directory in that puts presentations into directory out. Both exist, and out is not
+// inside in. A nil opts means the documented defaults.
+func NewWatcher(in, out string, opts *WatchOptions) (*Watcher, error) {
+	for _, dir := range []string{in, out} {
 		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
 			return nil, fmt.Errorf("packager: %q is not a directory", dir)
 		}
 	}
-	inside, err := isInside(opts.Out, opts.In)
+	inside, err := isInside(out, in)
 	if err != nil {
 		return nil, fmt.Errorf("packager: %w", err)
 	}
 	if inside {
-		return nil, fmt.Errorf("packager: output %s lies in the watch folder %s", opts.Out, opts.In)
+		return nil, fmt.Errorf("packager: output %s lies in the watch folder %s", out, in)
 	}
-	if opts.Settle == 0 {
-		opts.Settle = defaultSettle
+	w := &Watcher{in: in, out: out, seen: make(map[string]sighting)}
+	if opts != nil {
+		w.opts = *opts
 	}
-	log := opts.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	return &Watcher{opts: opts, log: log, seen: make(map[string]sighting)}, nil
+	w.opts.Settle = cmp.Or(w.opts.Settle, defaultSettle)
+	w.opts.Logger = cmp.Or(w.opts.Logger, slog.Default())
+	return w, nil
 }
 
 // isInside reports whether path is dir or below it.
@@ -147,7 +146,7 @@ func (w *Watcher) Step(ctx context.Context, now time.Time) (int, error) {
 			s := w.seen[j.name]
 			s.stuck = true
 			w.seen[j.name] = s
-			w.log.Error("job not moved", "job", j.name, "err", err)
+			w.opts.Logger.Error("job not moved", "job", j.name, "err", err)
 		}
 	}
 	return len(ready), nil
@@ -155,9 +154,9 @@ func (w *Watcher) Step(ctx context.Context, now time.Time) (int, error) {
 
 // process packages a job and moves it. The error is of moving it.
 func (w *Watcher) process(ctx context.Context, j watchJob, now time.Time) error {
-	job := Job{Dir: w.opts.Out, Name: j.name, Options: w.opts.Options}
+	job := Job{Dir: w.out, Name: j.name, Options: w.opts.Options}
 	for _, f := range j.inputs {
-		job.Inputs = append(job.Inputs, Input{Path: filepath.Join(w.opts.In, f)})
+		job.Inputs = append(job.Inputs, Input{Path: filepath.Join(w.in, f)})
 	}
 	res, err := Package(ctx, job)
 	if err != nil && ctx.Err() != nil {
@@ -172,7 +171,7 @@ func (w *Watcher) process(ctx context.Context, j watchJob, now time.Time) error 
 	if err != nil {
 		to = failedDir
 		fmt.Fprintf(&report, "failed: %v\n", err)
-		w.log.Error("job failed", "job", j.name, "err", err)
+		w.opts.Logger.Error("job failed", "job", j.name, "err", err)
 	} else {
 		for _, s := range res.Skipped {
 			fmt.Fprintf(&report, "left out: %s\n", s)
@@ -180,14 +179,14 @@ func (w *Watcher) process(ctx context.Context, j watchJob, now time.Time) error 
 		for _, f := range res.Files {
 			fmt.Fprintf(&report, "output %s\n", f)
 		}
-		w.log.Info("job done", "job", j.name, "files", len(res.Files))
+		w.opts.Logger.Info("job done", "job", j.name, "files", len(res.Files))
 	}
 	return w.move(j, to, report.String())
 }
 
 // move puts a job into a new directory below done or failed.
 func (w *Watcher) move(j watchJob, to, report string) error {
-	parent := filepath.Join(w.opts.In, to)
+	parent := filepath.Join(w.in, to)
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return err
 	}
@@ -196,10 +195,10 @@ func (w *Watcher) move(j watchJob, to, report string) error {
 		return err
 	}
 	if j.dir {
-		err = os.Rename(filepath.Join(w.opts.In, j.name), dir)
+		err = os.Rename(filepath.Join(w.in, j.name), dir)
 	} else if err = os.Mkdir(dir, 0o777); err == nil {
 		for _, f := range j.inputs {
-			err = errors.Join(err, os.Rename(filepath.Join(w.opts.In, f), filepath.Join(dir, f)))
+			err = errors.Join(err, os.Rename(filepath.Join(w.in, f), filepath.Join(dir, f)))
 		}
 	}
 	if err != nil {
@@ -231,7 +230,7 @@ type watchJob struct {
 
 // scan lists the jobs in the folder.
 func (w *Watcher) scan() ([]watchJob, error) {
-	entries, err := readDir(w.opts.In)
+	entries, err := readDir(w.in)
 	if err != nil {
 		return nil, err
 	}
@@ -263,9 +262,9 @@ func (w *Watcher) scan() ([]watchJob, error) {
 // scanDir reads the job in a directory. A job without media waits for them.
 func (w *Watcher) scanDir(name string) (watchJob, bool) {
 	j := watchJob{name: name, dir: true}
-	entries, err := readDir(filepath.Join(w.opts.In, name))
+	entries, err := readDir(filepath.Join(w.in, name))
 	if err != nil {
-		w.log.Warn("job not readable", "job", name, "err", err)
+		w.opts.Logger.Warn("job not readable", "job", name, "err", err)
 		return j, false
 	}
 	for _, e := range entries {

@@ -26,7 +26,7 @@ type inbox struct {
 func newInbox(t *testing.T) *inbox {
 	b := &inbox{t: t, in: t.TempDir(), out: t.TempDir(), now: time.Unix(1_700_000_000, 0)}
 	var err error
-	b.w, err = packager.NewWatcher(packager.WatchOptions{In: b.in, Out: b.out, Settle: 10 * time.Second})
+	b.w, err = packager.NewWatcher(b.in, b.out, &packager.WatchOptions{Settle: 10 * time.Second})
 	require.NoError(t, err)
 	return b
 }
@@ -114,11 +114,11 @@ func TestWatchFailures(t *testing.T) {
 	assert.FileExists(t, filepath.Join(b.out, "good.ism"))
 	assert.NoFileExists(t, filepath.Join(b.out, "film.ism"))
 
-	_, err := packager.NewWatcher(packager.WatchOptions{In: b.in, Out: b.in})
+	_, err := packager.NewWatcher(b.in, b.in, nil)
 	assert.ErrorContains(t, err, "lies in the watch folder")
-	_, err = packager.NewWatcher(packager.WatchOptions{In: b.in, Out: filepath.Join(b.in, "done")})
+	_, err = packager.NewWatcher(b.in, filepath.Join(b.in, "done"), nil)
 	assert.ErrorContains(t, err, "lies in the watch folder")
-	_, err = packager.NewWatcher(packager.WatchOptions{In: filepath.Join(b.in, "none"), Out: b.out})
+	_, err = packager.NewWatcher(filepath.Join(b.in, "none"), b.out, nil)
 	assert.ErrorContains(t, err, "is not a directory")
 }
 
@@ -128,7 +128,7 @@ func TestWatchCancelled(t *testing.T) {
 	b.put("low.mp4", "a/low.mp4", 0)
 	b.text("a/complete", "")
 	ctx, cancel := context.WithCancel(t.Context())
-	w, err := packager.NewWatcher(packager.WatchOptions{In: b.in, Out: b.out, Options: packager.Options{
+	w, err := packager.NewWatcher(b.in, b.out, &packager.WatchOptions{Options: packager.Options{
 		Progress: func(done, total int64) { cancel() },
 	}})
 	require.NoError(t, err)
