@@ -21,7 +21,7 @@ func Dir(path string, opts *FileOptions) *FileSource {
 type dirFiles struct {
 	path string
 
-	mu     sync.Mutex // guards root and closed
+	mu     sync.Mutex // guards root and closed, also while root is opened: nobody can go on without it
 	root   *os.Root
 	closed bool
 }

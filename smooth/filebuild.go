@@ -110,8 +110,8 @@ func (b *manifestBuilder) needsAttributes(t *fileTrack) bool {
 	return false
 }
 
-// maxTail is the number of fragments by which the bit rates of a stream may differ in length; what not all of them have is
-// not listed. Encoders round the end of a film differently.
+// maxTail is the number of fragments by which the bit rates of a stream may differ in length; what not all of them have
+// is not listed. Encoders round the end of a film differently.
 const maxTail = 1
 
 // aligned reports whether two timelines have the same starts as far as both go.

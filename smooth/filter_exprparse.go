@@ -24,8 +24,8 @@ const (
 //
 // Values are decimal numbers and strings in double or single quotes. Text variables, which only know == and !=,
 // compared without regard to case: type (video, audio, text or textstream), trackName, systemLanguage ("en"
-// and "eng" agree and include "en-GB"), FourCC (one family for H264 and AVC1, for hev1 and hvc1; mp4a is every AAC). Numbers:
-// systemBitrate, MaxWidth, MaxHeight, DisplayWidth, DisplayHeight, SamplingRate, Channels, BitsPerSample, AudioTag,
+// and "eng" agree and include "en-GB"), FourCC (one family for H264 and AVC1, for hev1 and hvc1; mp4a is every AAC).
+// Numbers: systemBitrate, MaxWidth, MaxHeight, DisplayWidth, DisplayHeight, SamplingRate, Channels, BitsPerSample, AudioTag,
 // TimeScale. Names of variables are read in any case. The error wraps [ErrBadRequest] and names the position.
 func ParseTrackExpr(s string) (TrackExpr, error) {
 	if len(s) > maxFilterText {
