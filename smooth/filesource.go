@@ -25,8 +25,9 @@ type FileOptions struct {
 	Revalidate time.Duration
 	// MaxIndexBytes bounds the memory of the indexes of the presentations that are kept open. Zero means 256 MiB.
 	MaxIndexBytes int64
-	// MaxOpenFiles bounds the media files of the presentations that are kept open. Zero means 512. A presentation in
-	// use may exceed it by itself; each media file holds up to nine descriptors.
+	// MaxOpenFiles bounds the media files of the presentations that are kept open. Zero means 512, or an
+	// eighth of the open files that the process may have if that is less. A presentation in use may exceed it by itself;
+	// each media file holds up to nine descriptors. When the system refuses more, half of the files are given up.
 	MaxOpenFiles int
 	// ResolveClip maps the URL of a clip in a composite manifest (.csm) that names a host or starts with a slash to the
 	// name of a presentation of the source. Nil allows relative URLs only. See [CompositeOptions].
@@ -90,7 +91,7 @@ func NewFileSource(files Files, opts *FileOptions) *FileSource {
 	}
 	s.opts.Revalidate = cmp.Or(s.opts.Revalidate, time.Second)
 	s.opts.MaxIndexBytes = cmp.Or(s.opts.MaxIndexBytes, 256<<20)
-	s.opts.MaxOpenFiles = cmp.Or(s.opts.MaxOpenFiles, 512)
+	s.opts.MaxOpenFiles = cmp.Or(s.opts.MaxOpenFiles, defaultOpenFiles(openFilesLimit()))
 	s.opts.FragmentDuration = cmp.Or(s.opts.FragmentDuration, 2*time.Second)
 	s.names = resolver{files: files, logger: s.opts.Logger, now: s.opts.Now, ttl: s.opts.Revalidate}
 	s.newest.prev, s.newest.next = &s.newest, &s.newest
@@ -121,6 +122,9 @@ func (s *FileSource) Open(ctx context.Context, name string) (Presentation, error
 		return nil, fmt.Errorf("smooth: %q: %w", name, ErrNotFound)
 	}
 	p, err := s.named(ctx, name)
+	if outOfFiles(err) && s.makeRoom() {
+		p, err = s.named(ctx, name)
+	}
 	if err != nil {
 		return nil, asNotFound(name, err)
 	}
@@ -235,7 +239,7 @@ func (s *FileSource) load(e *cacheEntry) {
 	s.stats.loads.Add(1)
 	if errors.Is(err, ErrClosed) {
 		s.opts.Logger.Debug("load ended by Close", "presentation", e.name)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) && !outOfFiles(err) { // Open may yet make room
 		s.stats.failures.Add(1)
 		s.opts.Logger.Error("presentation cannot be opened", "presentation", e.name, "err", err)
 	}
@@ -247,7 +251,7 @@ func (s *FileSource) load(e *cacheEntry) {
 		s.gone = append(s.gone, p)
 		return
 	}
-	if err != nil && errors.Is(err, fs.ErrNotExist) {
+	if err != nil && (errors.Is(err, fs.ErrNotExist) || outOfFiles(err)) { // says nothing about the next attempt
 		s.forget(e)
 		return
 	}
