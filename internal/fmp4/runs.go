@@ -1,0 +1,166 @@
+package fmp4
+
+// RunSample is one sample of a fragment. Times are in ticks of the track.
+type RunSample struct {
+	Duration, Size, Flags uint32
+	// CTS is the composition time offset.
+	CTS int32
+}
+
+// Samples returns an iterator over the samples of t. track holds the defaults of trex.
+func (t *Traf) Samples(track Defaults) Runs {
+	d := track
+	if t.has.Duration != 0 {
+		d.Duration = t.defaults.Duration
+	}
+	if t.has.Size != 0 {
+		d.Size = t.defaults.Size
+	}
+	if t.has.Flags != 0 {
+		d.Flags = t.defaults.Flags
+	}
+	return Runs{runs: t.runs, defaults: d}
+}
+
+// Runs iterates over the samples of a traf box.
+type Runs struct {
+	runs     []run
+	defaults Defaults
+	i        uint32 // in runs[0]
+}
+
+// Next returns the next sample, or false after the last.
+func (r *Runs) Next() (RunSample, bool) {
+	for len(r.runs) > 0 && r.i >= r.runs[0].count {
+		r.runs, r.i = r.runs[1:], 0
+	}
+	if len(r.runs) == 0 {
+		return RunSample{}, false
+	}
+	u := &r.runs[0]
+	s := RunSample{Duration: r.defaults.Duration, Size: r.defaults.Size, Flags: r.defaults.Flags}
+	e := u.entries[int(r.i)*u.entrySize:]
+	if u.flags&trunDuration != 0 {
+		s.Duration, e = u32(e), e[4:]
+	}
+	if u.flags&trunSize != 0 {
+		s.Size, e = u32(e), e[4:]
+	}
+	switch {
+	case u.flags&trunFlags != 0:
+		s.Flags, e = u32(e), e[4:]
+	case u.flags&trunFirstFlags != 0 && r.i == 0:
+		s.Flags = u.firstFlags
+	}
+	if u.flags&trunCTS != 0 {
+		s.CTS = int32(u32(e))
+	}
+	r.i++
+	return s, true
+}
+
+// Runs returns the number of trun boxes.
+func (t *Traf) Runs() int { return len(t.runs) }
+
+// Span is a run of bytes.
+type Span struct{ Offset, Size int64 }
+
+// Spans appends to dst where the sample data of traf i is in the file, in order, neighbours joined. defaults returns
+// the trex defaults of a track. See ISO/IEC 14496-12 8.8.7 and 8.8.8 for the rules of data offsets.
+func (m *Moof) Spans(dst []Span, i int, defaults func(track uint32) Defaults) ([]Span, error) {
+	// Only a traf without a base of its own continues where the one before it ends.
+	from := i
+	for from > 0 && m.Trafs[from].follows(m.Size) {
+		from--
+	}
+	base := m.Offset
+	for ; from < i; from++ {
+		var err error
+		if _, base, err = m.Trafs[from].spans(nil, m, base, defaults, false); err != nil {
+			return dst, err
+		}
+	}
+	dst, _, err := m.Trafs[i].spans(dst, m, base, defaults, true)
+	return dst, err
+}
+
+// follows reports whether the base of the data is the end of the data of the traf before: neither flag is set, and
+// the data offset is not one from the start of the moof box, which many writers mean all the same.
+func (t *Traf) follows(moof int) bool {
+	if t.flags&(tfhdBaseDataOffset|tfhdBaseIsMoof) != 0 {
+		return false
+	}
+	return len(t.runs) == 0 || t.runs[0].flags&trunDataOffset == 0 || int64(t.runs[0].dataOffset) < int64(moof)
+}
+
+// spans appends the spans if want is set, and returns the end of the data. before is the end of the data of the traf
+// before, or the start of the moof box.
+func (t *Traf) spans(dst []Span, m *Moof, before int64, defaults func(uint32) Defaults, want bool) ([]Span, int64, error) {
+	base := m.Offset
+	switch {
+	case t.flags&tfhdBaseDataOffset != 0:
+		base = int64(min(t.base, maxTicks))
+	case t.follows(m.Size):
+		base = before
+	}
+	first, next := len(dst), base
+	track := defaults(t.TrackID)
+	for j := range t.runs {
+		r := &t.runs[j]
+		if r.flags&trunDataOffset != 0 {
+			next = base + int64(r.dataOffset)
+		}
+		one := Traf{runs: t.runs[j : j+1], defaults: t.defaults, has: t.has}
+		_, size := one.Totals(track) // at most MaxRunSamples of 32 bits
+		if next < 0 || next > maxTicks {
+			return dst, next, corrupt("moof/traf/trun", r.offset, "data of %d bytes at %d", size, next)
+		}
+		if n := len(dst); want && n > first && dst[n-1].Offset+dst[n-1].Size == next {
+			dst[n-1].Size += int64(size)
+		} else if want && size > 0 {
+			dst = append(dst, Span{next, int64(size)})
+		}
+		next += int64(size)
+	}
+	return dst, next, nil
+}
+
+// SampleCount returns the number of samples.
+func (t *Traf) SampleCount() int { return t.samples }
+
+// FirstFlags returns the flags of the first sample, given the defaults of trex.
+func (t *Traf) FirstFlags(track Defaults) uint32 {
+	r := t.Samples(track)
+	s, _ := r.Next()
+	return s.Flags
+}
+
+// Totals returns the sum of durations and of sizes of all samples, given the defaults of trex.
+func (t *Traf) Totals(track Defaults) (duration, size uint64) {
+	all := t.Samples(track)
+	for i := range all.runs {
+		r := Runs{runs: all.runs[i : i+1], defaults: all.defaults}
+		if n := uint64(r.runs[0].count); r.runs[0].flags&(trunDuration|trunSize) == 0 { // no bytes back the count
+			duration += n * uint64(r.defaults.Duration)
+			size += n * uint64(r.defaults.Size)
+			continue
+		}
+		for s, ok := r.Next(); ok; s, ok = r.Next() {
+			duration += uint64(s.Duration)
+			size += uint64(s.Size)
+		}
+	}
+	return duration, size
+}
+
+// RunsOf returns an iterator over the samples of a moof box with one traf that needs no defaults of trex.
+func RunsOf(moof []byte) (Runs, error) {
+	m, err := ParseMoof(moof, 0)
+	if err != nil {
+		return Runs{}, err
+	}
+	if len(m.Trafs) != 1 {
+		return Runs{}, unsupported("moof", 0, "%d traf boxes", len(m.Trafs))
+	}
+	return m.Trafs[0].Samples(Defaults{}), nil
+}
