@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 
@@ -40,6 +41,17 @@ type walk struct {
 	p      *presentation
 }
 
+// isPresentation reports whether a name with this extension takes a request for its manifest below it: that of a
+// server manifest, or of a single media file.
+func isPresentation(ext string) bool {
+	switch strings.ToLower(ext) {
+	case ".ism", ".isml", ".mp4", ".m4v", ".m4a", ".mov", ".ismv", ".isma":
+		return true
+	}
+	return false
+}
+
+// locate finds the manifest of target, which is its URL or that of the presentation.
 func (w *walk) locate(target string) error {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -53,8 +65,8 @@ func (w *walk) locate(target string) error {
 	}
 	u.RawQuery, u.Fragment = "", ""
 	plain := u.String()
-	if lower := strings.ToLower(plain); strings.HasSuffix(lower, ".ism") || strings.HasSuffix(lower, ".isml") {
-		plain += "/Manifest"
+	if bare := strings.TrimSuffix(plain, "/"); isPresentation(path.Ext(bare)) {
+		plain = bare + "/Manifest"
 	}
 	w.target = plain + w.query
 	w.base = plain[:strings.LastIndexByte(plain, '/')+1]

@@ -259,6 +259,25 @@ func TestURLUsage(t *testing.T) {
 	}
 }
 
+// TestURLOfPresentation leaves it to the validator to add the manifest's name.
+func TestURLOfPresentation(t *testing.T) {
+	for _, name := range []string{"/a.ism", "/a.ism/", "/b/A.ISML", "/x.mp4", "/x.isma?token=a/b"} {
+		var asked string
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = r.URL.RequestURI()
+			http.NotFound(w, r)
+		})
+		_, err := validate.Handler(context.Background(), h, name, &validate.Options{ManifestOnly: true})
+		require.NoError(t, err)
+		bare, query, _ := strings.Cut(name, "?")
+		want := strings.TrimSuffix(bare, "/") + "/Manifest"
+		if query != "" {
+			want += "?" + query
+		}
+		assert.Equal(t, want, asked, name)
+	}
+}
+
 func TestURLSample(t *testing.T) {
 	url := (&origin{manifest: plain}).start(t)
 	for n, want := range map[int]int{1: 4, 2: 7, 3: 9, 100: 11} {
