@@ -33,7 +33,19 @@ func (h *Handler) serveFragment(x *exchange, p Presentation) error {
 	}
 	body.kind = streamType(f, s)
 	h.fragmentHeaders(x, s, &body)
+	if body.size > memoryFragment && h.opts.SendTimeout > 0 && !hasWriteTimeout(ctx) {
+		c := http.NewResponseController(x.w)
+		if c.SetWriteDeadline(time.Now().Add(h.opts.SendTimeout)) == nil {
+			defer c.SetWriteDeadline(time.Time{}) // the connection's next request may be anybody's
+		}
+	}
 	return x.sendFragment(s, body)
+}
+
+// hasWriteTimeout reports whether the server of a request bounds its answers itself.
+func hasWriteTimeout(ctx context.Context) bool {
+	s, ok := ctx.Value(http.ServerContextKey).(*http.Server)
+	return ok && s.WriteTimeout > 0
 }
 
 // fragmentNear tries again after a fragment was not there: under the name in its right case, at a time nearby, or later.

@@ -1,0 +1,73 @@
+package smooth_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// pipeListener accepts one connection.
+type pipeListener struct {
+	conns chan net.Conn
+}
+
+func (l pipeListener) Accept() (net.Conn, error) {
+	if c, ok := <-l.conns; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (l pipeListener) Close() error   { return nil }
+func (l pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestHandlerSlowClient: a client that stops reading loses what it holds when the time for the fragment is up.
+func TestHandlerSlowClient(t *testing.T) {
+	for _, tt := range []struct {
+		name                string
+		send, server, after time.Duration
+		held                int
+	}{
+		{"before the default is up", 0, 0, 4 * time.Minute, 1},
+		{"after the default", 0, 0, 6 * time.Minute, 0},
+		{"own bound", time.Second, 0, 2 * time.Second, 0},
+		{"no bound", -1, 0, 24 * time.Hour, 1},
+		{"the server's bound counts", time.Second, time.Hour, time.Minute, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newFake(t)
+				k := videoKey(0)
+				p.fragments[k] = fakeFragment(t, k, smooth.Video, 100_000)
+				h := smooth.NewHandler(&fakeSource{name: "a.ism", p: p}, quiet(&smooth.HandlerOptions{SendTimeout: tt.send}))
+				s := &http.Server{Handler: h, WriteTimeout: tt.server, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+				l := pipeListener{make(chan net.Conn, 1)}
+				client, server := net.Pipe()
+				l.conns <- server
+				go s.Serve(l)
+				_, err := fmt.Fprintf(client, "GET /a.ism/QualityLevels(1200000)/Fragments(video=0) HTTP/1.1\r\nHost: x\r\n\r\n")
+				require.NoError(t, err)
+				var first [100]byte
+				_, err = client.Read(first[:])
+				require.NoError(t, err)
+				assert.Contains(t, string(first[:]), "200 OK")
+				time.Sleep(tt.after)
+				synctest.Wait()
+				assert.Equal(t, tt.held, p.open)
+				client.Close()
+				synctest.Wait()
+				assert.Zero(t, p.open)
+				close(l.conns)
+				s.Close()
+			})
+		})
+	}
+}
