@@ -118,6 +118,9 @@ type cacheEntry struct {
 
 // Open implements [Source].
 func (s *FileSource) Open(ctx context.Context, name string) (Presentation, error) {
+	if p := s.ready(ctx, name); p != nil {
+		return p, nil
+	}
 	if !validName(name) || !safePath(name) {
 		return nil, fmt.Errorf("smooth: %q: %w", name, ErrNotFound)
 	}
@@ -132,6 +135,37 @@ func (s *FileSource) Open(ctx context.Context, name string) (Presentation, error
 		return compositeFile{p.composite, p}, nil
 	}
 	return p, nil
+}
+
+// ready returns the presentation of an exact name if it is open and up to date, which is nearly always so; else nil.
+// Only names that have been checked have entries.
+func (s *FileSource) ready(ctx context.Context, name string) *filePresentation {
+	s.mu.Lock()
+	e := s.entries[name]
+	if e == nil || !e.loaded() {
+		s.mu.Unlock()
+		return nil
+	}
+	e.touch(&s.newest)
+	s.mu.Unlock()
+	switch {
+	case e.err != nil, e.p.composite != nil:
+	case s.stale(ctx, e):
+		s.drop(e)
+	case e.p.retain():
+		return e.p
+	}
+	return nil
+}
+
+// loaded reports whether the load of the entry has ended.
+func (e *cacheEntry) loaded() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // named returns the presentation of a name, exact or not, with a reference for the caller.

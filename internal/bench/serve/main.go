@@ -50,9 +50,11 @@ type config struct {
 	only, peer      string
 }
 
-// piece is one response body in the file of all bodies.
+// piece is one response body: a part of the media file, if that holds the very bytes, or else of the file of all
+// bodies.
 type piece struct {
 	Path, Type   string
+	File         string
 	Offset, Size int64
 }
 
@@ -117,11 +119,15 @@ func prepare(c config, dir string) ([]load, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := os.Create(filepath.Join(dir, "all.bin"))
+	all, err := os.OpenFile(filepath.Join(dir, "all.bin"), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	defer all.Close()
+	stored, err := storedFragments(c.root)
+	if err != nil {
+		return nil, err
+	}
 	var loads []load
 	var offset int64
 	add := func(l *load, path, kind string, body func(*os.File) (int64, error)) error {
@@ -129,7 +135,11 @@ func prepare(c config, dir string) ([]load, error) {
 		if err != nil {
 			return err
 		}
-		l.pieces = append(l.pieces, piece{path, kind, offset, n})
+		p := piece{path, kind, all.Name(), offset, n}
+		if err := stored.replace(&p, all); err != nil {
+			return err
+		}
+		l.pieces = append(l.pieces, p)
 		offset += n
 		file := filepath.Join(dir, "static", path)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

@@ -53,15 +53,25 @@ func serveChild(variant, addr, work, root string) error {
 // bareLimit is where sending from the file becomes cheaper than one read and one write.
 const bareLimit = 64 << 10
 
-// bare sends pieces of one file: small ones by one read into pooled memory and one Write, large ones by sendfile from
-// an exclusively held file. It sets the headers that our handler sets.
+// bare sends pieces of files: small ones by one read into pooled memory and one Write, large ones by sendfile from an
+// exclusively held file. It sets the headers that our handler sets.
 type bare struct {
-	pieces map[string]piece
-	file   *os.File
-	name   string
-	mu     sync.Mutex
-	idle   []*os.File
+	pieces map[string]barePiece
 	memory sync.Pool
+}
+
+type barePiece struct {
+	piece
+	file   *bareFile
+	length []string // Content-Length
+	mime   []string
+}
+
+// bareFile is an open file and idle descriptors of it.
+type bareFile struct {
+	*os.File
+	mu   sync.Mutex
+	idle []*os.File
 }
 
 func newBare(work string) (*bare, error) {
@@ -73,13 +83,22 @@ func newBare(work string) (*bare, error) {
 	if err := json.Unmarshal(data, &list); err != nil {
 		return nil, err
 	}
-	b := &bare{pieces: make(map[string]piece, len(list)), name: filepath.Join(work, "all.bin")}
+	b := &bare{pieces: make(map[string]barePiece, len(list))}
+	files := make(map[string]*bareFile)
 	for _, p := range list {
-		b.pieces["/"+p.Path] = p
+		f, ok := files[p.File]
+		if !ok {
+			file, err := os.Open(p.File)
+			if err != nil {
+				return nil, err
+			}
+			f = &bareFile{File: file}
+			files[p.File] = f
+		}
+		b.pieces["/"+p.Path] = barePiece{p, f, []string{fmt.Sprint(p.Size)}, []string{p.Type}}
 	}
 	b.memory.New = func() any { return new([bareLimit]byte) }
-	b.file, err = os.Open(b.name)
-	return b, err
+	return b, nil
 }
 
 var bareHeaders = map[string][]string{
@@ -101,29 +120,29 @@ func (b *bare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for k, v := range bareHeaders {
 		h[k] = v
 	}
-	h["Content-Type"] = []string{p.Type}
-	h["Content-Length"] = []string{fmt.Sprint(p.Size)}
+	h["Content-Type"] = p.mime
+	h["Content-Length"] = p.length
 	if p.Size <= bareLimit {
 		buf := b.memory.Get().(*[bareLimit]byte)
 		defer b.memory.Put(buf)
-		if _, err := b.file.ReadAt(buf[:p.Size], p.Offset); err == nil {
+		if _, err := p.file.ReadAt(buf[:p.Size], p.Offset); err == nil {
 			w.Write(buf[:p.Size])
 		}
 		return
 	}
-	f := b.lease()
+	f := p.file.lease()
 	if f == nil {
 		return
 	}
 	if _, err := f.Seek(p.Offset, io.SeekStart); err == nil {
 		io.CopyN(w, f, p.Size)
 	}
-	b.mu.Lock()
-	b.idle = append(b.idle, f)
-	b.mu.Unlock()
+	p.file.mu.Lock()
+	p.file.idle = append(p.file.idle, f)
+	p.file.mu.Unlock()
 }
 
-func (b *bare) lease() *os.File {
+func (b *bareFile) lease() *os.File {
 	b.mu.Lock()
 	if n := len(b.idle); n > 0 {
 		f := b.idle[n-1]
@@ -132,7 +151,7 @@ func (b *bare) lease() *os.File {
 		return f
 	}
 	b.mu.Unlock()
-	f, err := os.Open(b.name)
+	f, err := os.Open(b.Name())
 	if err != nil {
 		return nil
 	}
