@@ -160,6 +160,11 @@ func fragmentFixtures() []fragmentFixture {
 		{"SF155", "hevc", func(s *spec) { s.samples[0].data[4] = 1 << 1 }},
 		{"SF156", "video", func(s *spec) { s.samples[5].data[10] = 0x65 }},
 		{"SF157", "video", func(s *spec) { s.samples[5].flags = keyFlags }},
+		{"SF158", "video", func(s *spec) {
+			sei := []byte{0x06, 5, 1, 0, 6, 1, 0xC4, 0x80} // user data, then the recovery point
+			s.samples[0].data = concat(u32(uint32(len(sei))), sei, u32(4), []byte{0x41, 1, 2, 3})
+			s.samples[0].size = uint32(len(s.samples[0].data))
+		}},
 		{"SF161", "senc", func(s *spec) { s.after[0] = append(u32(uint32(len(s.after[0])+1)), append(s.after[0][4:], 0)...) }},
 		{"SF162", "senc", func(s *spec) { s.after = [][]byte{senc(3, concat(u32(1<<8|8), make([]byte, 16)), s.samples[1:], 5)} }},
 		{"SF163", "senc", func(s *spec) { s.after[0] = senc(3, concat(u32(1<<8|8), make([]byte, 16)), s.samples, 6) }},

@@ -207,7 +207,7 @@ func (c *fragmentChecker) content(trun box) {
 // nalus walks the length-prefixed NAL units of a sample.
 func (c *fragmentChecker) nalus(i int, s sample, body []byte, offset int64, kind codec) bool {
 	p := c.place("mdat", offset)
-	idr, rest := false, body
+	idr, recovery, rest := false, false, body
 	for len(rest) > 0 {
 		if len(rest) < 4 {
 			c.rec.add("SF154", p, "sample %d of %d bytes: %d bytes are left after a NAL unit", i, len(body), len(rest))
@@ -219,9 +219,12 @@ func (c *fragmentChecker) nalus(i int, s sample, body []byte, offset int64, kind
 			return false
 		}
 		idr = idr || isIDR(rest[4], kind)
+		recovery = recovery || kind == codecAVC && isRecoveryPoint(rest[4:4+n])
 		rest = rest[4+n:]
 	}
 	switch {
+	case i == 0 && !idr && recovery:
+		c.rec.add("SF158", p, "the first sample has a recovery point and no IDR picture: frames before it in display order need the fragment before")
 	case i == 0 && !idr:
 		c.rec.add("SF155", p, "none of the NAL units of the first sample starts a closed group of pictures")
 	case i > 0 && !idr && s.sync() && c.flagged():
@@ -231,6 +234,35 @@ func (c *fragmentChecker) nalus(i int, s sample, body []byte, offset int64, kind
 		c.rec.add("SF156", p, "sample %d has the flags %#08x and an IDR picture", i, s.flags)
 	}
 	return true
+}
+
+// isRecoveryPoint reports an H.264 SEI NAL unit with a recovery point message (payload type 6, ITU-T H.264 D.1.8).
+func isRecoveryPoint(nalu []byte) bool {
+	if nalu[0]&0x1F != 6 {
+		return false
+	}
+	for b := nalu[1:]; len(b) > 2; {
+		var kind, size int
+		if kind, b = seiNumber(b); kind == 6 {
+			return true
+		}
+		if size, b = seiNumber(b); size >= len(b) {
+			return false
+		}
+		b = b[size:]
+	}
+	return false
+}
+
+// seiNumber reads a number that is written as bytes of 255 and a last byte below, ITU-T H.264 7.3.2.3.1.
+func seiNumber(b []byte) (n int, rest []byte) {
+	for len(b) > 0 && b[0] == 0xFF {
+		n, b = n+255, b[1:]
+	}
+	if len(b) == 0 {
+		return n, nil
+	}
+	return n + int(b[0]), b[1:]
 }
 
 // flagged reports whether any sample is marked as non-sync; if none is, the flags say nothing.
