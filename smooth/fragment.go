@@ -86,7 +86,8 @@ func NewFragment(in FragmentInit) *Fragment {
 // Retain adds a reference, for another goroutine that closes the fragment itself.
 func (f *Fragment) Retain() { f.refs.Add(1) }
 
-// Close drops a reference; after the last one the bytes may be reused. It always returns nil.
+// Close drops a reference; after the last one the bytes may be reused, so it is called exactly once per reference. It
+// always returns nil.
 func (f *Fragment) Close() error {
 	if f.refs.Add(-1) == 0 && f.release != nil {
 		f.release()

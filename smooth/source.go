@@ -39,7 +39,8 @@ type Presentation interface {
 	// Fragment returns one fragment, which the caller closes. The error wraps [ErrNotFound], [ErrNotYet] (at or
 	// after the live edge) or [ErrGone] (left the window). ctx rules until the fragment is closed.
 	Fragment(ctx context.Context, k FragmentKey) (*Fragment, error)
-	// Close releases the presentation. Fragments that are still open stay valid.
+	// Close releases the presentation. It is called once per Open: presentations are shared, so a second call would take
+	// another user's share. Fragments that are still open stay valid.
 	Close() error
 }
 
