@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -21,8 +22,11 @@ type exchange struct {
 	size   int64 // Content-Length that http.ServeContent leaves out; -1 if none
 	err    error
 
-	text [4]string // backs header values, so that each needs no slice of its own
+	shared bool // an output has seen it, so that it is not used again
 }
+
+// exchanges keeps those that nobody else has seen.
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 // Header implements [http.ResponseWriter].
 func (x *exchange) Header() http.Header { return x.w.Header() }
@@ -75,12 +79,6 @@ func (x *exchange) begin() {
 	}
 }
 
-// setText sets a header to a value, in slot i of the exchange.
-func (x *exchange) setText(header http.Header, key string, i int, value string) {
-	x.text[i] = value
-	header[key] = x.text[i : i+1 : i+1]
-}
-
 // conditional reports whether the request has a Range or a precondition, so that [http.ServeContent] has to answer.
 func (x *exchange) conditional() bool {
 	h := x.r.Header
@@ -96,7 +94,7 @@ type document struct {
 	etag     string
 	vary     []string
 	encoding []string
-	modified string    // of the headers; empty if unknown
+	modified []string  // of the headers; nil if unknown
 	modTime  time.Time // the same
 }
 
@@ -106,22 +104,23 @@ func (x *exchange) sendBytes(d *document) error {
 	h["Content-Type"] = d.mime
 	h["Cache-Control"] = d.cache
 	h["Accept-Ranges"] = acceptRanges
-	x.setText(h, "Etag", 0, d.etag)
+	text := [...]string{d.etag, strconv.Itoa(len(d.data))} // one allocation for both
+	h["Etag"] = text[:1:1]
 	if d.vary != nil {
 		addVary(h, d.vary)
 	}
 	if d.encoding != nil {
 		h["Content-Encoding"] = d.encoding
 	}
-	if d.modified != "" {
-		x.setText(h, "Last-Modified", 1, d.modified)
+	if d.modified != nil {
+		h["Last-Modified"] = d.modified
 	}
 	x.size = int64(len(d.data))
 	if x.conditional() {
 		http.ServeContent(x, x.r, "", d.modTime, bytes.NewReader(d.data))
 		return nil
 	}
-	x.setText(h, "Content-Length", 2, strconv.Itoa(len(d.data)))
+	h["Content-Length"] = text[1:]
 	x.WriteHeader(http.StatusOK)
 	if x.r.Method == http.MethodHead {
 		return nil

@@ -36,6 +36,7 @@ type Fragment struct {
 	size    int64 // of the payload
 	stored  bool  // body holds head directly before the payload
 	release func()
+	loan    loan // of a fragment of a file source
 
 	refs    atomic.Int32
 	sending atomic.Bool // the seek position of body is in use
@@ -77,10 +78,15 @@ func NewFragment(in FragmentInit) *Fragment {
 		head: in.Head, body: in.Body, offset: in.Offset, size: in.Size, stored: in.Stored, release: in.Release,
 	}
 	if in.Memory != nil {
-		f.memory, f.head, f.size = in.Memory, in.Memory[:in.HeadLen], int64(len(in.Memory)-in.HeadLen)
+		f.hold(in.Memory, in.HeadLen)
 	}
 	f.refs.Store(1)
 	return f
+}
+
+// hold makes memory the bytes of f, of which the first head are moof box and mdat header.
+func (f *Fragment) hold(memory []byte, head int) {
+	f.memory, f.head, f.size = memory, memory[:head], int64(len(memory)-head)
 }
 
 // Retain adds a reference, for another goroutine that closes the fragment itself.
@@ -89,8 +95,15 @@ func (f *Fragment) Retain() { f.refs.Add(1) }
 // Close drops a reference; after the last one the bytes may be reused, so it is called exactly once per reference. It
 // always returns nil.
 func (f *Fragment) Close() error {
-	if f.refs.Add(-1) == 0 && f.release != nil {
+	if f.refs.Add(-1) != 0 {
+		return nil
+	}
+	if f.release != nil {
 		f.release()
+	}
+	if f.loan.p != nil {
+		f.loan.giveBack(f.body)
+		f.loan.p.release()
 	}
 	return nil
 }

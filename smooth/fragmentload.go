@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"os"
 	"sync/atomic"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
@@ -47,9 +48,33 @@ func (l *fragmentLoader) load(i int) (*Fragment, error) {
 	return l.loadFile(e)
 }
 
-// init returns what all fragments of the track have in common.
-func (l *fragmentLoader) init() FragmentInit {
-	return FragmentInit{Key: l.key, Timescale: l.t.timescale, Duration: l.chunk.Duration, Codec: l.t.codec}
+// fragment returns a fragment with what all fragments of the track have in common, and one reference.
+func (l *fragmentLoader) fragment() *Fragment {
+	f := &Fragment{
+		Key: l.key, Timescale: l.t.timescale, Duration: l.chunk.Duration, Codec: l.t.codec,
+		loan: loan{p: l.p, media: l.t.media},
+	}
+	f.refs.Store(1)
+	return f
+}
+
+// loan is what a fragment of a file holds until it is closed. A Release function would cost each fragment one more
+// allocation.
+type loan struct {
+	p      *filePresentation
+	media  *mediaFile
+	memory *[]byte // of the buffers of media, or nil
+	leased bool    // the body is leased from the file of media
+}
+
+// giveBack returns memory and file, not the presentation.
+func (l *loan) giveBack(body io.ReaderAt) {
+	if l.memory != nil {
+		l.media.buffers.put(l.memory)
+	}
+	if l.leased {
+		l.media.file.(Leaser).Return(body.(*os.File))
+	}
 }
 
 // inspection is a moof box found where the index says, with the mdat box behind it.
@@ -127,30 +152,35 @@ func (l *fragmentLoader) loadMemory(e *fragmentEntry) (*Fragment, error) {
 		}
 		return nil, err
 	}
-	fi := l.init()
 	start, end := headRoom, headRoom+in.head.Size+8+int(in.payload)
-	fi.HeadLen = in.head.Size + 8
 	if !in.intact {
-		var scratch [2048]byte
-		moof, err := fmp4.AppendSmooth(scratch[:0], b[:in.head.Size], l.chunk.Time, l.chunk.Duration)
-		if err != nil {
+		if start, err = l.timeMemory(*buf, in.head.Size); err != nil || start < 0 {
 			pool.put(buf)
+			if err == nil {
+				return l.join(e)
+			}
 			return nil, err
 		}
-		if start += in.head.Size - len(moof); start < 0 {
-			pool.put(buf)
-			return l.join(e)
-		}
-		copy((*buf)[start:], moof)
-		fi.HeadLen = len(moof) + 8
 	}
-	fi.Memory = (*buf)[start:end:end]
-	p := l.p
-	fi.Release = func() {
-		pool.put(buf)
-		p.release()
+	f := l.fragment()
+	f.hold((*buf)[start:end:end], headRoom-start+in.head.Size+8)
+	f.loan.memory = buf
+	return f, nil
+}
+
+// timeMemory gives the moof box of size bytes at headRoom the times that a Smooth client needs, and returns where it
+// starts then. That is negative if the room does not suffice.
+func (l *fragmentLoader) timeMemory(buf []byte, size int) (int, error) {
+	var scratch [2048]byte
+	moof, err := fmp4.AppendSmooth(scratch[:0], buf[headRoom:headRoom+size], l.chunk.Time, l.chunk.Duration)
+	if err != nil {
+		return 0, err
 	}
-	return NewFragment(fi), nil
+	start := headRoom + size - len(moof)
+	if start >= 0 {
+		copy(buf[start:], moof)
+	}
+	return start, nil
 }
 
 func (l *fragmentLoader) short(e *fragmentEntry, n int, err error) error {
@@ -162,42 +192,32 @@ func (l *fragmentLoader) short(e *fragmentEntry, n int, err error) error {
 
 // loadFile reads the head of a long fragment and leaves the payload in the file.
 func (l *fragmentLoader) loadFile(e *fragmentEntry) (*Fragment, error) {
-	file, giveBack := l.lease()
-	pool := &l.t.media.buffers
-	buf := pool.get(headRead)
-	done := func() {
-		giveBack()
-		pool.put(buf)
-	}
-	b, err := l.readHead(file, e, *buf)
+	f := l.fragment()
+	f.loan.memory = l.t.media.buffers.get(headRead)
+	l.lease(f)
+	b, err := l.readHead(f.body, e, *f.loan.memory)
 	var in inspection
 	if err == nil {
 		in, err = l.inspect(e, b)
 	}
 	if err != nil || !in.usable {
-		done()
+		f.loan.giveBack(f.body)
 		if err == nil {
 			return l.join(e)
 		}
 		return nil, err
 	}
-	fi := l.init()
-	fi.Head, fi.Stored = b[:in.head.Size+8], in.intact
-	fi.Body, fi.Offset, fi.Size = file, e.offset+int64(in.head.Size)+8, in.payload
-	p := l.p
-	fi.Release = func() {
-		done()
-		p.release()
-	}
+	f.head, f.stored = b[:in.head.Size+8], in.intact
+	f.offset, f.size = e.offset+int64(in.head.Size)+8, in.payload
 	if !in.intact {
 		moof, err := fmp4.AppendSmooth(make([]byte, 0, in.head.Size+headRoom), b[:in.head.Size], l.chunk.Time, l.chunk.Duration)
 		if err != nil {
-			done()
+			f.loan.giveBack(f.body)
 			return nil, err
 		}
-		fi.Head = append(moof, b[in.head.Size:in.head.Size+8]...)
+		f.head = append(moof, b[in.head.Size:in.head.Size+8]...)
 	}
-	return NewFragment(fi), nil
+	return f, nil
 }
 
 // readHead reads the moof box and the header of mdat into buf, or into new memory if they are larger.
@@ -220,15 +240,16 @@ func (l *fragmentLoader) readHead(r io.ReaderAt, e *fragmentEntry, buf []byte) (
 	return b, nil
 }
 
-// lease returns the media file for reading by this fragment alone, and what gives it back. A file that cannot be lent,
+// lease makes the media file the body of a fragment, for reading by that fragment alone. A file that cannot be lent,
 // such as one whose name has been taken by another one meanwhile, is read where it was opened.
-func (l *fragmentLoader) lease() (io.ReaderAt, func()) {
+func (l *fragmentLoader) lease(f *Fragment) {
 	if lender, ok := l.t.media.file.(Leaser); ok {
 		if file, err := lender.Lease(); err == nil {
-			return file, func() { lender.Return(file) }
+			f.body, f.loan.leased = file, true
+			return
 		}
 	}
-	return fileReader{l.ctx, l.t.media.file}, func() {}
+	f.body = fileReader{l.ctx, l.t.media.file}
 }
 
 // fileReader reads a [File] under a context.
@@ -248,7 +269,7 @@ func (l *fragmentLoader) join(e *fragmentEntry) (*Fragment, error) {
 	if e.extent != extentUnknown {
 		size = min(size, int64(e.extent))
 	}
-	j := joint{loader: l, time: e.time}
+	j := joint{track: l.t, time: e.time}
 	sc := fmp4.NewMoofScanner(fileReader{l.ctx, l.t.media.file}, e.offset, e.offset+size)
 	for n := 0; ; n++ {
 		raw, off, err := sc.Next()
@@ -276,7 +297,7 @@ func (l *fragmentLoader) join(e *fragmentEntry) (*Fragment, error) {
 
 // joint collects the samples of one track from several moof boxes.
 type joint struct {
-	loader     *fragmentLoader
+	track      *fileTrack
 	samples    []fmp4.RunSample
 	spans      []fmp4.Span
 	encryption []byte
@@ -289,7 +310,7 @@ func (j *joint) add(raw []byte, off int64) error {
 	if err != nil {
 		return err
 	}
-	t := j.loader.t
+	t := j.track
 	for i := range m.Trafs {
 		tr := &m.Trafs[i]
 		if tr.TrackID != t.source.ID {
@@ -317,7 +338,7 @@ func (j *joint) add(raw []byte, off int64) error {
 
 // rescale converts a sample into the timescale of the timeline, so that durations add up to those of chunks.
 func (j *joint) rescale(s fmp4.RunSample) fmp4.RunSample {
-	t := j.loader.t
+	t := j.track
 	delay := rescaleSigned(t.delay, DefaultTimescale, t.timescale)
 	if uint64(t.source.Timescale) == t.timescale {
 		s.CTS += int32(delay)
@@ -352,48 +373,39 @@ func (l *fragmentLoader) assemble(samples []fmp4.RunSample, spans []fmp4.Span, e
 	if len(encryption) > 0 {
 		h.Encryption = encryption
 	}
-	fi := l.init()
 	if payload <= memoryFragment || len(spans) > 1 && payload <= gatheredFragment {
-		return l.assembleMemory(&h, fi, spans, payload)
+		return l.assembleMemory(&h, spans, payload)
 	}
 	head, err := h.AppendTo(nil)
 	if err != nil {
 		return nil, err
 	}
-	fi.Head, fi.Size, fi.Release = head, payload, l.p.release
+	f := l.fragment()
+	f.head, f.size = head, payload
 	if len(spans) > 1 {
-		fi.Body = &gatherer{ctx: l.ctx, file: l.t.media.file, spans: spans, size: payload}
-		return NewFragment(fi), nil
+		f.body = &gatherer{ctx: l.ctx, file: l.t.media.file, spans: spans, size: payload}
+		return f, nil
 	}
-	fi.Offset = spans[0].Offset
-	body, giveBack := l.lease()
-	p := l.p
-	fi.Body, fi.Release = body, func() {
-		giveBack()
-		p.release()
-	}
-	return NewFragment(fi), nil
+	f.offset = spans[0].Offset
+	l.lease(f)
+	return f, nil
 }
 
 // assembleMemory reads head and payload into pooled memory.
-func (l *fragmentLoader) assembleMemory(h *fmp4.FragmentHead, fi FragmentInit, spans []fmp4.Span, payload int64) (*Fragment, error) {
+func (l *fragmentLoader) assembleMemory(h *fmp4.FragmentHead, spans []fmp4.Span, payload int64) (*Fragment, error) {
 	pool := &l.t.media.buffers
 	const perSample, boxes = 16, 256 // the most that trun takes per sample, and all other boxes but senc
 	buf := pool.get(len(h.Samples)*perSample + len(h.Encryption) + boxes + int(payload))
 	head, err := h.AppendTo((*buf)[:0])
 	if err == nil {
-		fi.HeadLen = len(head)
-		fi.Memory = head[:len(head)+int(payload)]
-		err = gather(l.ctx, l.t.media.file, spans, fi.Memory[fi.HeadLen:], 0)
+		err = gather(l.ctx, l.t.media.file, spans, head[len(head):len(head)+int(payload)], 0)
 	}
 	if err != nil {
 		pool.put(buf)
 		return nil, err
 	}
-	p := l.p
-	fi.Release = func() {
-		pool.put(buf)
-		p.release()
-	}
-	return NewFragment(fi), nil
+	f := l.fragment()
+	f.hold(head[:len(head)+int(payload)], len(head))
+	f.loan.memory = buf
+	return f, nil
 }

@@ -112,7 +112,8 @@ func cacheControl(age time.Duration) string {
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{w: w, r: r, size: -1}
+	x := exchanges.Get().(*exchange)
+	*x = exchange{w: w, r: r, size: -1}
 	if h.opts.Observe != nil {
 		x.start = time.Now()
 	}
@@ -182,6 +183,7 @@ func (h *Handler) servePresentation(x *exchange, p Presentation) error {
 		return notFound("format %q", x.req.Format)
 	}
 	h.converted.Add(1)
+	x.shared = true
 	return o.Serve(x, x.r, &x.req, p)
 }
 

@@ -92,7 +92,12 @@ func (h *Handler) finish(x *exchange) {
 			Start: x.start, Duration: time.Since(x.start), Err: x.err,
 		})
 	}
-	if v == http.ErrAbortHandler || started && x.err != nil && !gone {
+	abort := v == http.ErrAbortHandler || started && x.err != nil && !gone
+	if !x.shared && v == nil {
+		*x = exchange{}
+		exchanges.Put(x)
+	}
+	if abort {
 		panic(http.ErrAbortHandler) // the client must not take the part that was sent for the whole
 	}
 }

@@ -10,7 +10,17 @@ import (
 // presentations have to satisfy more, see [validName].
 func safePath(path string) bool {
 	for i := range len(path) {
-		if c := path[i]; c < ' ' || c == 0x7f || c == '\\' {
+		if c := path[i]; c-' ' >= 0x7f-' ' || c == '\\' {
+			return c > 0x7f && safeUnicode(path[i:])
+		}
+	}
+	return true
+}
+
+// safeUnicode is safePath beyond ASCII.
+func safeUnicode(path string) bool {
+	for _, r := range path {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\\' {
 			return false
 		}
 	}
@@ -58,17 +68,15 @@ func portable(element string) bool {
 	if end := element[len(element)-1]; end == '.' || end == ' ' || strings.IndexByte(element, ':') >= 0 {
 		return false
 	}
-	for i := range len(element) {
-		if element[i] == 0xc2 && i+1 < len(element) && element[i+1] < 0xa0 { // U+0080 to U+009F
-			return false
-		}
-	}
 	return !isDevice(element)
 }
 
 // isDevice reports whether Windows takes a path element for a device: CON, NUL, COM1 and so on in any case, also
 // with an extension. COM and LPT are also followed by the superscripts of 1, 2 and 3.
 func isDevice(element string) bool {
+	if strings.IndexByte("CcPpAaNnLl", element[0]) < 0 {
+		return false
+	}
 	stem, _, _ := strings.Cut(element, ".")
 	stem = strings.TrimRight(stem, " ")
 	switch len(stem) {

@@ -134,16 +134,16 @@ func (h *Handler) fragmentHeaders(x *exchange, s *Snapshot, b *fragmentBody) {
 	if mime := b.contentType(); b.f.ChildTrack == "" {
 		header["Content-Type"] = mime
 	} else {
-		x.setText(header, "Content-Type", 3, sparsePointer(mime[0], b.f.ChildTrack))
+		header["Content-Type"] = []string{sparsePointer(mime[0], b.f.ChildTrack)}
 	}
 	var buf [128]byte
-	text := b.appendETag(buf[:0], s)
-	n := len(text)
-	tag := string(strconv.AppendInt(text, b.size, 10)) // one string for both
-	x.setText(header, "Etag", 0, tag[:n])
-	x.setText(header, "Content-Length", 1, tag[n:])
-	if modified := s.lastModified(); modified != "" {
-		x.setText(header, "Last-Modified", 2, modified)
+	tag := b.appendETag(buf[:0], s)
+	n := len(tag)
+	both := string(strconv.AppendInt(tag, b.size, 10)) // one string and one slice for both headers
+	text := [...]string{both[:n], both[n:]}
+	header["Etag"], header["Content-Length"] = text[:1:1], text[1:]
+	if modified := s.lastModified(); modified != nil {
+		header["Last-Modified"] = modified
 	}
 }
 

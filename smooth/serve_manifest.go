@@ -112,7 +112,7 @@ func (h *Handler) sendManifest(x *exchange, s *Snapshot, m manifestBody) error {
 		data: m.data, mime: xmlType(m.data), cache: h.manifestLifetime(s),
 		vary: varyEncoding, modified: s.lastModified(),
 	}
-	if d.modified != "" {
+	if d.modified != nil {
 		d.modTime = s.ModTime
 	}
 	hash := newFNV64.text(m.key).text(x.req.childQuery)

@@ -27,7 +27,7 @@ type Snapshot struct {
 	ModTime time.Time
 
 	memo       memo
-	modified   atomic.Pointer[string] // ModTime as a header value, once made
+	modified   atomic.Pointer[[]string] // ModTime as a header value, once made
 	superseded chan struct{}
 	replace    sync.Once
 }

@@ -5,7 +5,9 @@
 //	go run ./internal/bench/serve -root DIR -name NAME.ism [-rounds 5] [-seconds 3] [-peer NAME,MANIFEST-URL,PID[,PID]]
 //
 // It needs Linux, wrk and, for its rows, nginx. CPU time is that of the serving processes (utime and stime of
-// /proc/PID/stat) per request; each round visits all servers, and the table shows medians over the rounds.
+// /proc/PID/stat) per request; each round visits all servers, and the table shows medians over the rounds. The ratio is
+// the median, and the quartiles, over the rounds of the cost beside that of the bare handler in the same round: the
+// machine's speed drifts between rounds by more than the servers differ.
 package main
 
 import (
@@ -93,7 +95,7 @@ func run(c config) error {
 		}
 		servers = append(servers, s)
 	}
-	fmt.Printf("%-9s %-9s %10s %12s %10s\n", "case", "server", "req/s", "CPU us/req", "bytes")
+	fmt.Printf("%-9s %-9s %10s %12s %10s %7s  %s\n", "case", "server", "req/s", "CPU us/req", "bytes", "ratio", "quartiles")
 	for _, l := range loads {
 		if c.only != "" && c.only != l.name {
 			continue

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // clockTicks is USER_HZ, in which /proc/PID/stat counts on every Linux.
@@ -61,32 +65,38 @@ func measure(c config, dir string, l load, servers []server) error {
 	}
 	results := make([][]sample, len(servers))
 	for round := range c.rounds + 1 {
-		for i, s := range servers {
-			r, err := once(c, s, script, lists[i])
-			if err != nil {
-				return err
-			}
-			if round > 0 { // the first one warms up
+		samples, err := together(c, servers, script, lists)
+		if err != nil {
+			return err
+		}
+		if round > 0 { // the first one warms up
+			for i, r := range samples {
 				results[i] = append(results[i], r)
 			}
 		}
 	}
 	for i, s := range servers {
-		fmt.Printf("%-9s %-9s %10.0f %12.1f %10d\n", l.name, s.name,
-			median(results[i], func(s sample) float64 { return s.rate }),
-			median(results[i], func(s sample) float64 { return s.micros }), size/int64(len(l.pieces)))
+		ratios := values(c.rounds, func(round int) float64 { return results[i][round].micros / results[0][round].micros })
+		fmt.Printf("%-9s %-9s %10.0f %12.1f %10d %7.3f  %.3f..%.3f\n", l.name, s.name,
+			middle(values(c.rounds, func(round int) float64 { return results[i][round].rate })),
+			middle(values(c.rounds, func(round int) float64 { return results[i][round].micros })), size/int64(len(l.pieces)),
+			middle(ratios), ratios[len(ratios)/4], ratios[len(ratios)*3/4])
 	}
 	return nil
 }
 
-func median(list []sample, f func(sample) float64) float64 {
-	v := make([]float64, len(list))
-	for i, s := range list {
-		v[i] = f(s)
+// values returns f of every round in ascending order.
+func values(rounds int, f func(round int) float64) []float64 {
+	v := make([]float64, rounds)
+	for i := range v {
+		v[i] = f(i)
 	}
 	slices.Sort(v)
-	return v[len(v)/2]
+	return v
 }
+
+// middle returns the median of sorted values.
+func middle(v []float64) float64 { return v[len(v)/2] }
 
 const randomPaths = `
 local paths = {}
@@ -100,23 +110,70 @@ function done(summary) io.write("errors ", summary.errors.status + summary.error
 
 var requests = regexp.MustCompile(`(\d+) requests in`)
 
-func once(c config, s server, script, list string) (sample, error) {
-	before, err := cpuSeconds(s.pids)
-	if err != nil {
-		return sample{}, err
+// slice is how long one server has the machine before it is the next one's turn. The machine's speed changes within
+// seconds, by more than the servers differ.
+const slice = 50 * time.Millisecond
+
+// together loads all servers in turn, slice by slice, until each had the seconds of the configuration.
+func together(c config, servers []server, script string, lists []string) ([]sample, error) {
+	before := make([]float64, len(servers))
+	loads := make([]*exec.Cmd, len(servers))
+	outputs := make([]bytes.Buffer, len(servers))
+	defer func() {
+		for _, cmd := range loads {
+			if cmd != nil && cmd.ProcessState == nil {
+				cmd.Process.Kill()
+				cmd.Wait()
+			}
+		}
+	}()
+	for i, s := range servers {
+		var err error
+		if before[i], err = cpuSeconds(s.pids); err != nil {
+			return nil, err
+		}
+		cmd := exec.Command("wrk", "-t1", "-c64", fmt.Sprintf("-d%ds", c.seconds*len(servers)), "-s", script, "http://"+s.addr, "--", lists[i])
+		cmd.Stdout, cmd.Stderr = &outputs[i], &outputs[i]
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		loads[i] = cmd
+		if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			return nil, err
+		}
 	}
-	out, err := exec.Command("wrk", "-t1", "-c64", fmt.Sprintf("-d%ds", c.seconds), "-s", script, "http://"+s.addr, "--", list).CombinedOutput()
-	if err != nil {
-		return sample{}, fmt.Errorf("wrk: %v: %s", err, out)
+	end := time.Now().Add(time.Duration(c.seconds*len(servers)) * time.Second)
+	for turn := 0; time.Now().Before(end); turn++ {
+		p := loads[turn%len(loads)].Process
+		if err := errors.Join(p.Signal(syscall.SIGCONT), sleep(slice), p.Signal(syscall.SIGSTOP)); err != nil {
+			return nil, err
+		}
 	}
-	after, err := cpuSeconds(s.pids)
-	if err != nil {
-		return sample{}, err
+	samples := make([]sample, len(servers))
+	for i, s := range servers {
+		if err := loads[i].Process.Signal(syscall.SIGCONT); err != nil {
+			return nil, err
+		}
+		err := loads[i].Wait()
+		out := outputs[i].Bytes()
+		m := requests.FindSubmatch(out)
+		if err != nil || m == nil || !bytes.Contains(out, []byte("errors 0\n")) {
+			return nil, fmt.Errorf("%s: wrk: %v: %s", s.name, err, out)
+		}
+		n, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil {
+			return nil, err
+		}
+		after, err := cpuSeconds(s.pids)
+		if err != nil {
+			return nil, err
+		}
+		samples[i] = sample{n / float64(c.seconds), (after - before[i]) / n * 1e6}
 	}
-	m := requests.FindSubmatch(out)
-	if m == nil || !strings.Contains(string(out), "errors 0\n") {
-		return sample{}, fmt.Errorf("%s: %s", s.name, out)
-	}
-	n, err := strconv.ParseFloat(string(m[1]), 64)
-	return sample{n / float64(c.seconds), (after - before) / n * 1e6}, err
+	return samples, nil
+}
+
+func sleep(d time.Duration) error {
+	time.Sleep(d)
+	return nil
 }
