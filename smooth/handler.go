@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/smoothkit/smoothkit/internal/sending"
 )
 
 // HandlerOptions tunes a [Handler]. A nil pointer and the zero value mean the documented defaults.
@@ -49,9 +51,10 @@ type HandlerOptions struct {
 	// [Waiter]. Zero means that it is answered with 412 at once. A request further ahead of the live edge than
 	// three fragments is never held.
 	WaitAtEdge time.Duration
-	// SendTimeout bounds how long sending one fragment of more than 64 kB may take before the connection is cut, so that
-	// a client that has stopped reading gives back the open file or memory that the fragment holds. Zero means five
-	// minutes; negative means no bound. Where the [http.Server] has a WriteTimeout, that one counts instead.
+	// SendTimeout bounds, to within an eighth, how long sending one fragment of more than 64 kB may take before the
+	// connection is cut, so that a client that has stopped reading gives back the open file or memory that the fragment
+	// holds. Zero means five minutes; negative means no bound. Where the [http.Server] has a WriteTimeout, that one
+	// counts instead.
 	SendTimeout time.Duration
 	// Observe, if set, is called once per finished request, on the request's goroutine. It must not block.
 	Observe func(Observation)
@@ -67,6 +70,7 @@ type Handler struct {
 	cors    cors
 	policy  policies
 	filters *FilterSet
+	sending *sending.Watch // nil without SendTimeout
 	counters
 
 	fragmentCache, manifestCache []string // values of Cache-Control
@@ -93,7 +97,9 @@ func NewHandler(src Source, opts *HandlerOptions) *Handler {
 	h.cors = newCORS(h.opts.CORS)
 	h.policy = newPolicies(&h.cors, h.opts.NoPolicies)
 	h.opts.ManifestMaxAge = cmp.Or(h.opts.ManifestMaxAge, time.Minute)
-	h.opts.SendTimeout = cmp.Or(h.opts.SendTimeout, 5*time.Minute)
+	if timeout := cmp.Or(h.opts.SendTimeout, 5*time.Minute); timeout > 0 {
+		h.sending = sending.NewWatch(timeout)
+	}
 	h.fragmentCache = []string{cacheControl(cmp.Or(h.opts.FragmentMaxAge, time.Hour))}
 	if h.opts.Immutable {
 		h.fragmentCache = []string{"public, max-age=31536000, immutable"}

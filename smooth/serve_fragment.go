@@ -33,11 +33,8 @@ func (h *Handler) serveFragment(x *exchange, p Presentation) error {
 	}
 	body.kind = streamType(f, s)
 	h.fragmentHeaders(x, s, &body)
-	if body.size > memoryFragment && h.opts.SendTimeout > 0 && !hasWriteTimeout(ctx) {
-		c := http.NewResponseController(x.w)
-		if c.SetWriteDeadline(time.Now().Add(h.opts.SendTimeout)) == nil {
-			defer c.SetWriteDeadline(time.Time{}) // the connection's next request may be anybody's
-		}
+	if body.size > memoryFragment && h.sending != nil && !hasWriteTimeout(ctx) {
+		defer h.sending.End(h.sending.Begin(x.w))
 	}
 	return x.sendFragment(s, body)
 }
