@@ -276,6 +276,7 @@ func (s *FileSource) load(e *cacheEntry) {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) && !outOfFiles(err) { // Open may yet make room
 		s.stats.failures.Add(1)
 		s.opts.Logger.Error("presentation cannot be opened", "presentation", e.name, "err", err)
+		err = &reportedError{err}
 	}
 	e.p, e.err = p, err
 	s.mu.Lock()
@@ -295,6 +296,12 @@ func (s *FileSource) load(e *cacheEntry) {
 	}
 	s.shrink(e)
 }
+
+// reportedError is an error that is in the log already, so that handlers need not repeat it for every request.
+type reportedError struct{ error }
+
+// Unwrap returns the error itself.
+func (e *reportedError) Unwrap() error { return e.error }
 
 // loadGuarded is the last line against a fault in a parser: one bad file must not stop the others.
 func (s *FileSource) loadGuarded(ctx context.Context, name string) (p *filePresentation, err error) {

@@ -16,8 +16,8 @@ import (
 
 // HandlerOptions tunes a [Handler]. A nil pointer and the zero value mean the documented defaults.
 type HandlerOptions struct {
-	// Logger gets one record per failed request: at level Debug for what does not exist (yet), Info for a client's
-	// fault, Error for ours. Nil means slog.Default().
+	// Logger gets one record per failed request: at level Debug for what does not exist (yet) and for what the source
+	// has logged already, Info for a client's fault, Error for ours. Nil means slog.Default().
 	Logger *slog.Logger
 	// FragmentMaxAge is the Cache-Control lifetime of a fragment. Zero means one hour; negative means no-store.
 	FragmentMaxAge time.Duration

@@ -131,9 +131,10 @@ func (h *Handler) count(x *exchange, aborted bool) {
 // log writes the record of a failed request.
 func (h *Handler) log(x *exchange, gone bool) {
 	level := slog.LevelError
+	var reported *reportedError
 	switch {
 	case gone, errors.Is(x.err, ErrNotFound), errors.Is(x.err, ErrNotYet), errors.Is(x.err, ErrGone), x.status == http.StatusNotFound,
-		x.err == http.ErrAbortHandler:
+		x.err == http.ErrAbortHandler, errors.As(x.err, &reported):
 		level = slog.LevelDebug
 	case x.status >= 400 && x.status < 500:
 		level = slog.LevelInfo

@@ -3,7 +3,6 @@ package smooth
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/xml"
 	"errors"
@@ -11,8 +10,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/smoothkit/smoothkit/internal/textenc"
 )
 
 // Limits of what [ParseManifest] and [ParseServerManifest] accept. Beyond them they return an error that wraps
@@ -63,7 +62,7 @@ func newXMLReader(file string, data []byte) (*xmlReader, error) {
 	if len(data) > MaxManifestBytes {
 		return nil, x.fail(ErrTooLarge, "%d bytes, limit %d", len(data), MaxManifestBytes)
 	}
-	text, err := toUTF8(data)
+	text, err := textenc.UTF8(data)
 	if err != nil {
 		return nil, x.fail(ErrCorrupt, "%v", err)
 	}
@@ -72,44 +71,6 @@ func newXMLReader(file string, data []byte) (*xmlReader, error) {
 	// The bytes are UTF-8 by now, whatever the declaration says; many files say utf-16 over UTF-8 bytes.
 	x.dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 	return x, nil
-}
-
-// toUTF8 removes a byte order mark and converts UTF-16, which is recognised by its mark or by the zero byte beside
-// the first "<". It aliases data that needs no conversion.
-func toUTF8(data []byte) ([]byte, error) {
-	var order binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(data, []byte{0xEF, 0xBB, 0xBF}):
-		return data[3:], nil
-	case bytes.HasPrefix(data, []byte{0xFF, 0xFE}), bytes.HasPrefix(data, []byte{'<', 0}):
-		order = binary.LittleEndian
-	case bytes.HasPrefix(data, []byte{0xFE, 0xFF}), bytes.HasPrefix(data, []byte{0, '<'}):
-		order = binary.BigEndian
-	default:
-		return data, nil
-	}
-	if len(data)%2 != 0 {
-		return nil, fmt.Errorf("UTF-16 of %d bytes, an odd number", len(data))
-	}
-	out := make([]byte, 0, len(data)/2+len(data)/8)
-	for i := 0; i < len(data); i += 2 {
-		r := rune(order.Uint16(data[i:]))
-		if i == 0 && r == 0xFEFF {
-			continue
-		}
-		if utf16.IsSurrogate(r) {
-			low := rune(utf8.RuneError)
-			if i+3 < len(data) {
-				low = rune(order.Uint16(data[i+2:]))
-			}
-			if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
-				return nil, fmt.Errorf("UTF-16 with a lone surrogate at byte %d", i)
-			}
-			i += 2
-		}
-		out = utf8.AppendRune(out, r)
-	}
-	return out, nil
 }
 
 // fail returns an error at the place where the last token began.

@@ -9,10 +9,10 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/smoothkit/smoothkit/internal/cut"
+	"github.com/smoothkit/smoothkit/internal/textenc"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -164,8 +164,8 @@ func (p *packaging) openText(in *input, x *Input) error {
 	if err != nil {
 		return fmt.Errorf("packager: %s: %w", in.name, err)
 	}
-	data, ok := utf8Text(raw)
-	if !ok {
+	data, err := textenc.UTF8(raw)
+	if err != nil || !utf8.Valid(data) {
 		return in.fault(smooth.ErrCorrupt, "", "text is neither UTF-8 nor UTF-16", "convert it to UTF-8")
 	}
 	ext := filepath.Ext(x.Path)
@@ -240,22 +240,3 @@ func (p *packaging) cutTexts() error {
 
 // maxTextFragments bounds the fragments of a presentation of texts alone.
 const maxTextFragments = 50_000
-
-// utf8Text converts UTF-16 with a byte order mark and drops the mark of UTF-8.
-func utf8Text(b []byte) ([]byte, bool) {
-	switch {
-	case len(b) >= 2 && (b[0] == 0xff && b[1] == 0xfe || b[0] == 0xfe && b[1] == 0xff):
-		big := 0
-		if b[0] == 0xff {
-			big = 1
-		}
-		var u []uint16
-		for i := 2; i+1 < len(b); i += 2 {
-			u = append(u, uint16(b[i+big])<<8|uint16(b[i+1-big]))
-		}
-		return []byte(string(utf16.Decode(u))), true
-	case len(b) >= 3 && string(b[:3]) == "\xef\xbb\xbf":
-		b = b[3:]
-	}
-	return b, utf8.Valid(b)
-}
