@@ -1,7 +1,6 @@
 package smooth
 
 import (
-	"io/fs"
 	"strings"
 	"unicode/utf8"
 )
@@ -41,29 +40,26 @@ func hidesSeparator(raw string) bool {
 	}
 }
 
-// validName reports whether a decoded path may be the name of a presentation on every operating system: a valid
-// path in the sense of [fs.ValidPath] whose last element has a stem and an extension, and in which no element is
-// the name of a Windows device, ends in a dot or space (which Windows ignores), contains a colon (an NTFS stream or
+// validName reports whether a decoded path that is safe may be the name of a presentation on every operating system: a
+// valid path in the sense of [io/fs.ValidPath] whose last element has a stem and an extension, and in which no element
+// is the name of a Windows device, ends in a dot or space (which Windows ignores), contains a colon (an NTFS stream or
 // drive), or would turn into something else when a careless layer decodes it once more.
 func validName(name string) bool {
-	if !fs.ValidPath(name) || encodedTwice(name) {
-		return false
-	}
 	_, last := cutLast(name)
-	if dot := strings.LastIndexByte(last, '.'); dot < 1 || dot == len(last)-1 {
+	if dot := strings.LastIndexByte(last, '.'); dot < 1 || dot == len(last)-1 || encodedTwice(name) {
 		return false
 	}
 	for rest, more := name, true; more; {
 		var element string
 		element, rest, more = strings.Cut(rest, "/")
-		if !portable(element) {
+		if element == "" || !portable(element) {
 			return false
 		}
 	}
 	return true
 }
 
-// portable reports whether a path element names the same file on every operating system.
+// portable reports whether a path element names the same file on every operating system. "." and ".." do not.
 func portable(element string) bool {
 	if end := element[len(element)-1]; end == '.' || end == ' ' || strings.IndexByte(element, ':') >= 0 {
 		return false
