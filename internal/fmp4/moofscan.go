@@ -2,9 +2,10 @@ package fmp4
 
 import "io"
 
-// A scan reads moofWindow bytes at the place of a moof box, or as much as the last one needed, up to maxWindow: enough
-// for the moof box and the header of the mdat box behind it in nearly all files.
+// A scan reads moofWindow bytes at the place of a moof box at first and then about as much as the last ones needed,
+// between minWindow and maxWindow: enough for the moof box and the header of the mdat box behind it in nearly all files.
 const (
+	minWindow  = 512
 	moofWindow = 4 << 10
 	maxWindow  = 64 << 10
 )
@@ -52,7 +53,7 @@ func (s *MoofScanner) Next() ([]byte, int64, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		s.guess = min(max(int(h.Size)+int(h.Size)/16+headerRoom, moofWindow), maxWindow)
+		s.guess = min(max(int(h.Size)+int(h.Size)/16+headerRoom, s.guess-s.guess/16, minWindow), maxWindow)
 		return raw[:h.Size], h.Offset, nil
 	}
 	return nil, 0, io.EOF

@@ -139,15 +139,30 @@ func (t *Traf) FirstFlags(track Defaults) uint32 {
 func (t *Traf) Totals(track Defaults) (duration, size uint64) {
 	all := t.Samples(track)
 	for i := range all.runs {
-		r := Runs{runs: all.runs[i : i+1], defaults: all.defaults}
-		if n := uint64(r.runs[0].count); r.runs[0].flags&(trunDuration|trunSize) == 0 { // no bytes back the count
-			duration += n * uint64(r.defaults.Duration)
-			size += n * uint64(r.defaults.Size)
-			continue
+		d, n := all.runs[i].totals(all.defaults)
+		duration += d
+		size += n
+	}
+	return duration, size
+}
+
+// totals sums a run up. It looks at the fields it needs only, since opening a file without an index sums up all of them.
+func (u *run) totals(defaults Defaults) (duration, size uint64) {
+	duration, size = uint64(u.count)*uint64(defaults.Duration), uint64(u.count)*uint64(defaults.Size)
+	e := u.entries
+	switch u.flags & (trunDuration | trunSize) {
+	case trunDuration | trunSize:
+		for duration, size = 0, 0; len(e) >= max(u.entrySize, 8); e = e[u.entrySize:] {
+			duration += uint64(u32(e))
+			size += uint64(u32(e[4:]))
 		}
-		for s, ok := r.Next(); ok; s, ok = r.Next() {
-			duration += uint64(s.Duration)
-			size += uint64(s.Size)
+	case trunDuration:
+		for duration = 0; len(e) >= max(u.entrySize, 4); e = e[u.entrySize:] {
+			duration += uint64(u32(e))
+		}
+	case trunSize:
+		for size = 0; len(e) >= max(u.entrySize, 4); e = e[u.entrySize:] {
+			size += uint64(u32(e))
 		}
 	}
 	return duration, size
