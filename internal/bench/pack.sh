@@ -4,7 +4,7 @@
 #	internal/bench/pack.sh FILE.mp4 [ROUNDS]
 #
 # ffmpeg and Bento4's mp4fragment take part if they are installed. Prints medians of wall seconds, CPU seconds and
-# peak memory, and the wall time as a multiple of cp's.
+# peak memory, and the median of the wall time as a multiple of cp's in the same round.
 set -euo pipefail
 file=$(readlink -f "$1")
 rounds=${2:-9}
@@ -30,16 +30,24 @@ for ((i = 0; i <= rounds; i++)); do # the first one warms up
 	for name in "${names[@]}"; do
 		rm -rf "$dir/out"
 		mkdir "$dir/out"
+		begun=$EPOCHREALTIME
 		/usr/bin/time -a -o "$dir/$name.log" -f '%e %U %S %M' ${run[$name]} >/dev/null 2>"$dir/err" || { cat "$dir/err"; exit 1; }
-		[ "$i" -gt 0 ] || : >"$dir/$name.log"
+		ended=$EPOCHREALTIME
+		if [ "$i" = 0 ]; then
+			: >"$dir/$name.log"
+			continue
+		fi
+		wall=$((${ended/./} - ${begun/./}))
+		[ "$name" = cp ] && copy=$wall
+		echo "$wall $copy" >>"$dir/$name.wall"
 	done
 done
 printf '%-12s %8s %8s %10s %8s\n' program wall/s CPU/s memory/MB "x cp"
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-base=$(awk '{ print $1 }' "$dir/cp.log" | median)
 for name in "${names[@]}"; do
-	wall=$(awk '{ print $1 }' "$dir/$name.log" | median)
+	wall=$(awk '{ print $1 / 1e6 }' "$dir/$name.wall" | median)
+	ratio=$(awk '{ print $1 / $2 }' "$dir/$name.wall" | median)
 	cpu=$(awk '{ print $2 + $3 }' "$dir/$name.log" | median)
 	memory=$(awk '{ print $4 / 1024 }' "$dir/$name.log" | median)
-	awk -v n="$name" -v w="$wall" -v c="$cpu" -v m="$memory" -v b="$base" 'BEGIN { printf "%-12s %8.3f %8.3f %10.1f %8.2f\n", n, w, c, m, w / b }'
+	awk -v n="$name" -v w="$wall" -v c="$cpu" -v m="$memory" -v r="$ratio" 'BEGIN { printf "%-12s %8.3f %8.3f %10.1f %8.2f\n", n, w, c, m, r }'
 done
