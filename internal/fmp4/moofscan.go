@@ -4,6 +4,8 @@ import "io"
 
 // A scan reads moofWindow bytes at the place of a moof box at first and then about as much as the last ones needed,
 // between minWindow and maxWindow: enough for the moof box and the header of the mdat box behind it in nearly all files.
+// The window shrinks slowly, because sizes alternate where tracks are interleaved and a second read costs more than
+// what a larger first one reads in vain.
 const (
 	minWindow  = 512
 	moofWindow = 4 << 10
@@ -53,7 +55,7 @@ func (s *MoofScanner) Next() ([]byte, int64, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		s.guess = min(max(int(h.Size)+int(h.Size)/16+headerRoom, s.guess-s.guess/16, minWindow), maxWindow)
+		s.guess = min(max(int(h.Size)+int(h.Size)/16+headerRoom, s.guess-s.guess/256, minWindow), maxWindow)
 		return raw[:h.Size], h.Offset, nil
 	}
 	return nil, 0, io.EOF

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +73,22 @@ func TestMoofScanner(t *testing.T) {
 			require.Equal(t, want[:len(moofs)], moofs)
 			require.True(t, err == nil || errors.Is(err, fmp4.ErrCorrupt), "%v", err)
 		}
+	}
+}
+
+// TestMoofScannerReadsOnce: files with several tracks, whose moof boxes differ in size, take one read per fragment too.
+func TestMoofScannerReadsOnce(t *testing.T) {
+	for _, sizes := range [][]int{{412, 468, 412, 476, 412, 484, 412, 484, 412, 484, 412, 516}, {700, 860}, {1200, 1500, 1900}, {400, 6000}} {
+		var file []byte
+		for i := range 600 {
+			file = cat(file, bx("moof", make([]byte, sizes[i%len(sizes)])), bx("mdat", make([]byte, 9000)))
+		}
+		c := &counting{ReaderAt: bytes.NewReader(file)}
+		moofs, _, err := scanMoofs(c, 0, int64(len(file)))
+		require.NoError(t, err)
+		require.Len(t, moofs, 600)
+		require.LessOrEqual(t, c.reads, 600+10, "moof boxes of %d", sizes)
+		require.LessOrEqual(t, c.bytes, 600*(slices.Max(sizes)+slices.Max(sizes)/4)+600<<10, "moof boxes of %d", sizes)
 	}
 }
 
