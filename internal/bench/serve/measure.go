@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -138,20 +137,20 @@ func together(c config, servers []server, script string, lists []string) ([]samp
 			return nil, err
 		}
 		loads[i] = cmd
-		if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		if err := pause(cmd.Process); err != nil {
 			return nil, err
 		}
 	}
 	end := time.Now().Add(time.Duration(c.seconds*len(servers)) * time.Second)
 	for turn := 0; time.Now().Before(end); turn++ {
 		p := loads[turn%len(loads)].Process
-		if err := errors.Join(p.Signal(syscall.SIGCONT), sleep(slice), p.Signal(syscall.SIGSTOP)); err != nil {
+		if err := errors.Join(resume(p), sleep(slice), pause(p)); err != nil {
 			return nil, err
 		}
 	}
 	samples := make([]sample, len(servers))
 	for i, s := range servers {
-		if err := loads[i].Process.Signal(syscall.SIGCONT); err != nil {
+		if err := resume(loads[i].Process); err != nil {
 			return nil, err
 		}
 		err := loads[i].Wait()
