@@ -47,7 +47,8 @@ func TestHandlerRealPackage(t *testing.T) {
 				}
 				assert.Equal(t, size[smooth.Fragments], size[smooth.FragmentInfo]+8+size[smooth.RawFragments], q.String())
 				if s.Type == smooth.Video {
-					assert.Less(t, size[smooth.KeyFrames], size[smooth.Fragments], q.String())
+					// Only sdtp tells which samples are key frames. There is one, of a few percent of the bytes.
+					assert.Less(t, size[smooth.KeyFrames], size[smooth.Fragments]/5, q.String())
 				}
 			}
 		}

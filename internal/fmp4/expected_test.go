@@ -116,7 +116,21 @@ func compareMoof(t testing.TB, raw []byte, m *fmp4.Moof) {
 				want = append(want, fmp4.RunSample{Duration: s.Dur, Size: s.Size, Flags: s.Flags, CTS: s.CompositionTimeOffset})
 			}
 		}
+		for _, c := range traf.Children {
+			if sdtp, ok := c.(*mp4.SdtpBox); ok {
+				markBySdtp(want, sdtp)
+			}
+		}
 		require.Equal(t, want, samplesOf(&m.Trafs[i], fmp4.Defaults{}))
+	}
+}
+
+// markBySdtp gives samples without flags those that sdtp implies, which the library leaves to its user.
+func markBySdtp(samples []fmp4.RunSample, sdtp *mp4.SdtpBox) {
+	for i := range samples {
+		if samples[i].Flags == 0 && sdtp.Entries[0].SampleDependsOn() == 2 && sdtp.Entries[i].SampleDependsOn() != 2 {
+			samples[i].Flags = fmp4.FlagsDelta
+		}
 	}
 }
 

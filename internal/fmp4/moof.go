@@ -65,6 +65,7 @@ type Traf struct {
 	has      Defaults // non-zero where tfhd states the default
 	runs     []run
 	samples  int
+	sdtp     []byte // one byte per sample, in those of all runs
 }
 
 type run struct {
@@ -147,6 +148,8 @@ func (t *Traf) parse(x *box) error {
 			err = t.parseTfdt(&y)
 		case TypeTrun:
 			err = t.parseTrun(&y)
+		case TypeSdtp:
+			t.sdtp = y.body[min(4, len(y.body)):]
 		case TypeSenc:
 			t.Encryption = y.body
 		case TypeUUID:

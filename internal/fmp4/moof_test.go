@@ -280,3 +280,35 @@ func TestMoofSize(t *testing.T) {
 		require.Equal(t, -1, fmp4.MoofSize(b))
 	}
 }
+
+// TestSamplesBySdtp: where the flags of all but the first sample are left at zero, sdtp tells which are sync samples.
+func TestSamplesBySdtp(t *testing.T) {
+	const first, delta = fmp4.FlagsSync, fmp4.FlagsDelta
+	withFirst := trun(0x205, 3, 0, first, 1, 2, 3)
+	for _, c := range []struct {
+		name string
+		traf []byte
+		trex uint32
+		want []uint32
+	}{
+		{"as IIS", cat(tfhd(0, be32(1)), withFirst, fbx("sdtp", 0, 0, []byte{0x26, 2, 0x12})), 0, []uint32{first, delta, delta}},
+		{"sdtp before trun", cat(tfhd(0, be32(1)), fbx("sdtp", 0, 0, []byte{0x26, 2, 0x12}), withFirst), 0, []uint32{first, delta, delta}},
+		{"a second key frame", cat(tfhd(0, be32(1)), withFirst, fbx("sdtp", 0, 0, []byte{0x26, 2, 0x26})), 0, []uint32{first, delta, 0}},
+		{"several runs", cat(tfhd(0, be32(1)), withFirst, trun(0x201, 2, 0, 4, 5), fbx("sdtp", 0, 0, []byte{0x26, 2, 2, 0x26, 2})), 0, []uint32{first, delta, delta, 0, delta}},
+		{"short sdtp", cat(tfhd(0, be32(1)), withFirst, fbx("sdtp", 0, 0, []byte{0x26, 2})), 0, []uint32{first, delta, 0}},
+		{"broken sdtp", cat(tfhd(0, be32(1)), withFirst, bx("sdtp", []byte{0})), 0, []uint32{first, 0, 0}},
+		{"sdtp that knows nothing", cat(tfhd(0, be32(1)), withFirst, fbx("sdtp", 0, 0, []byte{2, 2, 2})), 0, []uint32{first, 0, 0}},
+		{"audio", cat(tfhd(0, be32(1)), withFirst), 0, []uint32{first, 0, 0}},
+		{"default in tfhd", cat(tfhd(0x20, be32(1), be32(7)), withFirst, fbx("sdtp", 0, 0, []byte{0x26, 2, 2})), 0, []uint32{first, 7, 7}},
+		{"default in trex", cat(tfhd(0, be32(1)), withFirst, fbx("sdtp", 0, 0, []byte{0x26, 2, 2})), 7, []uint32{first, 7, 7}},
+		{"stated per sample", cat(tfhd(0, be32(1)), trun(0x601, 2, 0, 1, first, 2, 0), fbx("sdtp", 0, 0, []byte{0x26, 2})), 0, []uint32{first, 0}},
+	} {
+		m, err := fmp4.ParseMoof(moofOf(c.traf), 0)
+		require.NoError(t, err, c.name)
+		var got []uint32
+		for _, s := range samplesOf(&m.Trafs[0], fmp4.Defaults{Flags: c.trex}) {
+			got = append(got, s.Flags)
+		}
+		require.Equal(t, c.want, got, c.name)
+	}
+}

@@ -19,14 +19,24 @@ func (t *Traf) Samples(track Defaults) Runs {
 	if t.has.Flags != 0 {
 		d.Flags = t.defaults.Flags
 	}
-	return Runs{runs: t.runs, defaults: d}
+	r := Runs{runs: t.runs, defaults: d}
+	if d.Flags == 0 && len(t.sdtp) > 0 && isIndependent(t.sdtp[0]) {
+		r.sdtp = t.sdtp
+	}
+	return r
 }
+
+// isIndependent reports whether an entry of sdtp says sample_depends_on = 2. See ISO/IEC 14496-12 8.6.4.
+func isIndependent(entry byte) bool { return entry>>4&3 == 2 }
 
 // Runs iterates over the samples of a traf box.
 type Runs struct {
 	runs     []run
 	defaults Defaults
 	i        uint32 // in runs[0]
+	// sdtp is what is left of the sdtp box where only that tells sync samples from others. IIS and its encoders state
+	// the flags of the first sample of video, and zero for the rest, which by the letter are sync samples too.
+	sdtp []byte
 }
 
 // Next returns the next sample, or false after the last.
@@ -51,7 +61,10 @@ func (r *Runs) Next() (RunSample, bool) {
 		s.Flags, e = u32(e), e[4:]
 	case u.flags&trunFirstFlags != 0 && r.i == 0:
 		s.Flags = u.firstFlags
+	case len(r.sdtp) > 0 && !isIndependent(r.sdtp[0]):
+		s.Flags = FlagsDelta
 	}
+	r.sdtp = r.sdtp[min(1, len(r.sdtp)):]
 	if u.flags&trunCTS != 0 {
 		s.CTS = int32(u32(e))
 	}

@@ -193,6 +193,16 @@ func TestPackageMalformed(t *testing.T) {
 	}
 }
 
+// TestPackageFromIIS: a file of IIS, which leaves the flags of all but the first sample of a fragment unstated, keeps
+// its fragments.
+func TestPackageFromIIS(t *testing.T) {
+	path := testmedia.Shared(t, "testdata/smooth/package-bbb/BigBuckBunny.ismv")
+	dir := t.TempDir()
+	res := pack(t, packager.Job{Inputs: inputs(path), Dir: dir, Name: "x"})
+	assert.Len(t, res.Manifest.Stream("video").Timeline, 2)
+	requireValid(t, dir, res)
+}
+
 func TestPackageOptions(t *testing.T) {
 	high, low := testmedia.Media(t, "high.mp4"), testmedia.Media(t, "low.mp4")
 	dir := t.TempDir()
