@@ -71,6 +71,15 @@ func TestSourceProgressive(t *testing.T) {
 	}
 }
 
+// TestSourceIIS checks a package as IIS wrote it, whose key frames only sdtp tells, in all nouns.
+func TestSourceIIS(t *testing.T) {
+	src := smooth.Dir(testmedia.Shared(t, "testdata/smooth/package-bbb"), nil)
+	defer src.Close()
+	r, err := validate.Source(context.Background(), src, "BigBuckBunny.ism", nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"SM113"}, rulesOf(r), "%v", r.Violations)
+}
+
 func ExampleHandler() {
 	mux := http.NewServeMux() // nothing is mounted
 	report, err := validate.Handler(context.Background(), mux, "/film.ism", nil)

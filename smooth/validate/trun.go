@@ -7,7 +7,10 @@ import (
 )
 
 // sample is an entry of a trun with the defaults filled in.
-type sample struct{ duration, size, flags uint32 }
+type sample struct {
+	duration, size, flags uint32
+	stated                bool // flags is a field of the entry
+}
 
 // sync reports the absence of sample_is_non_sync_sample.
 func (s sample) sync() bool { return s.flags&0x10000 == 0 }
@@ -107,7 +110,7 @@ func (c *fragmentChecker) trun(b, moof box, d defaults) bool {
 func readSamples(r *reader, count int, flags uint32, d defaults) (samples []sample, negative int) {
 	out := make([]sample, count)
 	for i := range out {
-		s := sample{d.duration, d.size, d.flags}
+		s := sample{d.duration, d.size, d.flags, flags&0x400 != 0}
 		if flags&0x100 != 0 {
 			s.duration = uint32(r.uint(4))
 		}
@@ -134,10 +137,19 @@ func (c *fragmentChecker) syncStart(p Place, known bool) {
 	}
 }
 
+// sdtp checks the length of the box. Where it calls the first sample independent and the flags of the others are
+// zero, as IIS writes them, it tells which of those are no sync samples either.
 func (c *fragmentChecker) sdtp(kids []box) {
 	for _, b := range ofType(kids, "sdtp") {
 		if n := len(b.body) - 4; n != len(c.f.samples) {
 			c.rec.add("SF152", c.place("moof/traf/sdtp", b.offset), "there are %d bytes for %d samples", n, len(c.f.samples))
+			continue
+		}
+		depends := func(i int) byte { return b.body[4+i] >> 4 & 3 } // sample_depends_on, 2: on no other
+		for i := range c.f.samples {
+			if s := &c.f.samples[i]; !s.stated && s.flags == 0 && depends(0) == 2 && depends(i) != 2 {
+				s.flags = 0x01010000
+			}
 		}
 	}
 }
