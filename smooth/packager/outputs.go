@@ -53,10 +53,16 @@ func (o *outputs) writeFile(name string, data []byte) error {
 	return nil
 }
 
-// publish gives the files their names, in the order of creation, and returns the names.
+// publish gives the files their names, in the order of creation, and returns the names. What cannot be replaced is
+// found before the first of them.
 func (o *outputs) publish() ([]string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	for _, name := range o.names {
+		if st, err := os.Stat(filepath.Join(o.dir, name)); err == nil && !st.Mode().IsRegular() {
+			return nil, fmt.Errorf("packager: %s exists and is not a regular file", filepath.Join(o.dir, name))
+		}
+	}
 	for _, name := range o.names {
 		if err := os.Rename(o.temporary(name), filepath.Join(o.dir, name)); err != nil {
 			return nil, fmt.Errorf("packager: %w", err)

@@ -238,6 +238,15 @@ func TestPackageCancelled(t *testing.T) {
 	assert.Empty(t, listDir(t, dir))
 }
 
+// TestPackageOntoDirectory: a name that cannot be replaced is found before anything gets its name.
+func TestPackageOntoDirectory(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "x.ism"), 0o777))
+	_, err := packager.Package(context.Background(), packager.Job{Inputs: inputs(testmedia.Media(t, "high.mp4")), Dir: dir, Name: "x"})
+	require.ErrorContains(t, err, "x.ism exists and is not a regular file")
+	assert.Equal(t, []string{"x.ism"}, listDir(t, dir))
+}
+
 func TestPackageRefuses(t *testing.T) {
 	high := testmedia.Media(t, "high.mp4")
 	raw, err := os.ReadFile(high)
