@@ -48,6 +48,19 @@ type FileError struct {
 	Err error
 }
 
+// remedyFor returns the remedy for a file that is as the sentinel says, where nothing better is known.
+func remedyFor(sentinel error) string {
+	switch sentinel {
+	case ErrCorrupt:
+		return "copy the file again or package it anew"
+	case ErrTooLarge:
+		return "divide the presentation or package it anew"
+	case ErrUnsupported:
+		return "package it anew"
+	}
+	return ""
+}
+
 // Error implements error.
 func (e *FileError) Error() string {
 	var b strings.Builder

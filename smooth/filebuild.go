@@ -63,7 +63,8 @@ func (b *manifestBuilder) add(t *fileTrack) error {
 		return err
 	}
 	if t.len() == 0 {
-		return &FileError{File: t.media.name, Offset: -1, Err: ErrCorrupt, Reason: fmt.Sprintf("track %d has no fragments", t.source.ID)}
+		return &FileError{File: t.media.name, Path: "moof", Offset: t.media.file.Size(), Err: ErrCorrupt,
+			Reason: fmt.Sprintf("track %d has no fragments up to the end of the file", t.source.ID), Remedy: remedyFor(ErrCorrupt)}
 	}
 	tl := t.timeline()
 	st := b.stream(t)

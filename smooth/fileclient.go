@@ -170,7 +170,7 @@ func (t *fileTrack) complete() error {
 	if t.codec == nil {
 		c, err := CodecFromSampleEntry(t.source.Entry)
 		if err != nil {
-			return inFile(t.media.name, err)
+			return t.media.entryFault(t.source, err)
 		}
 		t.codec = c
 	}
@@ -193,7 +193,8 @@ func (l *loader) openComposite() error {
 		return inFile(l.name, err)
 	}
 	if len(m.Clips) == 0 {
-		return &FileError{File: l.name, Path: "SmoothStreamingMedia", Offset: -1, Err: ErrCorrupt, Reason: "no Clip element"}
+		return &FileError{File: l.name, Path: "SmoothStreamingMedia", Offset: -1, Err: ErrCorrupt, Reason: "no Clip element",
+			Remedy: "give it the extension .ismc if it is the manifest of one presentation"}
 	}
 	l.p.composite = NewComposite(l.FileSource, l.name, m, &CompositeOptions{Stored: data, Resolve: l.opts.ResolveClip})
 	l.p.indexBytes = int64(len(data))

@@ -130,6 +130,13 @@ func inFile(name string, err error) error {
 	if errors.As(err, &fe) {
 		named := *fe
 		named.File = name
+		switch {
+		case named.Remedy != "":
+		case named.Line > 0 && named.Err == ErrCorrupt:
+			named.Remedy = "correct it or copy it again"
+		default:
+			named.Remedy = remedyFor(named.Err)
+		}
 		return &named
 	}
 	return fmt.Errorf("smooth: %s: %w", name, err)
@@ -168,10 +175,11 @@ func mediaNames(entries []fs.DirEntry) []string {
 func (l *loader) wrapFiles(names ...string) error {
 	l.server = new(ServerManifest)
 	if len(names) > MaxMediaFiles {
-		return &FileError{File: l.name, Offset: -1, Err: ErrTooLarge, Reason: fmt.Sprintf("%d MP4 files, the limit is %d", len(names), MaxMediaFiles)}
+		return &FileError{File: l.name, Offset: -1, Err: ErrTooLarge, Reason: fmt.Sprintf("%d MP4 files, the limit is %d", len(names), MaxMediaFiles),
+			Remedy: "move some of them to other directories"}
 	}
 	var audio, text bool
-	var unknown error
+	var unknown *FileError
 	for _, name := range names {
 		m, err := l.mediaNamed(name)
 		if err != nil {
@@ -186,7 +194,7 @@ func (l *loader) wrapFiles(names ...string) error {
 				continue
 			}
 			if _, err := CodecFromSampleEntry(t.Entry); err != nil {
-				unknown = fmt.Errorf("%s, track %d: %w", name, t.ID, err)
+				unknown = m.entryFault(t, err)
 				continue
 			}
 			audio, text = audio || kind == Audio, text || kind == Text
@@ -200,12 +208,11 @@ func (l *loader) wrapFiles(names ...string) error {
 	if len(l.server.Tracks) > 0 {
 		return nil
 	}
-	reason := "no video, audio or text track"
 	if unknown != nil {
-		reason = "no track of a known codec: " + unknown.Error()
+		unknown.Reason = "no track of a known codec: " + unknown.Reason
+		return unknown
 	}
-	return &FileError{File: l.name, Path: "moov/trak", Offset: -1, Err: ErrUnsupported, Reason: reason,
-		Remedy: "encode the video as H.264 or HEVC and the audio as AAC"}
+	return &FileError{File: l.name, Path: "moov/trak", Offset: -1, Err: ErrUnsupported, Reason: "no video, audio or text track", Remedy: knownCodecs}
 }
 
 // seen keeps the latest time of change.
@@ -221,7 +228,8 @@ func (l *loader) mediaNamed(name string) (*mediaFile, error) {
 		return m, nil
 	}
 	if len(l.media) == MaxMediaFiles {
-		return nil, &FileError{File: l.name, Offset: -1, Err: ErrTooLarge, Reason: fmt.Sprintf("more than %d media files", MaxMediaFiles)}
+		return nil, &FileError{File: l.name, Offset: -1, Err: ErrTooLarge, Reason: fmt.Sprintf("more than %d media files", MaxMediaFiles),
+			Remedy: remedyFor(ErrTooLarge)}
 	}
 	l.check(name)
 	m, err := openMedia(l.ctx, l.files, name)

@@ -206,14 +206,14 @@ func readSmall(ctx context.Context, files Files, name string, limit int64) ([]by
 	}
 	defer f.Close()
 	if f.Size() > limit {
-		return nil, nil, &FileError{File: name, Offset: -1, Err: ErrTooLarge,
-			Reason: fmt.Sprintf("%d bytes, the limit is %d", f.Size(), limit)}
+		return nil, nil, &FileError{File: name, Offset: limit, Err: ErrTooLarge,
+			Reason: fmt.Sprintf("%d bytes, the limit is %d", f.Size(), limit), Remedy: remedyFor(ErrTooLarge)}
 	}
 	b := make([]byte, f.Size())
 	n, err := f.ReadAtContext(ctx, b, 0)
 	if n < len(b) {
 		if err == nil || errors.Is(err, io.EOF) {
-			err = &FileError{File: name, Offset: int64(n), Err: ErrCorrupt, Reason: "the file was cut while it was read"}
+			err = &FileError{File: name, Offset: int64(n), Err: ErrCorrupt, Reason: "the file was cut while it was read", Remedy: "copy the file again"}
 		}
 		return nil, nil, err
 	}

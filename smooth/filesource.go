@@ -272,7 +272,8 @@ func (s *FileSource) load(e *cacheEntry) {
 	case s.base.Err() != nil:
 		err = fmt.Errorf("smooth: source: %w", ErrClosed)
 	case ctx.Err() != nil:
-		err = &FileError{File: e.name, Offset: -1, Err: context.DeadlineExceeded, Reason: fmt.Sprintf("not opened within %v: %v", loadTimeout, err)}
+		err = &FileError{File: e.name, Offset: -1, Err: context.DeadlineExceeded, Reason: fmt.Sprintf("not opened within %v: %v", loadTimeout, err),
+			Remedy: "see whether the storage answers"}
 	}
 	e.checked.Store(started) // a change during the load must not go unnoticed
 	s.stats.loads.Add(1)
@@ -312,7 +313,7 @@ func (e *reportedError) Unwrap() error { return e.error }
 func (s *FileSource) loadGuarded(ctx context.Context, name string) (p *filePresentation, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			p, err = nil, &FileError{File: name, Offset: -1, Reason: fmt.Sprintf("fault while opening: %v", r), Err: ErrCorrupt}
+			p, err = nil, &FileError{File: name, Offset: -1, Reason: fmt.Sprintf("fault while opening: %v", r), Err: ErrCorrupt, Remedy: remedyFor(ErrCorrupt)}
 		}
 	}()
 	return s.openPresentation(ctx, name)

@@ -148,6 +148,8 @@ func requireExplained(t testing.TB, src smooth.Source, log *logs, name string) {
 	require.ErrorAs(t, err, &fe, "%s: %v", name, err)
 	assert.NotEmpty(t, fe.File)
 	assert.NotEmpty(t, fe.Reason, "%v", err)
+	assert.NotEmpty(t, fe.Remedy, "%v", err)
+	assert.True(t, fe.Path != "" || fe.Line > 0 || fe.Offset >= 0, "no place: %v", err)
 	assert.Contains(t, log.String(), fe.File)
 }
 
@@ -167,9 +169,65 @@ func TestTruncated(t *testing.T) {
 				require.ErrorAs(t, err, &fe, "%d bytes: %v", n, err)
 				require.Equal(t, "x.mp4", fe.File)
 				require.NotEmpty(t, fe.Path, "%v", err)
+				require.NotEmpty(t, fe.Remedy, "%v", err)
 			}
 		}
 	}
+}
+
+// TestBrokenIsExplained: the log has file, place and remedy, whatever is broken.
+func TestBrokenIsExplained(t *testing.T) {
+	av := testmedia.File(t, "av.ismv")
+	entry := bytes.Replace(testmedia.File(t, "av.mp4"), []byte("avcC"), []byte("avcX"), 1)
+	entry = bytes.Replace(entry, []byte("mp4a"), []byte("mp4b"), 1)
+	audio := bytes.Replace(av, []byte("vide"), []byte("hint"), 1)
+	good := ism("", track("video", "av.ismv", 40000, "trackID", "1"))
+	for _, tt := range []struct {
+		name  string
+		files map[string][]byte
+		want  string
+	}{
+		{"XML cut off", map[string][]byte{"x.ism": good[:len(good)/2]}, "smooth: x.ism:"},
+		{"wrong root", map[string][]byte{"x.ism": []byte("<a/>")}, "smooth: x.ism:1: root element a"},
+		{"no clips", map[string][]byte{"x.csm": []byte(`<SmoothStreamingMedia MajorVersion="2" MinorVersion="1" Duration="1"/>`)}, "smooth: x.csm: SmoothStreamingMedia: no Clip"},
+		{"too large", map[string][]byte{"x.ism": make([]byte, smooth.MaxServerManifest+1)}, "smooth: x.ism at byte 4194304: 4194305 bytes"},
+		{"sample entries", map[string][]byte{"x.mp4": entry}, "smooth: x.mp4: moov/trak/mdia/minf/stbl/stsd at byte "},
+		{"no such type", map[string][]byte{"x.ism": ism("", track("video", "audio.ismv", 40000)), "audio.ismv": audio}, "smooth: audio.ismv: moov/trak: no video track"},
+		{"no such track", map[string][]byte{"x.ism": ism("", track("video", "av.ismv", 40000, "trackID", "9")), "av.ismv": av}, "smooth: av.ismv: moov/trak: no track 9"},
+		{"no fragments", map[string][]byte{"x.mp4": av[:bytes.Index(av, []byte("moof"))-4]}, "smooth: x.mp4: moof at byte "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			src, log := source(t, tree(tt.files), nil)
+			for name := range tt.files {
+				if strings.HasPrefix(name, "x.") {
+					_, err := src.Open(context.Background(), name)
+					require.Error(t, err)
+					assert.Contains(t, err.Error(), tt.want)
+					requireExplained(t, src, log, name)
+				}
+			}
+		})
+	}
+}
+
+// TestLyingSamplesAreExplained: what is found only when a noun looks into the moof box names the file, too.
+func TestLyingSamplesAreExplained(t *testing.T) {
+	f := parseISMV(t, testmedia.File(t, "av.ismv"))
+	moof := bytes.Clone(f.frags[0].moof)
+	at := bytes.Index(moof, []byte("trun"))
+	n := binary.BigEndian.Uint32(moof[at-4:])
+	for i := at + 16; i+4 <= at-4+int(n); i += 4 {
+		binary.BigEndian.PutUint32(moof[i:], 0x00100000)
+	}
+	f.frags[0].moof = moof
+	src, _ := source(t, tree(map[string][]byte{"x.ismv": f.bytes(whole), "x.ism": ism("", track("video", "x.ismv", 40000, "trackID", "1"))}), nil)
+	log := new(logs)
+	h := smooth.NewHandler(src, &smooth.HandlerOptions{Logger: log.logger()})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/x.ism/QualityLevels(40000)/KeyFrames(video=0)", nil))
+	require.Equal(t, 500, w.Code, w.Body)
+	assert.Contains(t, log.String(), "smooth: x.ismv: moof/traf/trun: fragment video 0, byte ")
+	assert.Contains(t, log.String(), "(copy the file again or package it anew)")
 }
 
 // TestShrunk reads a file that has become shorter since it was opened.

@@ -152,7 +152,8 @@ func (t *fileTrack) setEntries(ix *fragmentIndex) error {
 		start := t.start(i)
 		if i > 0 && start <= last {
 			return &FileError{File: t.media.name, Path: "mfra/tfra", Offset: -1, Err: ErrCorrupt,
-				Reason: fmt.Sprintf("track %d: fragment %d starts before the timeline or with the one before it", t.source.ID, i)}
+				Reason: fmt.Sprintf("track %d: fragment %d starts before the timeline or with the one before it", t.source.ID, i),
+				Remedy: remedyFor(ErrCorrupt)}
 		}
 		last = start
 	}
@@ -240,7 +241,8 @@ func trackFor(m *mediaFile, st *ServerTrack) (*fmp4.Track, error) {
 		}
 	}
 	return nil, &FileError{File: m.name, Path: "moov/trak", Offset: -1, Err: ErrCorrupt,
-		Reason: fmt.Sprintf("no %s track, which the server manifest names", st.Type)}
+		Reason: fmt.Sprintf("no %s track, which the server manifest names", st.Type),
+		Remedy: "correct the src in the server manifest or copy the file again"}
 }
 
 // handlerType returns the type of stream for a handler, or "".

@@ -142,7 +142,7 @@ func (f *Fragment) Header(form Form) ([]byte, error) {
 	return head, nil
 }
 
-// fault names the fragment in an error of fmp4 and gives it the sentinel of this package.
+// fault names the fragment in an error of fmp4, and its file if it has one, and gives it the sentinel of this package.
 func (f *Fragment) fault(err error) error {
 	sentinel := ErrCorrupt
 	switch {
@@ -150,6 +150,11 @@ func (f *Fragment) fault(err error) error {
 		sentinel = ErrTooLarge
 	case errors.Is(err, fmp4.ErrUnsupported):
 		sentinel = ErrUnsupported
+	}
+	var at *fmp4.Error
+	if f.loan.media != nil && errors.As(err, &at) {
+		return &FileError{File: f.loan.media.name, Path: at.Path, Offset: -1, Err: sentinel, Remedy: remedyFor(sentinel),
+			Reason: fmt.Sprintf("fragment %s %d, byte %d: %s", f.Key.Stream, f.Key.Time, at.Offset, at.Reason)}
 	}
 	return fmt.Errorf("smooth: fragment %s %d: %w: %w", f.Key.Stream, f.Key.Time, err, sentinel)
 }

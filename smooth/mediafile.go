@@ -71,14 +71,28 @@ func (m *mediaFile) fault(err error) error {
 	out := &FileError{File: m.name, Path: e.Path, Offset: e.Offset, Reason: e.Reason, Err: e.Err}
 	switch {
 	case errors.Is(err, fmp4.ErrCorrupt):
-		out.Err, out.Remedy = ErrCorrupt, "copy the file again or package it anew"
+		out.Err = ErrCorrupt
 	case errors.Is(err, fmp4.ErrTooLarge):
 		out.Err = ErrTooLarge
 	case errors.Is(err, fmp4.ErrUnsupported):
-		out.Err, out.Remedy = ErrUnsupported, "package it anew"
+		out.Err = ErrUnsupported
+	}
+	out.Remedy = remedyFor(out.Err)
+	return out
+}
+
+// entryFault is the error for a track whose sample entry cannot be used.
+func (m *mediaFile) entryFault(t *fmp4.Track, err error) *FileError {
+	out := &FileError{File: m.name, Path: "moov/trak/mdia/minf/stbl/stsd", Offset: t.EntryOffset,
+		Reason: fmt.Sprintf("track %d: %v", t.ID, err), Err: ErrCorrupt, Remedy: remedyFor(ErrCorrupt)}
+	if errors.Is(err, ErrUnsupported) {
+		out.Err, out.Remedy = ErrUnsupported, knownCodecs
 	}
 	return out
 }
+
+// knownCodecs is the remedy for files without any.
+const knownCodecs = "encode the video as H.264 or HEVC and the audio as AAC"
 
 // fileEdges serves reads at both ends of a file from memory, so that looking at its structure takes two reads.
 type fileEdges struct {

@@ -26,7 +26,7 @@ func (l *loader) planProgressive() error {
 	var video, audio []*fileTrack
 	l.p.tracks = slices.DeleteFunc(l.p.tracks, l.uncuttable)
 	if len(l.p.tracks) == 0 {
-		return &FileError{File: l.name, Path: "moov/trak", Offset: -1, Err: ErrUnsupported, Reason: "no track that can be shown"}
+		return &FileError{File: l.name, Path: "moov/trak", Offset: -1, Err: ErrUnsupported, Reason: "no track that can be shown", Remedy: knownCodecs}
 	}
 	for _, t := range l.p.tracks {
 		switch {
@@ -82,7 +82,8 @@ func checkCuts(list []*fileTrack, target uint64) error {
 		length := Rescale(last.DTS+uint64(last.Duration), uint64(t.source.Timescale), DefaultTimescale)
 		if min(uint64(table.Len()), length/max(target, 1)) > MaxManifestChunks {
 			return &FileError{File: t.media.name, Path: "moov/trak/mdia/minf/stbl/stts", Offset: -1, Err: ErrTooLarge,
-				Reason: fmt.Sprintf("track %d lasts %d s and would have more than %d fragments", t.source.ID, length/DefaultTimescale, MaxManifestChunks)}
+				Reason: fmt.Sprintf("track %d lasts %d s and would have more than %d fragments", t.source.ID, length/DefaultTimescale, MaxManifestChunks),
+				Remedy: "package it anew, with longer fragments"}
 		}
 	}
 	return nil
@@ -117,7 +118,7 @@ func (l *loader) planFault(err error, video, audio []*fileTrack) error {
 			t = audio
 		}
 		return &FileError{File: t[te.Track].media.name, Path: "moov/trak/mdia/minf/stbl", Offset: -1, Err: ErrCorrupt,
-			Reason: fmt.Sprintf("track %d: %v", t[te.Track].source.ID, te.Err)}
+			Reason: fmt.Sprintf("track %d: %v", t[te.Track].source.ID, te.Err), Remedy: remedyFor(ErrCorrupt)}
 	case errors.As(err, &ae):
 		return &FileError{File: video[ae.Tracks[0]].media.name, Path: "moov/trak/mdia/minf/stbl/stss", Offset: -1, Err: ErrUnsupported,
 			Reason: fmt.Sprintf("cannot be cut together with %s: %s", video[ae.Tracks[1]].media.name, ae.Reason),

@@ -38,9 +38,10 @@ type Track struct {
 	Language string
 	// Width and Height are the presentation size of tkhd in whole pixels.
 	Width, Height uint32
-	// Entry is the first sample entry, header included; Entries is how many there are.
-	Entry   []byte
-	Entries uint32
+	// Entry is the first sample entry, header included, at EntryOffset in the file; Entries is how many there are.
+	Entry       []byte
+	EntryOffset int64
+	Entries     uint32
 	// Shift is what the edit list adds to media times to give presentation times, in ticks of Timescale.
 	Shift int64
 	// Defaults are those of trex.
@@ -434,6 +435,6 @@ func (t *Track) parseStsd(x *box) error {
 	if len(y.raw) > MaxSampleEntry {
 		return tooLarge(path, y.offset, "sample entry of %d bytes", len(y.raw))
 	}
-	t.Entry = y.raw
+	t.Entry, t.EntryOffset = y.raw, y.offset
 	return nil
 }
