@@ -190,7 +190,7 @@ func (c *manifestChecker) aacConfig(l *level, p Place, rates []uint64) {
 	}
 	// With SBR the attribute may state the rate of the core or that of the output.
 	rate := uint64(cfg.SamplingFrequency)
-	sbr := cfg.ExtensionFrequency > 0 || cfg.ObjectType != aac.AAClc
+	sbr := cfg.ExtensionFrequency > 0 || cfg.ObjectType != aac.AAClc || hasSBRSuffix(l.private[:min(len(l.private), 64)])
 	if rate != rates[0] && uint64(cfg.ExtensionFrequency) != rates[0] && !(sbr && 2*rate == rates[0]) {
 		c.rec.add("SM335", p, "the AudioSpecificConfig says %d Hz, SamplingRate %d", rate, rates[0])
 	}
@@ -199,6 +199,22 @@ func (c *manifestChecker) aacConfig(l *level, p Place, rates []uint64) {
 	if channels != 0 && channels != rates[1] && !parametric {
 		c.rec.add("SM336", p, "the AudioSpecificConfig says %d channels, Channels %d", channels, rates[1])
 	}
+}
+
+// hasSBRSuffix reports the backward-compatible signalling of SBR after an AudioSpecificConfig, which the library skips:
+//
+//	sync 0x2b7 u11, object type 5 u5, SBR flag 1 u1
+//
+// It may begin at any bit from the 17th on. See ISO/IEC 14496-3 1.6.2.1.
+func hasSBRSuffix(b []byte) bool {
+	window := uint32(0)
+	for i := range 8 * len(b) {
+		window = window<<1 | uint32(b[i/8]>>(7-i%8)&1)
+		if i >= 32 && window&0x1FFFF == 0x2B7<<6|5<<1|1 {
+			return true
+		}
+	}
+	return false
 }
 
 // channelCount returns the channels of a channel configuration, or 0 where the stream itself defines them.

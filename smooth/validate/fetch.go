@@ -109,8 +109,12 @@ func (a *answer) redirectHint() string {
 		return text + ": a sign-in page is in the way; players cannot sign in, let these paths pass or use signed URLs"
 	case to.Path == from.Path+"/":
 		return text + ": something adds a slash, a file server or a mux pattern; is the handler mounted at this prefix?"
-	case to.Path == from.Path && to.Scheme != from.Scheme:
+	case to.Path == from.Path && to.Host == from.Host && to.Scheme != from.Scheme:
 		return text + ": use that scheme in the URL"
+	case to.Host != from.Host:
+		return text + ": another server answers; players that resolve fragments against the first URL are sent there each time, use the URL there"
+	case to.String() == from.String():
+		return text + ": that is the same URL, a loop"
 	case strings.EqualFold(strings.ReplaceAll(from.Path, "//", "/"), to.Path):
 		return text + ": a mux cleans the path; write the URL in that form, or mount the handler so that it sees the path as it is"
 	}
@@ -157,7 +161,7 @@ func (f *fetcher) intact(a *answer, p Place) {
 func (f *fetcher) common(a *answer, p Place) {
 	f.intact(a, p)
 	if a.header.Get("ETag") == "" && a.header.Get("Last-Modified") == "" {
-		f.rec.add("SH141", p, "there is neither")
+		f.rec.add("SH141", p, "there is neither ETag nor Last-Modified")
 	}
 	if a.header.Get("Access-Control-Allow-Origin") == "" {
 		f.rec.add("SH143", p, "there is no Access-Control-Allow-Origin")

@@ -129,6 +129,7 @@ func manifestFixtures() []manifestFixture {
 		{"SM333", "plain", `AudioTag="255"`, `AudioTag="353"`},
 		{"SM334", "plain", `CodecPrivateData="1190"`, `CodecPrivateData="11"`},
 		{"SM335", "plain", `SamplingRate="48000"`, `SamplingRate="44100"`},
+		{"SM335", "aach", `2B118800`, `131056E500`}, // a suffix without SBR
 		{"SM336", "plain", `Channels="2"`, `Channels="6"`},
 		{"SM337", "aach", `2B118800`, ``},
 		{"SM338", "ec3", `00063F000000af87fba7022dfb42a4d405cd93843bdd`, ``},
@@ -245,5 +246,13 @@ func TestManifestEncodings(t *testing.T) {
 		"utf-16le":        append([]byte("\xFF\xFE"), utf16le(text)...),
 	} {
 		assert.Empty(t, validate.Manifest(data, nil).Violations, name)
+	}
+}
+
+// TestBackwardCompatibleSBR: SBR and parametric stereo may be signalled after the configuration of the core.
+func TestBackwardCompatibleSBR(t *testing.T) {
+	for _, private := range []string{"131056E598", "130856E59D4880"} {
+		r := validate.Manifest([]byte(strings.Replace(aach, "2B118800", private, 1)), nil)
+		assert.Empty(t, r.Violations, private)
 	}
 }

@@ -101,11 +101,18 @@ func (w *walk) manifest(ctx context.Context) error {
 	if w.p == nil || w.opts.ManifestOnly {
 		return nil
 	}
-	if err := w.head(ctx, a, "SH106"); err != nil {
-		return err
-	}
+	w.unanswered(ctx, w.head(ctx, a, "SH106"))
 	w.tracks(ctx)
-	return w.probes(ctx, a)
+	w.unanswered(ctx, w.probes(ctx, a))
+	return nil
+}
+
+// unanswered reports a request that got no answer, from a server that has answered others, unless the check was
+// cancelled.
+func (w *walk) unanswered(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil {
+		w.rec.add("SH108", Place{Document: w.target}, "%v", err)
+	}
 }
 
 // head compares the answer to HEAD with that to GET.

@@ -112,6 +112,8 @@ func urlFixtures() []urlFixture {
 		{"SH103", "sign-in", onManifest(redirect("/login?next=/"))},
 		{"SH103", "adds a slash", onManifest(redirect(originPath + "Manifest/"))},
 		{"SH103", "handler in front", onManifest(redirect("/"))},
+		{"SH103", "another server answers", onManifest(redirect("http://cdn.example" + originPath + "Manifest"))},
+		{"SH103", "a loop", onManifest(redirect(originPath + "Manifest"))},
 		{"SH104", "static file server", setHeader("Manifest", "Content-Type", "application/octet-stream")},
 		{"SH105", "Content-Length is 12", on(pathIs("Fragments(video=20000000)"), cutShort)},
 		{"SH106", "", on(func(r *http.Request) bool { return isHead(r) && !isNoun(r, "Fragments") }, refuse(404))},
@@ -136,6 +138,10 @@ func urlFixtures() []urlFixture {
 				return true
 			}
 		}},
+		{"SH108", "Head", on(func(r *http.Request) bool { return r.Method == "HEAD" && strings.HasSuffix(r.URL.Path, "/Manifest") },
+			func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })},
+		{"SH108", "QualityLevels(abc)", on(func(r *http.Request) bool { return strings.Contains(r.URL.Path, "(abc)") },
+			func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })},
 		{"SH108", "", onNoun("RawFragments", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })},
 		{"SH111", "", on(pathIs("Fragments(video=20000000)"), refuse(503))},
 		{"SH112", "single-page", on(pathIs("Fragments(video=20000000)"), page(200))},
