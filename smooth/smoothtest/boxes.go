@@ -12,7 +12,7 @@ type fragmentBox struct {
 	sequence, trackID uint32
 	time, duration    uint64
 	samples           []int // sizes
-	video             bool
+	video, ttml       bool
 	seed              string
 	bitrate           uint64
 }
@@ -76,7 +76,11 @@ func (f *fragmentBox) appendTfxd(b []byte) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, f.time), f.duration)
 }
 
-// appendSamples appends noise. A video sample looks like one NAL unit after its length: IDR first, then non-IDR.
+// An empty TTML document, which the comment after it fills up with noise.
+const ttmlOpen, ttmlClose = `<tt xmlns="http://www.w3.org/ns/ttml"><body/></tt><!--`, `-->`
+
+// appendSamples appends noise. A video sample looks like one NAL unit after its length: IDR first, then non-IDR. A TTML
+// sample is a document with the noise in a comment.
 func (f *fragmentBox) appendSamples(b []byte) []byte {
 	h := fnv.New64a()
 	h.Write([]byte(f.seed))
@@ -88,6 +92,13 @@ func (f *fragmentBox) appendSamples(b []byte) []byte {
 			x ^= x >> 7
 			x ^= x << 17
 			b = append(b, byte(x)|0x80) // no emulated start codes
+		}
+		if noise := len(b) - at - len(ttmlOpen) - len(ttmlClose); f.ttml && noise >= 0 {
+			for i := range b[at:] {
+				b[at+i] = 'a' + b[at+i]%26
+			}
+			copy(b[at:], ttmlOpen)
+			copy(b[len(b)-len(ttmlClose):], ttmlClose)
 		}
 		if f.video && size > 5 {
 			binary.BigEndian.PutUint32(b[at:], uint32(size-4))

@@ -1,6 +1,7 @@
 // Package smoothtest helps to test programs that use the suite.
 //
-// [New] makes a presentation in memory, on demand or live, whose boxes are valid and whose samples are noise;
+// [New] makes a presentation in memory, on demand or live, whose boxes are valid and whose samples are noise, in TTML
+// that of a comment;
 // [NewSource] is a source of such presentations. Players do not show them: for that there is [Sample], the files of a
 // small presentation with real picture and sound. [Encoder] makes the body of a live push as real encoders do.
 //

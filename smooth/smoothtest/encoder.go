@@ -225,7 +225,7 @@ func (e *Encoder) appendNext(b []byte, t *encoderTrack) []byte {
 	b, _ = appendFragment(b, fragmentBox{
 		sequence: e.sequence, trackID: t.id, time: c.Time, duration: c.Duration,
 		samples: sampleSizes(t.stream.Type, e.config.payload(t.stream, t.level, c)), video: t.stream.Type == smooth.Video,
-		seed: t.stream.Name, bitrate: t.level.Bitrate,
+		ttml: t.level.FourCC == "TTML", seed: t.stream.Name, bitrate: t.level.Bitrate,
 	})
 	t.elapsed += c.Duration
 	t.next++

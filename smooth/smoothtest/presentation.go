@@ -347,6 +347,7 @@ func (p *Presentation) Fragment(ctx context.Context, k smooth.FragmentKey) (*smo
 	mem, head := appendFragment(nil, fragmentBox{
 		sequence: uint32(pos + 1), trackID: uint32(i + 1), time: c.Time, duration: c.Duration,
 		samples: sampleSizes(s.Type, p.config.payload(s, &s.Levels[n], c)), video: s.Type == smooth.Video,
+		ttml: s.Levels[n].FourCC == "TTML",
 		seed: s.Name, bitrate: k.Bitrate,
 	})
 	p.open++

@@ -17,6 +17,7 @@ import (
 	"github.com/smoothkit/smoothkit/internal/fmp4"
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/smoothtest"
+	"github.com/smoothkit/smoothkit/smooth/validate"
 )
 
 const second = smooth.DefaultTimescale
@@ -51,6 +52,15 @@ func TestPresentationFragments(t *testing.T) {
 		}
 	}
 	assert.Zero(t, p.OpenFragments())
+}
+
+// TestPresentationIsValid: the validator finds nothing in the default presentation, as our handler shows it.
+func TestPresentationIsValid(t *testing.T) {
+	src := smoothtest.NewSource()
+	r, err := validate.Source(t.Context(), src, "sample/sample.ism", nil)
+	require.NoError(t, err)
+	assert.Empty(t, r.Violations)
+	assert.Greater(t, r.Checked.Fragments, 70)
 }
 
 func TestPresentationIsDeterministic(t *testing.T) {
