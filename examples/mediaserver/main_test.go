@@ -169,6 +169,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"-listen", "nowhere"}, "cannot listen on nowhere"},
 		{[]string{"-root", filepath.Join(t.TempDir(), "none")}, "is not a directory that can be read"},
 		{[]string{"-players", t.TempDir()}, "holds neither"},
+		{[]string{"-players", "https:///npm"}, "names no host"},
 		{[]string{"media"}, `unexpected argument "media"; a directory is named with -root`},
 	} {
 		err := run(context.Background(), c.args, io.Discard)

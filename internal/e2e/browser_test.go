@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +31,7 @@ type order struct {
 	Captions   bool    `json:"captions,omitempty"`
 	Chromium   string  `json:"chromium"`
 	Screenshot string  `json:"screenshot,omitempty"`
+	Missing    string  `json:"missing,omitempty"`
 
 	single bool // one quality and one language: nothing to switch
 }
@@ -165,6 +168,18 @@ func TestPageWithPlayers(t *testing.T) {
 	page := startMediaServer(t, "-players", "node_modules")
 	twice(t, func() error {
 		_, err := play(t, order{Player: "page", URL: page, Seconds: 2, Seek: 19, Captions: true, Chromium: browser})
+		return err
+	})
+}
+
+// TestPageWithoutPlayers names a mirror that has none of the players: the page plays all the same.
+func TestPageWithoutPlayers(t *testing.T) {
+	browser := chromium(t)
+	mirror := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(mirror.Close)
+	page := startMediaServer(t, "-players", mirror.URL)
+	twice(t, func() error {
+		_, err := play(t, order{Player: "page", URL: page, Seconds: 1, Seek: 19, Chromium: browser, Missing: mirror.URL})
 		return err
 	})
 }

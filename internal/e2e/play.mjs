@@ -4,7 +4,8 @@
 //
 // Fields of the argument: player (dash, rx or page), url (a Smooth manifest, or for "page" the address of the example
 // server's page), seconds (how long to play first), seek (where to, in seconds), chromium (path of the browser),
-// captions (whether to show them and wait for one), screenshot (where to save one), name (for "page": which presentation of the list).
+// captions (whether to show them and wait for one), screenshot (where to save one), name (for "page": which presentation of the list),
+// missing (the address of a server whose files may be missing).
 import { readFileSync, rmSync, mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -185,8 +186,11 @@ async function run(args) {
   const report = { player: args.player, url: args.url, requests: {}, failed: [], errors: [] };
   try {
     const page = await browser.newPage();
-    page.on("response", (r) => count(report, r));
-    page.on("requestfailed", (r) => { if (r.failure()?.errorText !== "net::ERR_ABORTED") report.failed.push(`${r.failure()?.errorText} ${r.url()}`); });
+    const mayFail = (r) => args.missing !== undefined && r.url().startsWith(args.missing);
+    page.on("response", (r) => { if (!mayFail(r)) count(report, r); });
+    page.on("requestfailed", (r) => {
+      if (r.failure()?.errorText !== "net::ERR_ABORTED" && !mayFail(r)) report.failed.push(`${r.failure()?.errorText} ${r.url()}`);
+    });
     page.on("pageerror", (e) => report.errors.push(`script: ${e.message}`));
     await prepare(page, args);
     await page.evaluate((what) => adapter.load(what), args.player === "page" ? args.name : args.url);

@@ -103,17 +103,22 @@ function script(src) {
   });
 }
 
+// external makes an engine of scripts. One that cannot be loaded is listed as such and plays nothing.
+async function external(name, sources, create, plays) {
+  try {
+    for (const src of sources) await script(src);
+    return { name, create, plays };
+  } catch (err) {
+    console.warn(err.message);
+    return { name: `${name} (cannot be loaded)`, create, plays: async () => false };
+  }
+}
+
 // findEngines returns [{name, create, plays}]; scripts is what the server says about -players: {dash: [urls], hls: [urls]}.
 export async function findEngines(scripts) {
+  const hasHLS = async (url) => (await fetch(hlsURL(url), { method: "HEAD" }).catch(() => null))?.ok === true;
   const engines = [{ name: "Built in", create: builtIn, plays: async () => true }];
-  if (scripts?.dash) {
-    for (const src of scripts.dash) await script(src);
-    engines.push({ name: "dash.js", create: dashJS, plays: async () => true });
-  }
-  if (scripts?.hls) {
-    for (const src of scripts.hls) await script(src);
-    const hasHLS = async (url) => (await fetch(hlsURL(url), { method: "HEAD" }).catch(() => null))?.ok === true;
-    engines.push({ name: "hls.js", create: hlsJS, plays: hasHLS });
-  }
+  if (scripts?.dash) engines.push(await external("dash.js", scripts.dash, dashJS, async () => true));
+  if (scripts?.hls) engines.push(await external("hls.js", scripts.hls, hlsJS, hasHLS));
   return engines;
 }

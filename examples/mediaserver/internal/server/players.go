@@ -27,6 +27,9 @@ func (s *Server) addPlayers(place string) (Scripts, error) {
 		return nil, nil
 	}
 	if u, err := url.Parse(place); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		if u.Host == "" {
+			return nil, fmt.Errorf("-players %s: the URL names no host", place)
+		}
 		return scriptsAt(strings.TrimSuffix(place, "/")), nil
 	}
 	dir := os.DirFS(place)
