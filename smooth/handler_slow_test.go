@@ -1,10 +1,13 @@
 package smooth_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +31,68 @@ func (l pipeListener) Accept() (net.Conn, error) {
 }
 func (l pipeListener) Close() error   { return nil }
 func (l pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// goneWriter is the connection of a client that leaves after the first part of a body.
+type goneWriter struct{ *httptest.ResponseRecorder }
+
+func (w goneWriter) Write(p []byte) (int, error) {
+	if w.Body.Len() > 1000 {
+		return 0, net.ErrClosed
+	}
+	return w.ResponseRecorder.Write(p)
+}
+
+// slowBody takes its time, and must not be read when it has been given back.
+type slowBody struct {
+	t        *testing.T
+	returned atomic.Bool
+}
+
+func (b *slowBody) ReadAt(p []byte, _ int64) (int, error) {
+	assert.False(b.t, b.returned.Load(), "read after the fragment was closed")
+	time.Sleep(time.Second)
+	assert.False(b.t, b.returned.Load(), "closed while it was read")
+	return len(p), nil
+}
+
+// TestHandlerPartsEnd: what puts several ranges together does not go on with a fragment that was given back.
+func TestHandlerPartsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newFake(t)
+		k := videoKey(0)
+		in := fakeFragment(t, k, smooth.Video, 100_000)
+		body := &slowBody{t: t}
+		in.Head, in.Size, in.Body = in.Memory[:in.HeadLen], int64(len(in.Memory)-in.HeadLen), body
+		in.Memory, in.Release = nil, func() { body.returned.Store(true) }
+		src := &lentSource{fakeSource: fakeSource{name: "a.ism", p: p}}
+		src.lend = func() *smooth.Fragment { return smooth.NewFragment(in) }
+		r := httptest.NewRequest(http.MethodGet, "/a.ism/QualityLevels(1200000)/Fragments(video=0)", nil)
+		r.Header.Set("Range", "bytes=1000-200000,210000-300000")
+		smooth.NewHandler(src, quiet(nil)).ServeHTTP(goneWriter{httptest.NewRecorder()}, r)
+		assert.True(t, body.returned.Load())
+		synctest.Wait()
+	})
+}
+
+// lentSource is a source whose only presentation lends a fragment of the test's own.
+type lentSource struct {
+	fakeSource
+	lend func() *smooth.Fragment
+}
+
+func (s *lentSource) Open(ctx context.Context, name string) (smooth.Presentation, error) {
+	p, err := s.fakeSource.Open(ctx, name)
+	return lentPresentation{p, s.lend}, err
+}
+
+type lentPresentation struct {
+	smooth.Presentation
+	lend func() *smooth.Fragment
+}
+
+func (p lentPresentation) Fragment(context.Context, smooth.FragmentKey) (*smooth.Fragment, error) {
+	return p.lend(), nil
+}
 
 // TestHandlerSlowClient: a client that stops reading loses what it holds when the time for the fragment is up.
 func TestHandlerSlowClient(t *testing.T) {

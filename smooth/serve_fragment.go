@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
@@ -155,15 +156,7 @@ func sparsePointer(mime, pointer string) string {
 // sendFragment sends the body. The whole of a GET goes out directly, the cheapest way.
 func (x *exchange) sendFragment(s *Snapshot, body fragmentBody) error {
 	if x.conditional() {
-		delete(x.w.Header(), "Content-Length")
-		x.size = body.size
-		var modTime time.Time
-		if s.Ended {
-			modTime = s.ModTime
-		}
-		src := &readErrors{body: body}
-		http.ServeContent(x, x.r, "", modTime, io.NewSectionReader(src, 0, body.size))
-		return src.err
+		return x.serveContent(s, body)
 	}
 	x.WriteHeader(http.StatusOK)
 	if x.r.Method == http.MethodHead {
@@ -172,6 +165,20 @@ func (x *exchange) sendFragment(s *Snapshot, body fragmentBody) error {
 	n, err := body.WriteTo(x.w)
 	x.bytes = n
 	return err
+}
+
+// serveContent answers a request with a range or a precondition.
+func (x *exchange) serveContent(s *Snapshot, body fragmentBody) (err error) {
+	delete(x.w.Header(), "Content-Length")
+	x.size = body.size
+	var modTime time.Time
+	if s.Ended {
+		modTime = s.ModTime
+	}
+	src := &readErrors{body: body}
+	defer func() { err = src.end() }()
+	http.ServeContent(x, x.r, "", modTime, io.NewSectionReader(src, 0, body.size))
+	return nil
 }
 
 // fragmentBody is what one noun shows of a fragment.
@@ -299,14 +306,31 @@ func (b *fragmentBody) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// readErrors passes a body to http.ServeContent and keeps the error of a read, which ServeContent does not report.
+// readErrors passes a body to http.ServeContent and keeps the error of a read, which ServeContent does not report. A
+// goroutine of ServeContent that puts several ranges together may still read when ServeContent has returned because
+// the client is gone; the body is not the exchange's any more then.
 type readErrors struct {
-	body fragmentBody
-	err  error
+	mu    sync.Mutex // guards the fields below
+	body  fragmentBody
+	err   error
+	ended bool
+}
+
+// end waits for a read that is under way, ends further ones, and returns the error of those before.
+func (r *readErrors) end() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	return r.err
 }
 
 // ReadAt implements [io.ReaderAt].
 func (r *readErrors) ReadAt(p []byte, off int64) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return 0, ErrClosed
+	}
 	n, err := r.body.ReadAt(p, off)
 	if err != nil && err != io.EOF {
 		r.err = err
