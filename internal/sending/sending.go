@@ -57,6 +57,13 @@ func (t *Watch) End(id uint64) {
 	}
 }
 
+// cut makes the writes of an answer fail. A writer without deadlines cannot be cut. One that panics, such as that of
+// HTTP/2 when a timeout middleware has let its handler return too early, must not end the process from a timer.
+func cut(w http.ResponseWriter) {
+	defer func() { _ = recover() }()
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0))
+}
+
 func (t *Watch) look() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,7 +72,7 @@ func (t *Watch) look() {
 		if t.looks-s.begun > parts && !s.cut {
 			s.cut = true
 			t.sends[id] = s
-			_ = http.NewResponseController(s.w).SetWriteDeadline(time.Unix(1, 0)) // a writer without deadlines cannot be cut
+			cut(s.w)
 		}
 	}
 	if len(t.sends) == 0 {

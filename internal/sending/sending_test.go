@@ -58,6 +58,26 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// broken is a writer that panics outside its handler.
+type broken struct{ *httptest.ResponseRecorder }
+
+func (broken) SetWriteDeadline(time.Time) error { panic("after the handler") }
+
+func TestWatchSurvivesPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWatch(time.Second)
+		a := w.Begin(broken{})
+		slow := &recorder{}
+		b := w.Begin(slow)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Len(t, slow.seen(), 1, "the others are cut all the same")
+		w.End(b)
+		assert.Panics(t, func() { w.End(a) }, "on the goroutine of the request, which has its own last line")
+		time.Sleep(time.Second)
+	})
+}
+
 func TestWatchWithoutDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWatch(time.Second)
