@@ -11,6 +11,9 @@ import (
 const (
 	sampleSlack    = 1 << 20
 	bytesPerSample = 8
+	// timeBias is added to times while the tables are built, so that those below zero, of 60 bits at most, keep their
+	// places: ffmpeg begins AAC with a tfxd of -213333.
+	timeBias = 1 << 61
 )
 
 // fragmentReader collects the samples of a fragmented file.
@@ -32,6 +35,7 @@ func (in *input) readFragments(m *fmp4.Movie, off int64) error {
 		r.tables[t.ID] = b
 		c := t.Samples.At(0)
 		for s, ok := c.Next(); ok; s, ok = c.Next() {
+			s.DTS += timeBias
 			if err := r.add(b, s); err != nil {
 				return err
 			}
@@ -53,7 +57,9 @@ func (in *input) readFragments(m *fmp4.Movie, off int64) error {
 	for i := range m.Tracks {
 		t := &m.Tracks[i]
 		var err error
-		t.Shift += int64(r.tables[t.ID].Start())
+		if b := r.tables[t.ID]; b.Len() > 0 {
+			t.Shift += int64(b.Start() - timeBias)
+		}
 		if t.Samples, err = r.tables[t.ID].Table(); err != nil {
 			return err
 		}
@@ -100,12 +106,12 @@ func (r *fragmentReader) moof(raw []byte, at int64) error {
 }
 
 func (r *fragmentReader) traf(b *fmp4.TableBuilder, t *fmp4.Traf, at int64) error {
-	dts := b.End()
+	dts := max(b.End(), timeBias) // End is 0 without samples
 	switch {
 	case t.HasDecodeTime:
-		dts = t.DecodeTime
-	case t.HasTfxd && int64(t.Time) >= 0:
-		dts = t.Time
+		dts = t.DecodeTime + timeBias
+	case t.HasTfxd:
+		dts = t.Time + timeBias
 	}
 	spans := r.spans
 	runs := t.Samples(r.defaults(t.TrackID))

@@ -3,6 +3,7 @@ package packager_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/smoothkit/smoothkit/internal/testmedia"
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/packager"
+	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
 
 func inputs(paths ...string) (list []packager.Input) {
@@ -201,6 +203,24 @@ func TestPackageFromIIS(t *testing.T) {
 	res := pack(t, packager.Job{Inputs: inputs(path), Dir: dir, Name: "x"})
 	assert.Len(t, res.Manifest.Stream("video").Timeline, 2)
 	requireValid(t, dir, res)
+}
+
+// TestPackageBeforeZero: sound that begins before zero, as that of ffmpeg's Smooth muxer does, keeps its distance to the
+// picture, and no sample of it is overlapped by the next fragment.
+func TestPackageBeforeZero(t *testing.T) {
+	const early = 213_333
+	start := -int64(early)
+	enc := smoothtest.NewEncoder(smoothtest.Config{Streams: []smoothtest.Stream{
+		{Type: smooth.Video, Levels: []smoothtest.Level{{Bitrate: 300_000}}},
+		{Type: smooth.Audio, Start: uint64(start), Levels: []smoothtest.Level{{Bitrate: 64_000}}},
+	}})
+	raw, err := io.ReadAll(enc.Body(7 * time.Second))
+	require.NoError(t, err)
+	res := pack(t, packager.Job{Dir: t.TempDir(), Name: "x",
+		Inputs: []packager.Input{{Path: "x.ismv", Reader: bytes.NewReader(raw), Size: int64(len(raw))}}})
+	video, audio := res.Manifest.Stream("video").Timeline, res.Manifest.Stream("audio").Timeline
+	assert.EqualValues(t, early, video[0].Time-audio[0].Time)
+	assert.EqualValues(t, 60_000_000, audio.End()-audio[0].Time)
 }
 
 func TestPackageOptions(t *testing.T) {
