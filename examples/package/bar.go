@@ -23,10 +23,21 @@ func newBar(w io.Writer, name string) *bar {
 	if st, err := f.Stat(); err != nil || st.Mode()&os.ModeCharDevice == 0 {
 		return new(bar)
 	}
-	return &bar{w: w, name: name}
+	return &bar{w: w, name: shorten(name)}
 }
 
-const barWidth = 40
+// The line has to fit into 80 columns: a longer one wraps, and every report would start another.
+const (
+	barWidth  = 40
+	nameWidth = 16 // in characters
+)
+
+func shorten(name string) string {
+	if r := []rune(name); len(r) > nameWidth {
+		return string(r[:nameWidth-1]) + "…"
+	}
+	return name
+}
 
 func (b *bar) report(done, total int64) {
 	if b.w == nil || done < total && time.Since(b.drawn) < 50*time.Millisecond {

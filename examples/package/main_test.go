@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 const media = "../../internal/testmedia/media/"
@@ -83,6 +84,12 @@ func TestBar(t *testing.T) {
 		"\rfilm [" + strings.Repeat("#", 40) + "] 100% of 0.0 MB\n"
 	if w.String() != want {
 		t.Errorf("got %q, want %q", w.String(), want)
+	}
+	w.Reset()
+	b = &bar{w: &w, name: shorten("Die Geschichte des Fernsehens, Teil 1")}
+	b.report(99_999_900_000, 99_999_900_000)
+	if n := utf8.RuneCountInString(w.String()); n > 80 || !strings.HasPrefix(w.String(), "\rDie Geschichte … [") {
+		t.Errorf("%d characters, %q", n, w.String())
 	}
 	newBar(&w, "x").report(1, 1) // no terminal: nothing, and no panic
 }

@@ -43,7 +43,7 @@ type WatchOptions struct {
 // A job is a directory, with the renditions and texts of one presentation in it, or a single media file, together with
 // texts that begin with its name (film.mp4, film.en.vtt). The presentation gets the name of the directory or file. A
 // job starts when none of its files has changed for a while, or at once when its directory holds a file called
-// complete or with the extension .job. Afterwards it is moved to the subdirectory done or failed, with a log; so each
+// complete or with the extension .job, which texts alone need. Afterwards it is moved to the subdirectory done or failed, with a log; so each
 // is processed once. Hidden files, symbolic links and anything else are left alone.
 type Watcher struct {
 	in, out string // directories
@@ -259,7 +259,7 @@ func (w *Watcher) scan() ([]watchJob, error) {
 	return jobs, nil
 }
 
-// scanDir reads the job in a directory. A job without media waits for them.
+// scanDir reads the job in a directory. A job of texts alone waits for its media, unless it is marked.
 func (w *Watcher) scanDir(name string) (watchJob, bool) {
 	j := watchJob{name: name, dir: true}
 	entries, err := readDir(filepath.Join(w.in, name))
@@ -267,6 +267,7 @@ func (w *Watcher) scanDir(name string) (watchJob, bool) {
 		w.opts.Logger.Warn("job not readable", "job", name, "err", err)
 		return j, false
 	}
+	media := false
 	for _, e := range entries {
 		ext := strings.ToLower(filepath.Ext(e.Name()))
 		switch {
@@ -274,10 +275,11 @@ func (w *Watcher) scanDir(name string) (watchJob, bool) {
 		case ext == ".job" || strings.EqualFold(e.Name(), "complete"):
 			j.marked = true
 		case isMedia(e.Name()) || isText(e.Name()):
+			media = media || isMedia(e.Name())
 			j.add(name, e)
 		}
 	}
-	return j, len(j.inputs) > 0
+	return j, media || j.marked && len(j.inputs) > 0
 }
 
 func (j *watchJob) add(dir string, e os.FileInfo) {

@@ -103,6 +103,23 @@ func TestWatchDirectories(t *testing.T) {
 	assert.ElementsMatch(t, []string{"a", "a-2", "b"}, listDir(t, filepath.Join(b.in, "done")))
 }
 
+// TestWatchTextFirst: captions that come long before their film wait for it.
+func TestWatchTextFirst(t *testing.T) {
+	b := newInbox(t)
+	const cues = "WEBVTT\n\n00:00.000 --> 00:01.000\nHallo\n"
+	b.text("a/film.de.vtt", cues)
+	assert.Zero(t, b.after(0))
+	assert.Zero(t, b.after(time.Hour))
+	b.put("low.mp4", "a/film.mp4", 0)
+	assert.Zero(t, b.after(0))
+	assert.Equal(t, 1, b.after(10*time.Second))
+	assert.FileExists(t, filepath.Join(b.out, "a_deu.ismt"))
+	b.text("b/film.de.vtt", cues)
+	b.text("b/complete", "")
+	assert.Equal(t, 1, b.after(0), "texts alone, if that is said")
+	assert.FileExists(t, filepath.Join(b.out, "b.ism"))
+}
+
 func TestWatchFailures(t *testing.T) {
 	b := newInbox(t)
 	b.put("high.mp4", "film.mp4", 5000)
