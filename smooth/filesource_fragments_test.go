@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Eyevinn/mp4ff/aac"
+	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -90,6 +92,34 @@ func TestFragmentForms(t *testing.T) {
 			assert.Contains(t, log.String(), tt.log)
 		})
 	}
+}
+
+// TestFragmentOfNoDuration joins a fragment that lasts no time with the one that follows at the same time, as ffmpeg
+// writes them with frag_every_frame.
+func TestFragmentOfNoDuration(t *testing.T) {
+	init := mp4.CreateEmptyInit()
+	require.NoError(t, init.AddEmptyTrack(48000, "audio", "en").SetAACDescriptor(aac.AAClc, 48000))
+	var b bytes.Buffer
+	require.NoError(t, init.Encode(&b))
+	for i, s := range []struct {
+		time uint64
+		dur  uint32
+		data string
+	}{{0, 4800, "one"}, {4800, 0, "two "}, {4800, 0, "three "}, {4800, 4800, "four"}, {9600, 4800, "five"}} {
+		f, err := mp4.CreateFragment(uint32(i+1), 1)
+		require.NoError(t, err)
+		f.AddFullSample(mp4.FullSample{DecodeTime: s.time, Data: []byte(s.data),
+			Sample: mp4.Sample{Flags: mp4.SyncSampleFlags, Dur: s.dur, Size: uint32(len(s.data))}})
+		require.NoError(t, f.Encode(&b))
+	}
+	src, _ := source(t, tree(map[string][]byte{"a.isma": b.Bytes()}), nil)
+	s, got := fetchAll(t, src, "a.isma")
+	assert.Equal(t, smooth.Timeline{{Time: 0, Duration: 1_000_000}, {Time: 1_000_000, Duration: 1_000_000},
+		{Time: 2_000_000, Duration: 1_000_000}}, s.Manifest.Streams[0].Timeline)
+	for _, f := range got {
+		assert.Equal(t, "onetwo three fourfive", string(f.samples))
+	}
+	require.Len(t, got, 1)
 }
 
 // shifted returns an index whose entries are off.

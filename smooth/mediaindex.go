@@ -234,7 +234,8 @@ func moofLength(b []byte) int64 {
 }
 
 // scan fills the index by looking at each moof box. A moof box of a video track that does not start with a sync
-// sample belongs to the fragment before it, as does a second traf box of a track in the same moof box.
+// sample belongs to the fragment before it, as does a second traf box of a track in the same moof box. So does what
+// follows a fragment that lasts no time at its very time: ffmpeg writes single frames before it knows how long they are.
 func (m *mediaFile) scan(r io.ReaderAt, body, end int64) error {
 	sc := fmp4.NewMoofScanner(r, body, end)
 	var moof fmp4.Moof
@@ -292,7 +293,7 @@ func (m *mediaFile) scanTraf(t *fmp4.Traf, off int64, next map[uint32]uint64) (*
 		m.index[t.TrackID] = ix
 	}
 	n := len(ix.entries)
-	if n > 0 && (ix.entries[n-1].offset == off || track.Handler == fmp4.HandlerVideo && t.FirstFlags(track.Defaults)&fmp4.FlagNonSync != 0) {
+	if n > 0 && ix.entries[n-1].goesOn(t, track, time, off) {
 		e := &ix.entries[n-1]
 		e.duration = uint32(min(time+duration-e.time, durationUnknown-1))
 		e.payload = uint32(min(uint64(e.payload)+payload, math.MaxUint32))
@@ -310,4 +311,10 @@ func (m *mediaFile) scanTraf(t *fmp4.Traf, off int64, next map[uint32]uint64) (*
 	ix.entries = append(ix.entries, fragmentEntry{time: time, offset: off,
 		duration: uint32(min(duration, durationUnknown-1)), payload: uint32(min(payload, math.MaxUint32))})
 	return ix, nil
+}
+
+// goesOn reports whether a traf box at a time, in a moof box at off, belongs to the fragment e before it.
+func (e *fragmentEntry) goesOn(t *fmp4.Traf, track *fmp4.Track, time uint64, off int64) bool {
+	return e.offset == off || e.duration == 0 && e.time == time ||
+		track.Handler == fmp4.HandlerVideo && t.FirstFlags(track.Defaults)&fmp4.FlagNonSync != 0
 }
