@@ -97,22 +97,8 @@ func TestFragmentForms(t *testing.T) {
 // TestFragmentOfNoDuration joins a fragment that lasts no time with the one that follows at the same time, as ffmpeg
 // writes them with frag_every_frame.
 func TestFragmentOfNoDuration(t *testing.T) {
-	init := mp4.CreateEmptyInit()
-	require.NoError(t, init.AddEmptyTrack(48000, "audio", "en").SetAACDescriptor(aac.AAClc, 48000))
-	var b bytes.Buffer
-	require.NoError(t, init.Encode(&b))
-	for i, s := range []struct {
-		time uint64
-		dur  uint32
-		data string
-	}{{0, 4800, "one"}, {4800, 0, "two "}, {4800, 0, "three "}, {4800, 4800, "four"}, {9600, 4800, "five"}} {
-		f, err := mp4.CreateFragment(uint32(i+1), 1)
-		require.NoError(t, err)
-		f.AddFullSample(mp4.FullSample{DecodeTime: s.time, Data: []byte(s.data),
-			Sample: mp4.Sample{Flags: mp4.SyncSampleFlags, Dur: s.dur, Size: uint32(len(s.data))}})
-		require.NoError(t, f.Encode(&b))
-	}
-	src, _ := source(t, tree(map[string][]byte{"a.isma": b.Bytes()}), nil)
+	data := audioFile(t, 0, []piece{{0, 4800, "one"}, {4800, 0, "two "}, {4800, 0, "three "}, {4800, 4800, "four"}, {9600, 4800, "five"}})
+	src, _ := source(t, tree(map[string][]byte{"a.isma": data}), nil)
 	s, got := fetchAll(t, src, "a.isma")
 	assert.Equal(t, smooth.Timeline{{Time: 0, Duration: 1_000_000}, {Time: 1_000_000, Duration: 1_000_000},
 		{Time: 2_000_000, Duration: 1_000_000}}, s.Manifest.Streams[0].Timeline)
@@ -120,6 +106,59 @@ func TestFragmentOfNoDuration(t *testing.T) {
 		assert.Equal(t, "onetwo three fourfive", string(f.samples))
 	}
 	require.Len(t, got, 1)
+}
+
+// piece is a fragment of one sample.
+type piece struct {
+	time uint64
+	dur  uint32
+	data string
+}
+
+// audioFile makes a fragmented file of 48000 ticks a second with decode times, whose edit list starts at hidden ticks.
+func audioFile(t testing.TB, hidden int64, list []piece) []byte {
+	t.Helper()
+	init := mp4.CreateEmptyInit()
+	trak := init.AddEmptyTrack(48000, "audio", "en")
+	require.NoError(t, trak.SetAACDescriptor(aac.AAClc, 48000))
+	if hidden > 0 {
+		edts := new(mp4.EdtsBox)
+		edts.AddChild(&mp4.ElstBox{Entries: []mp4.ElstEntry{{MediaTime: hidden, MediaRateInteger: 1}}})
+		trak.AddChild(edts)
+	}
+	var b bytes.Buffer
+	require.NoError(t, init.Encode(&b))
+	for i, s := range list {
+		f, err := mp4.CreateFragment(uint32(i+1), 1)
+		require.NoError(t, err)
+		f.AddFullSample(mp4.FullSample{DecodeTime: s.time, Data: []byte(s.data),
+			Sample: mp4.Sample{Flags: mp4.SyncSampleFlags, Dur: s.dur, Size: uint32(len(s.data))}})
+		require.NoError(t, f.Encode(&b))
+	}
+	return b.Bytes()
+}
+
+// TestProgressiveBesideFragments moves the tracks of both kinds of files together. The video of av.mp4 is decoded 80 ms
+// before it is shown.
+func TestProgressiveBesideFragments(t *testing.T) {
+	for _, tt := range []struct {
+		hidden       int64
+		video, audio uint64
+	}{
+		{0, 0, 800_000},
+		{1920, 0, 400_000},
+		{4800, 200_000, 0}, // the audio needs more room than the video
+	} {
+		src, _ := source(t, tree(map[string][]byte{"av.mp4": testmedia.File(t, "av.mp4"),
+			"a.mp4": audioFile(t, tt.hidden, []piece{{0, 48000, "one"}, {48000, 48000, "two"}}),
+			"x.ism": ism("", track("video", "av.mp4", 40000, "trackID", "1"), track("audio", "a.mp4", 16000, "trackID", "1"))}), nil)
+		s, got := fetchAll(t, src, "x.ism")
+		v, a := s.Manifest.Streams[0].Timeline, s.Manifest.Streams[1].Timeline
+		assert.Equal(t, tt.video, v[0].Time, "hidden %d", tt.hidden)
+		assert.Equal(t, smooth.Timeline{{Time: tt.audio, Duration: 10_000_000}, {Time: tt.audio + 10_000_000, Duration: 10_000_000}}, a, "hidden %d", tt.hidden)
+		assert.Equal(t, "onetwo", string(got["audio/16000/"].samples))
+		assert.True(t, bytes.Equal(trackSamples(t, testmedia.File(t, "av.mp4"), 1), got["video/40000/"].samples))
+	}
 }
 
 // shifted returns an index whose entries are off.

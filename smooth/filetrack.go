@@ -169,22 +169,38 @@ func rescaleSigned(v int64, from, to uint64) int64 {
 }
 
 // placeMedia applies the edit lists of the tracks whose times are those of the media, and moves all of them together
-// so that none starts before 0, as for progressive files.
+// so that none starts before 0, as for progressive files. Where a presentation has both, one shift serves both.
 func placeMedia(tracks []*fileTrack) {
 	var least int64
 	for _, t := range tracks {
-		if ix := t.mediaTimes(); ix != nil {
-			from := uint64(t.source.Timescale)
-			t.placed = clampTicks(rescaleSigned(t.source.Shift, from, DefaultTimescale))
-			least = min(least, clampTicks(rescaleSigned(int64(ix.entries[0].time), from, DefaultTimescale))+t.placed)
+		if t.plan != nil {
+			least = min(least, -clampTicks(int64(t.plan.shift)))
+		} else if t.mediaTimes() != nil {
+			t.placed = t.edited()
+			least = min(least, clampTicks(t.mediaStart())+t.placed)
 		}
 	}
 	for _, t := range tracks {
-		if t.mediaTimes() != nil {
+		if t.plan != nil {
+			t.plan.shiftTo(uint64(-least))
+		} else if t.mediaTimes() != nil {
 			t.placed -= least
 		}
 	}
 	alignEdits(tracks)
+}
+
+// shiftTo makes shift what is added to all times.
+func (p *progressivePlan) shiftTo(shift uint64) {
+	for i := range p.cuts {
+		p.cuts[i].Time += shift - p.shift
+	}
+	p.shift = shift
+}
+
+// edited returns by how much the edit list moves a track, in ticks of DefaultTimescale.
+func (t *fileTrack) edited() int64 {
+	return clampTicks(rescaleSigned(t.source.Shift, uint64(t.source.Timescale), DefaultTimescale))
 }
 
 // alignEdits gives renditions of one picture whose fragments have the same decode times the same place even if their
@@ -196,12 +212,23 @@ func alignEdits(tracks []*fileTrack) {
 			continue
 		}
 		for _, o := range tracks {
-			if o.kind == Video && o.mediaTimes() != nil && equalFoldASCII(o.stream, t.stream) && o.placed < t.placed && t.mediaStart() == o.mediaStart() {
-				t.delay += t.placed - o.placed
-				t.placed = o.placed
+			if o.kind != Video || o.plan == nil && o.mediaTimes() == nil || !equalFoldASCII(o.stream, t.stream) {
+				continue
+			}
+			if start, placed := o.decodePlace(); placed < t.placed && t.mediaStart() == start {
+				t.delay += t.placed - placed
+				t.placed = placed
 			}
 		}
 	}
+}
+
+// decodePlace returns the first decode time of a track and what is added to it, in ticks of DefaultTimescale.
+func (t *fileTrack) decodePlace() (start, placed int64) {
+	if t.plan != nil { // decode times of progressive files start at 0
+		return 0, t.edited() + clampTicks(int64(t.plan.shift))
+	}
+	return t.mediaStart(), t.placed
 }
 
 // mediaStart returns the first time of the media, in ticks of DefaultTimescale.
