@@ -7,10 +7,14 @@ import (
 	"strings"
 )
 
+// maxLevelMatches bounds the comparisons of levels, of which each clip takes the square of its levels.
+const maxLevelMatches = 1 << 24
+
 // compositeTimeline concatenates clips.
 type compositeTimeline struct {
 	clips      int
 	chunks     int // of all streams
+	matches    int // of levels with those of the clips before
 	streams    []compositeStream
 	protection []ProtectionHeader
 	starts     []uint64 // of clips, in 100 ns ticks
@@ -62,6 +66,10 @@ func (t *compositeTimeline) add(source int, snap *Snapshot, clip *Clip) error {
 	}
 	for i := range cuts {
 		t.chunks += len(cuts[i].chunks)
+		t.matches += len(cuts[i].levels) * len(cuts[i].levels)
+	}
+	if t.matches > maxLevelMatches {
+		return fmt.Errorf("too many levels in all clips to match them, %d in this one: %w", len(cuts[0].levels), ErrTooLarge)
 	}
 	if t.chunks > MaxManifestChunks {
 		return fmt.Errorf("more than %d fragments in all: %w", MaxManifestChunks, ErrTooLarge)

@@ -2,6 +2,8 @@ package smooth_test
 
 import (
 	"bytes"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -37,6 +39,29 @@ func TestHandlerValidatorsOutliveRestart(t *testing.T) {
 		assert.Equal(t, http.StatusNotModified, get(path, etag).Code, path)
 		assert.Equal(t, http.StatusOK, get(path, `"another"`).Code, path)
 	}
+}
+
+// TestHandlerCompositeOfManyLevels: thousands of clips with thousands of levels each are refused, not matched for minutes.
+func TestHandlerCompositeOfManyLevels(t *testing.T) {
+	media, err := fs.ReadFile(smoothtest.Sample(), "sample_75.ismv")
+	require.NoError(t, err)
+	var tracks strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&tracks, `<video src="a.ismv" systemBitrate="%d"/>`, i+1000)
+	}
+	src := smooth.FS(fstest.MapFS{
+		"a.ismv": {Data: media},
+		"a.ism":  {Data: []byte("<smil><body><switch>" + tracks.String() + "</switch></body></smil>")},
+		"b.csm": {Data: []byte(`<SmoothStreamingMedia MajorVersion="2" MinorVersion="1" Duration="1">` +
+			strings.Repeat(`<Clip Url="a.ism/Manifest" ClipBegin="0" ClipEnd="320000000"/>`, 4000) + `</SmoothStreamingMedia>`)},
+	}, &smooth.FileOptions{Logger: slog.New(slog.DiscardHandler)})
+	defer src.Close()
+	var log bytes.Buffer
+	h := smooth.NewHandler(src, &smooth.HandlerOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/b.csm/Manifest", nil))
+	assert.Equal(t, http.StatusInternalServerError, w.Code)
+	assert.Contains(t, log.String(), "too many levels in all clips")
 }
 
 // TestHandlerLogsBrokenPresentationOnce: the source says why a presentation cannot be opened; requests for it do not
