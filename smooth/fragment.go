@@ -95,8 +95,27 @@ func (f *Fragment) Retain() { f.refs.Add(1) }
 // Close drops a reference; after the last one the bytes may be reused, so it is called exactly once per reference. It
 // always returns nil.
 func (f *Fragment) Close() error {
+	f.drop()
+	return nil
+}
+
+// fragments keeps those of file sources that a handler was the last to have.
+var fragments = sync.Pool{New: func() any { return new(Fragment) }}
+
+// recycle is Close for a handler, after which the memory of f itself serves another fragment if nobody has retained f. An
+// application must not do that: closing twice by mistake would then close somebody else's fragment.
+func (f *Fragment) recycle() {
+	own := f.loan.p != nil
+	if f.drop() && own {
+		*f = Fragment{}
+		fragments.Put(f)
+	}
+}
+
+// drop drops a reference and reports whether it was the last one.
+func (f *Fragment) drop() bool {
 	if f.refs.Add(-1) != 0 {
-		return nil
+		return false
 	}
 	if f.release != nil {
 		f.release()
@@ -105,7 +124,7 @@ func (f *Fragment) Close() error {
 		f.loan.giveBack(f.body)
 		f.loan.p.release()
 	}
-	return nil
+	return true
 }
 
 // Size returns the number of bytes of moof and mdat, as WriteTo writes them.

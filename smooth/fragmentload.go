@@ -50,10 +50,9 @@ func (l *fragmentLoader) load(i int) (*Fragment, error) {
 
 // fragment returns a fragment with what all fragments of the track have in common, and one reference.
 func (l *fragmentLoader) fragment() *Fragment {
-	f := &Fragment{
-		Key: l.key, Timescale: l.t.timescale, Duration: l.chunk.Duration, Codec: l.t.codec,
-		loan: loan{p: l.p, media: l.t.media},
-	}
+	f := fragments.Get().(*Fragment)
+	f.Key, f.Timescale, f.Duration, f.Codec = l.key, l.t.timescale, l.chunk.Duration, l.t.codec
+	f.loan = loan{p: l.p, media: l.t.media}
 	f.refs.Store(1)
 	return f
 }

@@ -23,7 +23,7 @@ func (h *Handler) serveFragment(x *exchange, p Presentation) error {
 			return err
 		}
 	}
-	defer f.Close()
+	defer f.recycle()
 	s, err := p.Snapshot(ctx)
 	if err != nil {
 		return err
