@@ -88,6 +88,7 @@ func joinNALUs(sets ...[][]byte) []byte {
 func splitNALUs(b []byte) [][]byte {
 	var out [][]byte
 	for _, nalu := range avc.ExtractNalusFromByteStream(b) {
+		nalu = bytes.TrimRight(nalu, "\x00") // trailing_zero_8bits; a NAL unit itself does not end in zero
 		if len(nalu) > 0 {
 			out = append(out, nalu)
 		}
