@@ -43,8 +43,8 @@ type WatchOptions struct {
 // A job is a directory, with the renditions and texts of one presentation in it, or a single media file, together with
 // texts that begin with its name (film.mp4, film.en.vtt). The presentation gets the name of the directory or file. A
 // job starts when none of its files has changed for a while, or at once when its directory holds a file called
-// complete or with the extension .job, which texts alone need. Afterwards it is moved to the subdirectory done or failed, with a log; so each
-// is processed once. Hidden files, symbolic links and anything else are left alone.
+// complete or with the extension .job, which texts alone need. Afterwards it is moved to the subdirectory done or
+// failed, with a log; so each is processed once. Hidden files, symbolic links and anything else are left alone.
 type Watcher struct {
 	in, out string // directories
 	opts    WatchOptions
