@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/smoothkit/smoothkit/internal/httpx"
 )
 
 // exchange is one request on its way through a handler, and the response writer that outputs and http.ServeContent
@@ -79,13 +81,6 @@ func (x *exchange) begin() {
 	}
 }
 
-// conditional reports whether the request has a Range or a precondition, so that [http.ServeContent] has to answer.
-func (x *exchange) conditional() bool {
-	h := x.r.Header
-	return h["Range"] != nil || h["If-None-Match"] != nil || h["If-Modified-Since"] != nil ||
-		h["If-Match"] != nil || h["If-Unmodified-Since"] != nil
-}
-
 // document is a complete small body with its headers.
 type document struct {
 	data     []byte
@@ -116,7 +111,7 @@ func (x *exchange) sendBytes(d *document) error {
 		h["Last-Modified"] = d.modified
 	}
 	x.size = int64(len(d.data))
-	if x.conditional() {
+	if httpx.Conditional(x.r) {
 		http.ServeContent(x, x.r, "", d.modTime, bytes.NewReader(d.data))
 		return nil
 	}

@@ -7,10 +7,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/smoothkit/smoothkit/internal/httpx"
 	"github.com/smoothkit/smoothkit/internal/sending"
 )
 
@@ -100,20 +100,12 @@ func NewHandler(src Source, opts *HandlerOptions) *Handler {
 	if timeout := cmp.Or(h.opts.SendTimeout, 5*time.Minute); timeout > 0 {
 		h.sending = sending.NewWatch(timeout)
 	}
-	h.fragmentCache = []string{cacheControl(cmp.Or(h.opts.FragmentMaxAge, time.Hour))}
+	h.fragmentCache = []string{httpx.CacheControl(cmp.Or(h.opts.FragmentMaxAge, time.Hour))}
 	if h.opts.Immutable {
 		h.fragmentCache = []string{"public, max-age=31536000, immutable"}
 	}
-	h.manifestCache = []string{cacheControl(h.opts.ManifestMaxAge)}
+	h.manifestCache = []string{httpx.CacheControl(h.opts.ManifestMaxAge)}
 	return h
-}
-
-// cacheControl returns the value of Cache-Control for a lifetime, of which a negative one means no-store.
-func cacheControl(age time.Duration) string {
-	if age < 0 {
-		return "no-store"
-	}
-	return "public, max-age=" + strconv.FormatInt(int64(age/time.Second), 10)
 }
 
 // ServeHTTP implements [http.Handler].

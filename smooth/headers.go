@@ -4,7 +4,6 @@ import (
 	"hash/crc32"
 	"net/http"
 	"strconv"
-	"strings"
 )
 
 // Values of headers that many answers share. They are never modified.
@@ -58,50 +57,6 @@ func (h fnv64) number(v uint64) fnv64 {
 func appendETag(dst []byte, validator string, h fnv64) []byte {
 	dst = append(append(append(dst, '"'), validator...), '-')
 	return append(strconv.AppendUint(dst, uint64(h), 32), '"')
-}
-
-// acceptsGzip reports whether values of Accept-Encoding prefer gzip to identity. See RFC 9110 12.5.3.
-func acceptsGzip(values []string) bool {
-	gzip, any, identity := -1, -1, 0
-	for _, value := range values {
-		for rest, more := value, true; more; {
-			var item string
-			item, rest, more = strings.Cut(rest, ",")
-			coding, params, _ := strings.Cut(item, ";")
-			coding = strings.Trim(coding, " \t")
-			switch {
-			case equalFoldASCII(coding, "gzip") || equalFoldASCII(coding, "x-gzip"):
-				gzip = qualityOf(params)
-			case coding == "*":
-				any = qualityOf(params)
-			case equalFoldASCII(coding, "identity"):
-				identity = qualityOf(params)
-			}
-		}
-	}
-	if gzip < 0 {
-		gzip = any
-	}
-	return gzip > 0 && gzip >= identity
-}
-
-// qualityOf returns the weight in the parameters of a list element in thousandths. An absent weight is 1, a malformed
-// one 0. See RFC 9110 12.4.2.
-func qualityOf(params string) int {
-	for rest, more := params, params != ""; more; {
-		var item string
-		item, rest, more = strings.Cut(rest, ";")
-		name, value, _ := strings.Cut(item, "=")
-		if !equalFoldASCII(strings.Trim(name, " \t"), "q") {
-			continue
-		}
-		q, err := strconv.ParseFloat(strings.Trim(value, " \t"), 64)
-		if err != nil || !(q >= 0 && q <= 1) {
-			return 0
-		}
-		return int(q * 1000)
-	}
-	return 1000
 }
 
 // lastModified returns the value of Last-Modified for a snapshot, or nothing. A live presentation has none, because

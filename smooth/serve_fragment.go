@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
+	"github.com/smoothkit/smoothkit/internal/httpx"
 )
 
 // serveFragment answers a fragment request. See [MS-SSTR] 2.2.3 and 2.2.4.
@@ -155,7 +156,7 @@ func sparsePointer(mime, pointer string) string {
 
 // sendFragment sends the body. The whole of a GET goes out directly, the cheapest way.
 func (x *exchange) sendFragment(s *Snapshot, body fragmentBody) error {
-	if x.conditional() {
+	if httpx.Conditional(x.r) {
 		return x.serveContent(s, body)
 	}
 	x.WriteHeader(http.StatusOK)

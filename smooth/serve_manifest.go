@@ -2,13 +2,14 @@ package smooth
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/xml"
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/smoothkit/smoothkit/internal/httpx"
 )
 
 // formatV20 is the format option of manifests for clients that do not know the r attribute.
@@ -118,8 +119,8 @@ func (h *Handler) sendManifest(x *exchange, s *Snapshot, m manifestBody) error {
 	hash := newFNV64.text(m.key).text(x.req.childQuery)
 	if query := x.req.childQuery; query != "" && strings.HasSuffix(m.key, "+query") {
 		d.data = withQuery(m.data, query)
-	} else if x.r.Header["Range"] == nil && acceptsGzip(x.r.Header["Accept-Encoding"]) {
-		compressed, err := s.Memo(m.key+".gzip", func() ([]byte, error) { return compress(m.data) })
+	} else if x.r.Header["Range"] == nil && httpx.AcceptsGzip(x.r.Header["Accept-Encoding"]) {
+		compressed, err := s.Memo(m.key+".gzip", func() ([]byte, error) { return httpx.Compress(m.data) })
 		if err != nil {
 			return err
 		}
@@ -131,28 +132,13 @@ func (h *Handler) sendManifest(x *exchange, s *Snapshot, m manifestBody) error {
 	return x.sendBytes(&d)
 }
 
-func compress(data []byte) ([]byte, error) {
-	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := z.Write(data); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
 // manifestLifetime returns the value of Cache-Control. A live manifest is old after half a fragment at most.
 func (h *Handler) manifestLifetime(s *Snapshot) []string {
 	if s.Ended || h.opts.ManifestMaxAge < 0 {
 		return h.manifestCache
 	}
 	age := min(h.opts.ManifestMaxAge, shortestFragment(s.Manifest)/2)
-	return []string{cacheControl(age)}
+	return []string{httpx.CacheControl(age)}
 }
 
 // shortestFragment returns the least duration of the newest fragments of the streams that are not sparse, or 0.
