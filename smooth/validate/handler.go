@@ -17,7 +17,7 @@ import (
 // as "/film.ism". Every request runs on the goroutine that checks its answer.
 func Handler(ctx context.Context, h http.Handler, path string, opts *Options) (*Report, error) {
 	o := opts.withDefaults()
-	o.Client = &http.Client{Transport: handlerTransport{h}}
+	o.Client = HandlerClient(h)
 	return URL(ctx, "http://localhost"+path, &o)
 }
 
@@ -27,6 +27,10 @@ func Source(ctx context.Context, src smooth.Source, name string, opts *Options) 
 	h := smooth.NewHandler(src, &smooth.HandlerOptions{Logger: slog.New(slog.DiscardHandler)})
 	return Handler(ctx, h, (&url.URL{Path: "/" + name + "/Manifest"}).EscapedPath(), opts)
 }
+
+// HandlerClient returns a client whose requests h answers, without a network and whatever their host. Every request
+// runs on the goroutine that sends it; a panic of h is a lost connection. Validators of other formats use it.
+func HandlerClient(h http.Handler) *http.Client { return &http.Client{Transport: handlerTransport{h}} }
 
 // handlerTransport answers requests by a handler.
 type handlerTransport struct{ h http.Handler }

@@ -3,6 +3,7 @@ package validate_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -31,6 +32,26 @@ func TestHandler(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"SH108"}, rulesOf(r))
 	assert.Contains(t, r.Violations[0].Text, "the handler panicked: fault")
+}
+
+// TestHandlerClient sees redirects, cut bodies and panics as a client of a real server does.
+func TestHandlerClient(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/a", redirect("/b"))
+	mux.HandleFunc("/b", page(200))
+	mux.HandleFunc("/short", cutShort)
+	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("fault") })
+	client := validate.HandlerClient(mux)
+	resp, err := client.Get("http://any.example/a")
+	require.NoError(t, err)
+	assert.Equal(t, "/b", resp.Request.URL.Path)
+	assert.NoError(t, resp.Body.Close())
+	resp, err = client.Get("http://any.example/short")
+	require.NoError(t, err)
+	_, err = io.ReadAll(resp.Body)
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	_, err = client.Get("http://any.example/panic")
+	assert.ErrorContains(t, err, "the handler panicked: fault")
 }
 
 // TestPrefixNotMounted names the usual mistake with net/http's mux.
