@@ -139,7 +139,8 @@ type Form uint8
 const (
 	// Smooth is the form of [MS-SSTR] 2.2.4: with tfxd, without tfdt (HEVC excepted).
 	Smooth Form = iota
-	// CMAF is the form of ISO/IEC 23000-19: with tfdt and default-base-is-moof, without Smooth's uuid boxes.
+	// CMAF is the form of ISO/IEC 23000-19: with tfdt and default-base-is-moof, without Smooth's uuid boxes. Its track_ID
+	// is 1.
 	CMAF
 )
 

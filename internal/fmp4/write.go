@@ -194,6 +194,10 @@ func collect(moof []byte, payload uint64) (*Moof, []RunSample, error) {
 	return m, samples, nil
 }
 
+// CMAFTrackID is the track_ID of every head in the form of CMAF, so that one init segment serves fragments of whatever
+// file or encoder.
+const CMAFTrackID = 1
+
 // AppendCMAFHead appends the head of a Smooth fragment in the form of CMAF: tfdt instead of tfxd,
 // default-base-is-moof, senc instead of the uuid box. The samples must add up to payload bytes.
 func AppendCMAFHead(dst, moof []byte, decodeTime, payload uint64) ([]byte, error) {
@@ -205,7 +209,7 @@ func AppendCMAFHead(dst, moof []byte, decodeTime, payload uint64) ([]byte, error
 		return dst, corrupt("moof/traf/trun", 0, "samples of %d bytes, mdat has %d", size, payload)
 	}
 	f := FragmentHead{
-		Sequence: m.Sequence, TrackID: m.Trafs[0].TrackID, Tfdt: true, DecodeTime: decodeTime, BaseIsMoof: true,
+		Sequence: m.Sequence, TrackID: CMAFTrackID, Tfdt: true, DecodeTime: decodeTime, BaseIsMoof: true,
 		Encryption: cencForm(m.Trafs[0].Encryption), Samples: samples,
 	}
 	return f.AppendTo(dst)
