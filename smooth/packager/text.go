@@ -2,6 +2,7 @@ package packager
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,14 +14,17 @@ import (
 
 	"github.com/smoothkit/smoothkit/internal/cut"
 	"github.com/smoothkit/smoothkit/internal/textenc"
+	"github.com/smoothkit/smoothkit/internal/ttml"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
 const (
 	// maxText is the largest text input, in bytes.
-	maxText = 16 << 20
+	maxText = ttml.MaxDocument
 	// forever is the end of a cue without one.
-	forever = int64(1) << 60
+	forever = ttml.Forever
+	// second in ticks.
+	second = smooth.DefaultTimescale
 )
 
 // document is a text with cues, from which a TTML document is made for each fragment.
@@ -29,16 +33,14 @@ const (
 // ttmlTimeIsRelative for Smooth manifests, rx-player adds the start of the segment). A cue that spans fragments stands
 // in each of them, cut to its span, so that seeking into it shows it.
 type document struct {
-	open  []byte // XML declaration up to and including the start tag of body
-	divs  []div  // in document order
-	close []byte // end tags of body and tt
+	open  []byte     // XML declaration up to and including the start tag of body
+	divs  []ttml.Div // in document order
+	close []byte     // end tags of body and tt
 	lang  string
 	cues  []cue   // in order of begin
 	until []int64 // largest end of the cues up to each
 	shift int64   // what the presentation adds to the cues' times
 }
-
-type div struct{ open, close string }
 
 // cue is a p element.
 type cue struct {
@@ -46,15 +48,25 @@ type cue struct {
 	div, order int   // place in the document
 	tag        string
 	attrs      string // without times, with a leading space
-	inner      []piece
+	inner      []ttml.Piece
 }
 
-// piece is a part of a cue's content: XML, or a time in ticks from the cue's begin, which is written relative to base,
-// the begin of the element around it.
-type piece struct {
-	xml        string
-	time, base int64
-	isTime     bool
+// readTTML reads a TTML or DFXP document.
+func readTTML(data []byte) (*document, int, error) {
+	t, err := ttml.Parse(data)
+	if err != nil {
+		var at *ttml.Error
+		if errors.As(err, &at) {
+			return nil, at.Line, errors.New(at.Reason)
+		}
+		return nil, 0, err
+	}
+	d := &document{open: t.Open, divs: t.Divs, close: t.Close, lang: t.Language, cues: make([]cue, len(t.Cues))}
+	for i := range t.Cues {
+		c := &t.Cues[i]
+		d.cues[i] = cue{begin: c.Begin, end: c.End, div: c.Div, order: i, tag: c.Tag, attrs: c.Attributes, inner: c.Inner}
+	}
+	return d, 0, nil
 }
 
 func (d *document) sortCues() {
@@ -82,11 +94,11 @@ func (d *document) append(dst []byte, from, to uint64) []byte {
 	dst = append(dst, d.open...)
 	for i, c := range shown {
 		if i == 0 || shown[i-1].div != c.div {
-			dst = append(dst, d.divs[c.div].open...)
+			dst = append(dst, d.divs[c.div].Open...)
 		}
 		dst = c.append(dst, begin, end)
 		if i == len(shown)-1 || shown[i+1].div != c.div {
-			dst = append(dst, d.divs[c.div].close...)
+			dst = append(dst, d.divs[c.div].Close...)
 		}
 	}
 	return append(dst, d.close...)
@@ -104,10 +116,10 @@ func (c *cue) append(dst []byte, begin, end int64) []byte {
 	dst = append(dst, '>')
 	hidden := max(begin-c.begin, 0)
 	for _, p := range c.inner {
-		if p.isTime {
-			dst = appendClock(dst, max(p.time-hidden, 0)-max(p.base-hidden, 0))
+		if p.IsTime {
+			dst = appendClock(dst, max(p.Time-hidden, 0)-max(p.Base-hidden, 0))
 		} else {
-			dst = append(dst, p.xml...)
+			dst = append(dst, p.XML...)
 		}
 	}
 	dst = append(dst, "</"...)
@@ -194,7 +206,7 @@ func parseText(name string, data []byte, language string) (d *document, line int
 	if strings.EqualFold(filepath.Ext(name), ".vtt") {
 		d, line, err = parseVTT(data, language)
 	} else {
-		d, line, err = parseTTML(data)
+		d, line, err = readTTML(data)
 	}
 	if err != nil {
 		return nil, line, err

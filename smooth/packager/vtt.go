@@ -2,11 +2,12 @@ package packager
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"html"
 	"strings"
+
+	"github.com/smoothkit/smoothkit/internal/ttml"
 )
 
 // vttHead is the TTML that stands before the cues of a WebVTT text; its gap takes the language. Space is preserved, as
@@ -32,8 +33,8 @@ func parseVTT(data []byte, language string) (*document, int, error) {
 		return nil, 1, errors.New("not WebVTT: the first line does not begin with WEBVTT")
 	}
 	d := &document{
-		open:  fmt.Appendf(nil, vttHead, escape(language)),
-		divs:  []div{{"<div>\n", "</div>\n"}},
+		open:  fmt.Appendf(nil, vttHead, ttml.Escape(language)),
+		divs:  []ttml.Div{{Open: "<div>\n", Close: "</div>\n"}},
 		close: []byte("</body>\n</tt>\n"),
 	}
 	for i := 1; i < len(lines); {
@@ -52,7 +53,7 @@ func parseVTT(data []byte, language string) (*document, int, error) {
 			continue // valid, and never shown
 		}
 		c.order = len(d.cues)
-		c.inner = []piece{{xml: vttMarkup(strings.Join(lines[first:i], "\n"))}}
+		c.inner = []ttml.Piece{{XML: vttMarkup(strings.Join(lines[first:i], "\n"))}}
 		d.cues = append(d.cues, c)
 	}
 	return d, 0, nil
@@ -97,7 +98,7 @@ func parseVTTTiming(line string) (cue, error) {
 func upperHalf(value string) bool {
 	value, _, _ = strings.Cut(value, ",")
 	number, percent := strings.CutSuffix(value, "%")
-	v, ok := decimal(number)
+	v, ok := ttml.ParseDecimal(number)
 	if !ok {
 		return false // negative numbers count from the bottom
 	}
@@ -113,7 +114,7 @@ func vttTime(s string) (int64, bool) {
 	if len(parts) < 2 || len(parts) > 3 {
 		return 0, false
 	}
-	return sexagesimal(parts)
+	return ttml.ParseClock(parts)
 }
 
 var vttColours = map[string]bool{"white": true, "lime": true, "cyan": true, "red": true, "yellow": true, "magenta": true, "blue": true, "black": true}
@@ -127,7 +128,7 @@ func vttMarkup(s string) string {
 		if i < 0 {
 			i = len(s)
 		}
-		b.WriteString(strings.ReplaceAll(escape(html.UnescapeString(s[:i])), "\n", "<br/>"))
+		b.WriteString(strings.ReplaceAll(ttml.Escape(html.UnescapeString(s[:i])), "\n", "<br/>"))
 		if s = s[i:]; s == "" {
 			break
 		}
@@ -144,7 +145,7 @@ func vttMarkup(s string) string {
 			}
 			continue
 		}
-		if name, span := vttTag(tag); span != "" && len(open) < maxDepth {
+		if name, span := vttTag(tag); span != "" && len(open) < ttml.MaxDepth {
 			b.WriteString(span)
 			open = append(open, name)
 		}
@@ -176,11 +177,4 @@ func vttTag(tag string) (name, span string) {
 		}
 	}
 	return classes[0], "<span" + style + ">"
-}
-
-// escape returns s as XML text or attribute value. Characters that XML forbids become U+FFFD. Line breaks stay.
-func escape(s string) string {
-	var b strings.Builder
-	xml.EscapeText(&b, []byte(s))
-	return strings.ReplaceAll(b.String(), "&#xA;", "\n")
 }

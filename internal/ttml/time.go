@@ -1,28 +1,23 @@
-package packager
+package ttml
 
 import (
 	"encoding/xml"
 	"fmt"
 	"math/bits"
 	"strings"
-
-	"github.com/smoothkit/smoothkit/smooth"
 )
 
-// second in ticks.
-const second = smooth.DefaultTimescale
-
-// ttmlClock holds the timing parameters of a TTML document. See TTML1 6.2.
-type ttmlClock struct {
+// clock holds the timing parameters of a document. See TTML1 6.2.
+type clock struct {
 	frames, perSeconds uint64 // frame rate, as a fraction
 	subFrames          uint64
 	ticks              uint64 // per second; 0 until known
 }
 
-func defaultClock() ttmlClock { return ttmlClock{frames: 30, perSeconds: 1, subFrames: 1} }
+func defaultClock() clock { return clock{frames: 30, perSeconds: 1, subFrames: 1} }
 
 // configure reads the ttp attributes of tt.
-func (c *ttmlClock) configure(attrs []xml.Attr) error {
+func (c *clock) configure(attrs []xml.Attr) error {
 	numerator, denominator := uint64(1), uint64(1)
 	explicit := false
 	for _, a := range attrs {
@@ -71,42 +66,56 @@ const (
 
 // positive reads a whole number from 1 to limit.
 func positive(s string, limit int64) (uint64, bool) {
-	v, ok := decimal(s)
-	return uint64(v / second), ok && v >= second && v%second == 0 && v/second <= limit
+	v, ok := ParseDecimal(s)
+	return uint64(v / Second), ok && v >= Second && v%Second == 0 && v/Second <= limit
 }
 
-// timing returns when an element is active, on the timeline of the document, and its other attributes. The times of
-// an element are relative to the begin of its parent and end with it.
-func (p *ttmlParser) timing(attrs []xml.Attr, outer interval) (interval, []xml.Attr, error) {
-	begin, end, dur := int64(0), forever, forever
+// timing is the timing attributes of an element.
+type timing struct {
+	begin, end, dur int64
+	sequence        bool
+}
+
+// timing reads attributes and returns those that are others.
+func (c *clock) timing(attrs []xml.Attr) (timing, []xml.Attr, error) {
+	t := timing{end: Forever, dur: Forever}
 	rest := make([]xml.Attr, 0, len(attrs))
 	for _, a := range attrs {
 		var to *int64
 		switch {
 		case a.Name.Space != "":
 		case a.Name.Local == "begin":
-			to = &begin
+			to = &t.begin
 		case a.Name.Local == "end":
-			to = &end
+			to = &t.end
 		case a.Name.Local == "dur":
-			to = &dur
+			to = &t.dur
+		case a.Name.Local == "timeContainer":
+			t.sequence = a.Value == "seq"
+			continue
 		}
 		if to == nil {
 			rest = append(rest, a)
 			continue
 		}
 		var ok bool
-		if *to, ok = p.clock.parse(strings.TrimSpace(a.Value)); !ok {
-			return interval{}, nil, fmt.Errorf("time %s=%q", a.Name.Local, a.Value)
+		if *to, ok = c.parse(strings.TrimSpace(a.Value)); !ok {
+			return timing{}, nil, fmt.Errorf("time %s=%q", a.Name.Local, a.Value)
 		}
 	}
-	end = min(end, begin+dur)
-	return interval{min(outer.begin+begin, forever), min(outer.begin+end, outer.end)}, rest, nil
+	return t, rest, nil
+}
+
+// within returns when the element is active, on the timeline of the document. Its times are relative to base: the
+// begin of the element around it or, in a sequence, the end of the element before. It ends with the one around it.
+func (t timing) within(base, limit int64) interval {
+	end := min(t.end, t.begin+t.dur)
+	return interval{min(base+t.begin, Forever), min(base+end, limit)}
 }
 
 // parse reads a time expression: a clock time h+:mm:ss[.fraction] or h+:mm:ss:frames[.subframes], or an offset such as
 // 1.5s, 200ms, 10f, 90000t. See TTML1 10.3.1.
-func (c *ttmlClock) parse(s string) (int64, bool) {
+func (c *clock) parse(s string) (int64, bool) {
 	if parts := strings.Split(s, ":"); len(parts) > 1 {
 		return c.clockTime(parts)
 	}
@@ -114,7 +123,7 @@ func (c *ttmlClock) parse(s string) (int64, bool) {
 	for i > 0 && (s[i-1] < '0' || s[i-1] > '9') && s[i-1] != '.' {
 		i--
 	}
-	v, ok := decimal(s[:i])
+	v, ok := ParseDecimal(s[:i])
 	if !ok {
 		return 0, false
 	}
@@ -135,21 +144,21 @@ func (c *ttmlClock) parse(s string) (int64, bool) {
 	return 0, false
 }
 
-func (c *ttmlClock) clockTime(parts []string) (int64, bool) {
+func (c *clock) clockTime(parts []string) (int64, bool) {
 	if len(parts) < 3 || len(parts) > 4 {
 		return 0, false
 	}
-	v, ok := sexagesimal(parts[:3])
+	v, ok := ParseClock(parts[:3])
 	if !ok || len(parts) == 3 {
 		return v, ok
 	}
 	frames, sub, hasSub := strings.Cut(parts[3], ".")
-	f, ok := decimal(frames)
+	f, ok := ParseDecimal(frames)
 	if !ok {
 		return 0, false
 	}
 	if hasSub {
-		n, ok := decimal(sub)
+		n, ok := ParseDecimal(sub)
 		if !ok {
 			return 0, false
 		}
@@ -159,28 +168,28 @@ func (c *ttmlClock) clockTime(parts []string) (int64, bool) {
 	return v + f, ok
 }
 
-// times returns v * n / d and whether it is below forever.
+// times returns v * n / d and whether it is below Forever.
 func times(v int64, n, d uint64) (int64, bool) {
 	hi, lo := bits.Mul64(uint64(v), n)
 	if hi >= d {
 		return 0, false
 	}
 	q, _ := bits.Div64(hi, lo, d)
-	return int64(min(q, uint64(forever))), q < uint64(forever)
+	return int64(min(q, uint64(Forever))), q < uint64(Forever)
 }
 
-// sexagesimal reads [hours,] minutes and seconds with an optional fraction into ticks.
-func sexagesimal(parts []string) (int64, bool) {
+// ParseClock reads [hours,] minutes and seconds, the last with an optional fraction, into ticks. WebVTT has the same.
+func ParseClock(parts []string) (int64, bool) {
 	var total int64
 	for i, s := range parts {
-		v, ok := decimal(s)
+		v, ok := ParseDecimal(s)
 		last := i == len(parts)-1
-		if !ok || len(s) == 0 || !last && v%second != 0 || i > 0 && v >= 60*second+second*btoi(last) || total > forever/60-v {
+		if !ok || len(s) == 0 || !last && v%Second != 0 || i > 0 && v >= 60*Second+Second*btoi(last) || total > Forever/60-v {
 			return 0, false
 		}
 		total = total*60 + v
 	}
-	return total, total < forever
+	return total, total < Forever
 }
 
 // btoi lets a leap second through.
@@ -191,8 +200,9 @@ func btoi(b bool) int64 {
 	return 0
 }
 
-// decimal reads digits with an optional fraction into units of 1/second; more than seven places are cut off.
-func decimal(s string) (int64, bool) {
+// ParseDecimal reads up to eleven digits with an optional fraction into units of 1/[Second]; more than seven places
+// are cut off.
+func ParseDecimal(s string) (int64, bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	if whole == "" || len(whole) > 11 {
 		return 0, false
@@ -212,5 +222,5 @@ func decimal(s string) (int64, bool) {
 		}
 		v = v*10 + int64(c-'0')
 	}
-	return v, v < forever
+	return v, v < Forever
 }
