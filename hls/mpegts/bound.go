@@ -15,7 +15,7 @@ type Load struct {
 }
 
 // ClosingSize is the bytes by which [Unit.Last] may exceed [Muxer.SizeBound], for each stream: 15 packets.
-const ClosingSize = counterMask * packetSize
+const ClosingSize = counterMask * PacketSize
 
 // SizeBound returns how many bytes are written at most for units of a stream. A segment has no more than
 // [TablesSize], and for each stream the bound of its units and [ClosingSize]. Bounds can be added, and the sum of the bounds of
@@ -45,5 +45,5 @@ func (m *Muxer) SizeBound(stream int, l Load) uint64 {
 	if m.pcr == stream {
 		packets += l.Duration / PCRInterval
 	}
-	return packets * packetSize
+	return packets * PacketSize
 }

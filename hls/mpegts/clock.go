@@ -45,7 +45,7 @@ func (c *clock) put(packets []byte, header uint32, n int) []byte {
 	for range n {
 		p := adaptation{flags: adaptPCR, pcr: c.next}
 		p.put(packets, header&^flagPayload, 0)
-		packets = packets[packetSize:]
+		packets = packets[PacketSize:]
 		c.next += PCRInterval
 	}
 	return packets

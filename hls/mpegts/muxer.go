@@ -104,7 +104,7 @@ func (m *Muxer) addStreams(streams []Stream) error {
 }
 
 // TablesSize is the bytes that [Muxer.Start] appends.
-const TablesSize = 2 * packetSize
+const TablesSize = 2 * PacketSize
 
 // Start begins a segment: it appends PAT and PMT, whose continuity counter is the sequence number modulo 16. The
 // counters of all other PIDs begin at 0.
@@ -137,7 +137,7 @@ func (m *Muxer) Append(dst []byte, stream int, u *Unit) ([]byte, error) {
 	l := divide(pes.size()+size, pes.size(), a.size(), t.header, u.Last)
 	pes.stuffing = l.stuffing
 
-	n := (before + l.packets + after) * packetSize
+	n := (before + l.packets + after) * PacketSize
 	dst = slices.Grow(dst, n)
 	packets := dst[len(dst):][:n]
 	packets = held.put(packets, m.streams[m.pcr].header, before)

@@ -2,11 +2,13 @@ package mpegts
 
 import "encoding/binary"
 
-// Sizes of a transport packet, ISO/IEC 13818-1 2.4.3.2.
+// PacketSize is the size of a transport packet in bytes, ISO/IEC 13818-1 2.4.3.2.
+const PacketSize = 188
+
+// What a transport packet consists of.
 const (
-	packetSize  = 188
 	headerSize  = 4
-	payloadSize = packetSize - headerSize
+	payloadSize = PacketSize - headerSize
 )
 
 // Parts of a packet header, as a number of 32 bits.
@@ -28,7 +30,7 @@ const (
 func packetHeader(pid uint16) uint32 { return syncByte | uint32(pid)<<8 }
 
 // filler is a packet of stuffing bytes.
-var filler = func() (p [packetSize]byte) {
+var filler = func() (p [PacketSize]byte) {
 	for i := range p {
 		p[i] = 0xFF
 	}
@@ -55,7 +57,7 @@ func (a adaptation) size() int {
 // put writes header and adaptation field of a packet with n bytes of payload and returns where these go. All between is
 // stuffing. There must be room for the content of the field.
 func (a adaptation) put(packet []byte, header uint32, n int) []byte {
-	p := (*[packetSize]byte)(packet)
+	p := (*[PacketSize]byte)(packet)
 	size := payloadSize - n
 	if size == 0 {
 		binary.BigEndian.PutUint32(p[:], header)
@@ -70,7 +72,7 @@ func (a adaptation) put(packet []byte, header uint32, n int) []byte {
 			putPCR(p[6:12], a.pcr)
 		}
 	}
-	return p[packetSize-n:]
+	return p[PacketSize-n:]
 }
 
 // putPCR writes a time of 90 kHz as 33 bits of base, 6 reserved bits and an extension of 0.
@@ -120,7 +122,7 @@ type packer struct {
 func (l *layout) begin(packets []byte, header uint32, a adaptation) packer {
 	return packer{
 		room:   a.put(packets, header|flagStart, l.first),
-		rest:   packets[packetSize:],
+		rest:   packets[PacketSize:],
 		header: advance(header),
 		full:   l.full,
 		part:   l.part,
@@ -150,11 +152,11 @@ func (p *packer) writeFull(src []byte) []byte {
 	n := min(len(src)/payloadSize, p.full)
 	dst, header := p.rest, p.header
 	for range n {
-		d := (*[packetSize]byte)(dst)
+		d := (*[PacketSize]byte)(dst)
 		binary.BigEndian.PutUint32(d[:], header)
 		*(*[payloadSize]byte)(d[headerSize:]) = *(*[payloadSize]byte)(src)
 		header = advance(header)
-		dst, src = dst[packetSize:], src[payloadSize:]
+		dst, src = dst[PacketSize:], src[payloadSize:]
 	}
 	p.rest, p.header = dst, header
 	p.full -= n
@@ -170,6 +172,6 @@ func (p *packer) next() {
 		p.room = adaptation{}.put(p.rest, p.header, p.part)
 		p.part = 1
 	}
-	p.rest = p.rest[packetSize:]
+	p.rest = p.rest[PacketSize:]
 	p.header = advance(p.header)
 }

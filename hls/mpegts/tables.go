@@ -23,7 +23,7 @@ const (
 )
 
 // table is a packet with a whole section. Its continuity counter is 0.
-type table [packetSize]byte
+type table [PacketSize]byte
 
 // newTable wraps a section, from table_id to before the CRC, in a packet of its own. The section length is filled in.
 func newTable(pid uint16, section []byte) (*table, error) {
@@ -43,7 +43,7 @@ func newTable(pid uint16, section []byte) (*table, error) {
 // appendTo appends the packet with a continuity counter.
 func (t *table) appendTo(dst []byte, counter uint64) []byte {
 	dst = append(dst, t[:]...)
-	dst[len(dst)-packetSize+3] |= byte(counter & counterMask)
+	dst[len(dst)-PacketSize+3] |= byte(counter & counterMask)
 	return dst
 }
 
