@@ -22,6 +22,8 @@ type sampleEncrypter struct {
 	block cipher.Block
 	iv    [16]byte
 	nalu  []byte // the NAL unit at hand
+	out   []byte // of unit
+	kinds map[*smooth.Codec]sampleKind
 }
 
 func newSampleEncrypter(key, iv [16]byte) *sampleEncrypter {
