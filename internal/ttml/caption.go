@@ -70,7 +70,7 @@ func (d *Document) appendCaptions(list []Caption, c *Cue, budget *int) ([]Captio
 	first := len(list)
 	for i := range len(moments) - 1 {
 		if *budget -= cost; *budget < 0 {
-			return nil, &Error{c.line, "the text changes too often within its p elements"}
+			return nil, fault(c.line, tooLarge("the text changes too often within its p elements"))
 		}
 		shown := shownAt(runs, moments[i])
 		switch last := len(list) - 1; {

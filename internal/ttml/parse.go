@@ -17,14 +17,14 @@ import (
 // declarations are one, so nothing expands.
 func Parse(data []byte) (*Document, error) {
 	if len(data) > MaxDocument {
-		return nil, &Error{1, fmt.Sprintf("document of %d bytes, the limit is %d", len(data), MaxDocument)}
+		return nil, fault(1, tooLarge(fmt.Sprintf("document of %d bytes, the limit is %d", len(data), MaxDocument)))
 	}
 	text, err := textenc.UTF8(data)
 	if err != nil {
-		return nil, &Error{1, err.Error()}
+		return nil, fault(1, err)
 	}
 	if at := invalid(text); at >= 0 {
-		return nil, &Error{1 + bytes.Count(text[:at], []byte{'\n'}), "text is neither UTF-8 nor UTF-16"}
+		return nil, fault(1+bytes.Count(text[:at], []byte{'\n'}), errors.New("text is neither UTF-8 nor UTF-16"))
 	}
 	p := &parser{
 		data: text, dec: xml.NewDecoder(bytes.NewReader(text)), clock: defaultClock(),
@@ -33,7 +33,7 @@ func Parse(data []byte) (*Document, error) {
 	p.dec.CharsetReader = func(charset string, r io.Reader) (io.Reader, error) { return r, nil } // converted already
 	if err := p.document(); err != nil {
 		line, _ := p.dec.InputPos()
-		return nil, &Error{line, err.Error()}
+		return nil, fault(line, err)
 	}
 	return p.doc, nil
 }
@@ -84,7 +84,10 @@ func (p *parser) enter(attrs []xml.Attr, outer *scope) (*scope, []xml.Attr, erro
 	if outer.sequence {
 		base = outer.next
 	}
-	in := &scope{interval: t.within(base, outer.end), sequence: t.sequence, style: outer.style, region: outer.region, preserve: outer.preserve}
+	in := &scope{
+		interval: t.within(base, outer.end), sequence: t.sequence,
+		style: outer.style, region: outer.region, preserve: outer.preserve,
+	}
 	in.next = in.begin
 	if outer.sequence {
 		outer.next = max(in.begin, in.end)
@@ -113,7 +116,7 @@ func (p *parser) token() (xml.Token, error) {
 	switch t := tok.(type) {
 	case xml.StartElement:
 		if len(p.names) == MaxDepth {
-			return nil, fmt.Errorf("elements nested deeper than %d", MaxDepth)
+			return nil, tooLarge(fmt.Sprintf("elements nested deeper than %d", MaxDepth))
 		}
 		p.names = append(p.names, qualified(t.Name))
 	case xml.EndElement:
@@ -281,7 +284,7 @@ func (p *parser) cue(t xml.StartElement, outer *scope, div int) error {
 		return err
 	}
 	if len(p.doc.Cues) == MaxCues {
-		return fmt.Errorf("more than %d p elements", MaxCues)
+		return tooLarge(fmt.Sprintf("more than %d p elements", MaxCues))
 	}
 	line, _ := p.dec.InputPos()
 	c := Cue{

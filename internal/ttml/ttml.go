@@ -2,6 +2,7 @@ package ttml
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -79,6 +80,20 @@ type Error struct {
 	Line int
 	// Reason in lower case, or the text of an XML error.
 	Reason string
+	// TooLarge tells that the document exceeds a bound of this package.
+	TooLarge bool
+}
+
+// tooLarge is the reason of an [*Error] that is TooLarge.
+type tooLarge string
+
+// Error implements error.
+func (t tooLarge) Error() string { return string(t) }
+
+// fault returns an error as an [*Error].
+func fault(line int, err error) *Error {
+	var t tooLarge
+	return &Error{Line: line, Reason: err.Error(), TooLarge: errors.As(err, &t)}
 }
 
 // Error implements error.

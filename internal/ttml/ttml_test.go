@@ -152,28 +152,29 @@ func TestPieces(t *testing.T) {
 func TestErrors(t *testing.T) {
 	tests := []struct {
 		name, doc, want string
+		tooLarge        bool
 	}{
-		{"empty", "", "line 1: no tt element"},
-		{"other root", "<a/>", "line 1: root element a, want tt"},
-		{"two roots", "<tt/><tt/>", "two root elements"},
-		{"unclosed", "<tt>\n<body>", "line 2: document ends inside body"},
-		{"crossed", "<tt>\n\n<body></tt>", "line 3: unexpected </tt>"},
-		{"two bodies", "<tt><body/><body/></tt>", "two body elements"},
-		{"head after body", "<tt><body/><head/></tt>", "head after body"},
-		{"entity bomb", "<!DOCTYPE tt [<!ENTITY a \"aaaa\">]><tt/>", "document type declaration"},
-		{"unknown entity", "<tt><body><p>&a;</p></body></tt>", "invalid character entity"},
-		{"time", "<tt><body>\n<p begin=\"soon\"/></body></tt>", `line 2: time begin="soon"`},
-		{"negative time", `<tt><body><p begin="-1s"/></body></tt>`, `time begin="-1s"`},
-		{"huge time", `<tt><body><p begin="99999999999h"/></body></tt>`, `time begin="99999999999h"`},
-		{"clock time base", `<tt xmlns:t="x" t:timeBase="clock"/>`, `attribute t:timeBase="clock" is not supported`},
-		{"frame rate", `<tt xmlns:t="x" t:frameRate="0"/>`, `t:frameRate="0"`},
-		{"multiplier", `<tt xmlns:t="x" t:frameRateMultiplier="1"/>`, `t:frameRateMultiplier="1"`},
-		{"not UTF-8", "<tt>\n\xff</tt>", "line 2: text is neither UTF-8 nor UTF-16"},
-		{"half UTF-16", "\xff\xfe<", "line 1: UTF-16 of 3 bytes"},
-		{"deep", strings.Repeat("<tt>", ttml.MaxDepth+1), "nested deeper than 64"},
-		{"deep in p", "<tt><body><p>" + strings.Repeat("<span>", ttml.MaxDepth), "nested deeper than 64"},
-		{"many cues", "<tt><body>" + strings.Repeat("<p/>", ttml.MaxCues+1) + "</body></tt>", "more than 200000 p elements"},
-		{"large", "<tt/>" + strings.Repeat(" ", ttml.MaxDocument), "the limit is 16777216"},
+		{"empty", "", "line 1: no tt element", false},
+		{"other root", "<a/>", "line 1: root element a, want tt", false},
+		{"two roots", "<tt/><tt/>", "two root elements", false},
+		{"unclosed", "<tt>\n<body>", "line 2: document ends inside body", false},
+		{"crossed", "<tt>\n\n<body></tt>", "line 3: unexpected </tt>", false},
+		{"two bodies", "<tt><body/><body/></tt>", "two body elements", false},
+		{"head after body", "<tt><body/><head/></tt>", "head after body", false},
+		{"entity bomb", "<!DOCTYPE tt [<!ENTITY a \"aaaa\">]><tt/>", "document type declaration", false},
+		{"unknown entity", "<tt><body><p>&a;</p></body></tt>", "invalid character entity", false},
+		{"time", "<tt><body>\n<p begin=\"soon\"/></body></tt>", `line 2: time begin="soon"`, false},
+		{"negative time", `<tt><body><p begin="-1s"/></body></tt>`, `time begin="-1s"`, false},
+		{"huge time", `<tt><body><p begin="99999999999h"/></body></tt>`, `time begin="99999999999h"`, false},
+		{"clock time base", `<tt xmlns:t="x" t:timeBase="clock"/>`, `attribute t:timeBase="clock" is not supported`, false},
+		{"frame rate", `<tt xmlns:t="x" t:frameRate="0"/>`, `t:frameRate="0"`, false},
+		{"multiplier", `<tt xmlns:t="x" t:frameRateMultiplier="1"/>`, `t:frameRateMultiplier="1"`, false},
+		{"not UTF-8", "<tt>\n\xff</tt>", "line 2: text is neither UTF-8 nor UTF-16", false},
+		{"half UTF-16", "\xff\xfe<", "line 1: UTF-16 of 3 bytes", false},
+		{"deep", strings.Repeat("<tt>", ttml.MaxDepth+1), "nested deeper than 64", true},
+		{"deep in p", "<tt><body><p>" + strings.Repeat("<span>", ttml.MaxDepth), "nested deeper than 64", true},
+		{"many cues", "<tt><body>" + strings.Repeat("<p/>", ttml.MaxCues+1) + "</body></tt>", "more than 200000 p elements", true},
+		{"large", "<tt/>" + strings.Repeat(" ", ttml.MaxDocument), "the limit is 16777216", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -182,6 +183,7 @@ func TestErrors(t *testing.T) {
 			require.ErrorAs(t, err, &at)
 			assert.Positive(t, at.Line)
 			assert.ErrorContains(t, err, tt.want)
+			assert.Equal(t, tt.tooLarge, at.TooLarge)
 		})
 	}
 }
@@ -207,6 +209,9 @@ func TestCaptionsBound(t *testing.T) {
 	require.NoError(t, err)
 	_, err = d.Captions()
 	require.EqualError(t, err, "ttml: line 1: the text changes too often within its p elements")
+	var at *ttml.Error
+	require.ErrorAs(t, err, &at)
+	assert.True(t, at.TooLarge)
 }
 
 // TestManyRuns: text in many spans of one style is joined in linear time.
