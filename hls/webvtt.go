@@ -69,8 +69,9 @@ func appendPadded(dst []byte, v uint64, digits int) []byte {
 	return append(dst, s...)
 }
 
-// arrange returns cues in order of their begin, those of one begin as they were. Equal ones that overlap or touch become
-// one: a cue that spans Smooth fragments stands in each of them, whole or cut to it, and cutting rounds to milliseconds.
+// arrange returns cues in order of their begin, those of one begin as they were. Equal ones that overlap or touch
+// become one: a cue that spans Smooth fragments stands in each of them, whole or cut to it, and cutting rounds to
+// milliseconds.
 func arrange(cues []cue) []cue {
 	sorted := slices.Clone(cues)
 	slices.SortStableFunc(sorted, func(a, b cue) int { return cmp.Compare(a.begin, b.begin) })

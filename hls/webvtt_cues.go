@@ -29,8 +29,9 @@ type textSample struct {
 }
 
 // cuesOf returns the cues of a fragment of a text stream, TTML documents or WebVTT samples, in the order of the
-// fragment, with presentation times. A cue may begin before the fragment and end after it; it does not alias it. The error is
-// a [smooth.UnsupportedError], or wraps [smooth.ErrCorrupt] or [smooth.ErrTooLarge] and names the place.
+// fragment, with presentation times. A cue may begin before the fragment and end after it. Cues do not alias the
+// fragment. The error is a [smooth.UnsupportedError], or wraps [smooth.ErrCorrupt] or [smooth.ErrTooLarge] and names
+// the place.
 func cuesOf(ctx context.Context, f *smooth.Fragment) ([]cue, error) {
 	read, err := cueReader(f)
 	if err != nil {
@@ -146,11 +147,12 @@ func spanOf(c *ttml.Caption, base uint64) cueSpan {
 	return cueSpan{ticks(c.Begin), ticks(c.End)}
 }
 
-// timeBase returns what the times of a document count from, in 90 kHz. Packagers for Smooth count from the begin of the
-// fragment, which is what Smooth clients expect; ISO/IEC 14496-30 section 5 and some live encoders count from zero of the
-// presentation; and with several samples in a fragment either begin may be meant. No document says which, so the reading
-// is chosen that puts its cues where the sample is. Readings that do equally well, as all do near zero, mean the same or
-// cannot be told apart, and the earlier in this order is taken: begin of the sample, begin of the fragment, zero.
+// timeBase returns what the times of a document count from, in 90 kHz. Packagers for Smooth count from the begin of
+// the fragment, which is what Smooth clients expect; ISO/IEC 14496-30 section 5 and some live encoders count from zero
+// of the presentation; and with several samples in a fragment either begin may be meant. No document says which, so the
+// reading is chosen that puts its cues where the sample is. Readings that do equally well, as all do near zero, mean
+// the same or cannot be told apart, and the earlier in this order is taken: begin of the sample, begin of the fragment,
+// zero.
 func timeBase(captions []ttml.Caption, s *textSample) uint64 {
 	best := s.begin
 	most := fitOf(captions, best, s.cueSpan)

@@ -41,7 +41,7 @@ func appendWVTTCues(list []cue, s textSample) ([]cue, error) {
 	return list, boxes.err
 }
 
-// timestampTag marks when a part of a cue appears. Such tags are taken out, and the wholePicture cue is shown at once, because
+// timestampTag marks when a part of a cue appears. Such tags are taken out, and the whole cue is shown at once, because
 // they are on the clock of the file that the samples were made of.
 var timestampTag = regexp.MustCompile(`<[0-9][0-9:.]*>`)
 
@@ -77,13 +77,15 @@ func (t *textBoxes) next() bool {
 		return false
 	}
 	if len(t.b) < 8 {
-		t.err = fmt.Errorf("%sbox at byte %d: %d bytes left, a box header needs 8: %w", t.path, t.at, len(t.b), smooth.ErrCorrupt)
+		t.err = fmt.Errorf("%sbox at byte %d: %d bytes left, a box header needs 8: %w",
+			t.path, t.at, len(t.b), smooth.ErrCorrupt)
 		return false
 	}
 	size := binary.BigEndian.Uint32(t.b)
 	name := string(t.b[4:8])
 	if size < 8 || uint64(size) > uint64(len(t.b)) {
-		t.err = fmt.Errorf("%s%q at byte %d: size %d, %d bytes left: %w", t.path, name, t.at, size, len(t.b), smooth.ErrCorrupt)
+		t.err = fmt.Errorf("%s%q at byte %d: size %d, %d bytes left: %w",
+			t.path, name, t.at, size, len(t.b), smooth.ErrCorrupt)
 		return false
 	}
 	t.name, t.body, t.start = name, t.b[8:size], t.at+8

@@ -36,8 +36,8 @@ type Layout struct {
 }
 
 // Captions returns what is shown, in the order of the document. Cues without visible text are left out. Text that is
-// timed inside of its cue multiplies what there is to return, up to a bound in proportion to the document; an [*Error] says
-// where it was exceeded.
+// timed inside of its cue multiplies what there is to return, up to a bound in proportion to the document; an [*Error]
+// says where it was exceeded.
 func (d *Document) Captions() ([]Caption, error) {
 	budget := budgetBase + budgetFactor*d.size
 	var list []Caption

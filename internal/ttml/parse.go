@@ -258,7 +258,8 @@ func (p *parser) children(in *scope, around Div) error {
 				return err
 			}
 			t.Attr = attrs
-			if err := p.children(inner, Div{around.Open + startTag(t) + "\n", "</" + qualified(t.Name) + ">\n" + around.Close}); err != nil {
+			tags := Div{around.Open + startTag(t) + "\n", "</" + qualified(t.Name) + ">\n" + around.Close}
+			if err := p.children(inner, tags); err != nil {
 				return err
 			}
 		case t.Name.Local == "p":
