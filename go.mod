@@ -8,4 +8,9 @@ require (
 	golang.org/x/sys v0.47.0
 )
 
-require go.yaml.in/yaml/v3 v3.0.5 // indirect
+require (
+	github.com/asticode/go-astikit v0.30.0 // indirect
+	github.com/asticode/go-astits v1.15.0 // indirect
+	github.com/grafov/m3u8 v0.12.1 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
@@ -176,8 +175,8 @@ func (x *exchange) serveContent(s *Snapshot, body fragmentBody) (err error) {
 	if s.Ended {
 		modTime = s.ModTime
 	}
-	src := &readErrors{body: body}
-	defer func() { err = src.end() }()
+	src := httpx.NewReadErrors(&body)
+	defer func() { err = src.End() }()
 	http.ServeContent(x, x.r, "", modTime, io.NewSectionReader(src, 0, body.size))
 	return nil
 }
@@ -305,36 +304,4 @@ func (b *fragmentBody) ReadAt(p []byte, off int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
-}
-
-// readErrors passes a body to http.ServeContent and keeps the error of a read, which ServeContent does not report. A
-// goroutine of ServeContent that puts several ranges together may still read when ServeContent has returned because
-// the client is gone; the body is not the exchange's any more then.
-type readErrors struct {
-	mu    sync.Mutex // guards the fields below
-	body  fragmentBody
-	err   error
-	ended bool
-}
-
-// end waits for a read that is under way, ends further ones, and returns the error of those before.
-func (r *readErrors) end() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ended = true
-	return r.err
-}
-
-// ReadAt implements [io.ReaderAt].
-func (r *readErrors) ReadAt(p []byte, off int64) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ended {
-		return 0, ErrClosed
-	}
-	n, err := r.body.ReadAt(p, off)
-	if err != nil && err != io.EOF {
-		r.err = err
-	}
-	return n, err
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/page"
+	"github.com/smoothkit/smoothkit/hls"
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
@@ -34,6 +35,7 @@ type Config struct {
 type Server struct {
 	mux    *http.ServeMux
 	mounts []mount
+	hls    *hls.Output
 	log    *slog.Logger
 }
 
@@ -75,7 +77,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 
 // Close releases the files. Requests under way must be over.
 func (s *Server) Close() error {
-	var errs []error
+	errs := []error{s.hls.Close()}
 	for _, m := range s.mounts {
 		errs = append(errs, m.source.Close())
 	}
@@ -84,7 +86,8 @@ func (s *Server) Close() error {
 
 // addPresentations mounts the sample and the directory. A directory of the user's that is called sample wins.
 func (s *Server) addPresentations(root string) error {
-	opts := &smooth.HandlerOptions{Logger: s.log}
+	s.hls = hls.NewOutput(&hls.Options{Logger: s.log})
+	opts := &smooth.HandlerOptions{Logger: s.log, Outputs: []smooth.Output{s.hls}}
 	if root != "" {
 		if info, err := os.Stat(root); err != nil || !info.IsDir() {
 			return fmt.Errorf("-root %s is not a directory that can be read", root)

@@ -1,0 +1,302 @@
+package hls
+
+import (
+	"container/list"
+	"context"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+)
+
+// A cacheKey names the bytes of a segment: two segments with equal keys are equal.
+type cacheKey struct {
+	name     string // of the presentation, or the validator of its snapshot
+	target   uint64
+	identity uint64
+}
+
+const (
+	// seenKeys is how many keys of segments that were made are remembered, to see which are asked for again.
+	seenKeys = 4096
+	// maxShare is the part of the cache that one segment may take.
+	maxShare = 4
+)
+
+// A segmentCache keeps segments that have been asked for more than once, in files without a name in memory, so that the
+// kernel can send them. Requests for one segment at the same time make it once. It is safe for concurrent use.
+type segmentCache struct {
+	limit int64 // bytes; negative means that nothing is kept
+
+	mu      sync.Mutex // guards the fields below
+	entries map[cacheKey]*list.Element
+	recent  list.List // of *cacheEntry, the most recently used first
+	bytes   int64
+	flights map[cacheKey]*flight
+	seen    map[cacheKey]bool
+	ring    [seenKeys]cacheKey // of seen
+	next    int                // in ring
+
+	hits, misses, shared, kept atomic.Uint64
+}
+
+// A cacheEntry is a segment in a file.
+type cacheEntry struct {
+	key  cacheKey
+	size int64
+	file *heldFile
+}
+
+// A flight is a segment in the making.
+type flight struct {
+	done    chan struct{} // closed when body and err are set
+	body    *segmentBody
+	err     error
+	waiters int
+}
+
+// A segmentBody is a segment to send. The user calls release.
+type segmentBody struct {
+	size int64
+
+	memory *[]byte // with refs users, or nil
+	refs   atomic.Int32
+
+	file *heldFile // or else the file
+}
+
+func newSegmentCache(limit int64) *segmentCache {
+	return &segmentCache{
+		limit: limit, entries: make(map[cacheKey]*list.Element), flights: make(map[cacheKey]*flight), seen: make(map[cacheKey]bool),
+	}
+}
+
+// get returns the segment of a key, made by build, which appends it to a buffer of enough room, unless it is there.
+func (c *segmentCache) get(ctx context.Context, key cacheKey, build func(ctx context.Context) (*[]byte, error)) (*segmentBody, error) {
+	c.mu.Lock()
+	if el, ok := c.entries[key]; ok {
+		c.recent.MoveToFront(el)
+		e := el.Value.(*cacheEntry)
+		e.file.retain()
+		c.mu.Unlock()
+		c.hits.Add(1)
+		return &segmentBody{size: e.size, file: e.file}, nil
+	}
+	if fl, ok := c.flights[key]; ok {
+		fl.waiters++
+		c.mu.Unlock()
+		c.shared.Add(1)
+		return fl.wait(ctx, c)
+	}
+	fl := &flight{done: make(chan struct{}), err: errBuild}
+	c.flights[key] = fl
+	c.mu.Unlock()
+	c.misses.Add(1)
+	return c.make(ctx, key, fl, build)
+}
+
+// wait returns the body of a flight when it is done.
+func (f *flight) wait(ctx context.Context, c *segmentCache) (*segmentBody, error) {
+	select {
+	case <-f.done:
+		return f.body, f.err
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-f.done: // its reference is there, to be given back
+		if f.body != nil {
+			f.body.release()
+		}
+	default:
+		f.waiters--
+	}
+	return nil, ctx.Err()
+}
+
+// make builds a segment for all who wait for it. Their number is not known before, so it does not end with the first.
+func (c *segmentCache) make(ctx context.Context, key cacheKey, fl *flight, build func(ctx context.Context) (*[]byte, error)) (*segmentBody, error) {
+	defer func() { c.land(key, fl) }()
+	buf, err := build(context.WithoutCancel(ctx))
+	fl.err = err
+	if err == nil {
+		fl.body = &segmentBody{size: int64(len(*buf)), memory: buf}
+	}
+	return fl.body, err
+}
+
+// land ends a flight, also one whose build has panicked.
+func (c *segmentCache) land(key cacheKey, fl *flight) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.flights, key)
+	if fl.body != nil {
+		fl.body.refs.Store(int32(fl.waiters + 1))
+		if c.wants(key, fl) {
+			c.keep(key, *fl.body.memory)
+		}
+	}
+	close(fl.done)
+}
+
+// wants reports whether a segment is to be kept: it has been asked for before, or by several at once. mu must be held.
+func (c *segmentCache) wants(key cacheKey, fl *flight) bool {
+	if c.limit < 0 || fl.body.size > c.limit/maxShare {
+		return false
+	}
+	if c.seen[key] || fl.waiters > 0 {
+		return true
+	}
+	delete(c.seen, c.ring[c.next])
+	c.ring[c.next], c.seen[key] = key, true
+	c.next = (c.next + 1) % seenKeys
+	return false
+}
+
+// keep copies a segment into a file. mu must be held; nobody else is kept waiting for long, as the file is in memory.
+func (c *segmentCache) keep(key cacheKey, data []byte) {
+	file, err := newHeldFile(data)
+	if err != nil {
+		return // no room, or no files: the segment is made again
+	}
+	c.kept.Add(1)
+	c.entries[key] = c.recent.PushFront(&cacheEntry{key: key, size: int64(len(data)), file: file})
+	c.bytes += int64(len(data))
+	for c.bytes > c.limit {
+		el := c.recent.Back()
+		e := el.Value.(*cacheEntry)
+		c.recent.Remove(el)
+		delete(c.entries, e.key)
+		c.bytes -= e.size
+		e.file.release()
+	}
+}
+
+// clear gives up all that is kept.
+func (c *segmentCache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for el := c.recent.Front(); el != nil; el = el.Next() {
+		el.Value.(*cacheEntry).file.release()
+	}
+	c.recent.Init()
+	clear(c.entries)
+	c.bytes = 0
+}
+
+// release gives the body back.
+func (b *segmentBody) release() {
+	if b.file != nil {
+		b.file.release()
+	} else if b.refs.Add(-1) == 0 {
+		putBuffer(b.memory)
+	}
+}
+
+// WriteTo writes the whole body the cheapest way.
+func (b *segmentBody) WriteTo(w io.Writer) (int64, error) {
+	if b.file == nil {
+		n, err := w.Write(*b.memory)
+		return int64(n), err
+	}
+	return b.file.send(w, b.size)
+}
+
+// ReadAt implements [io.ReaderAt].
+func (b *segmentBody) ReadAt(p []byte, off int64) (int, error) {
+	if b.file != nil {
+		return b.file.base.ReadAt(p, off)
+	}
+	if off >= b.size {
+		return 0, io.EOF
+	}
+	n := copy(p, (*b.memory)[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// maxIdleFiles is how many further descriptors of a kept segment wait for the next request.
+const maxIdleFiles = 8
+
+// A heldFile is a file without a name, open until its last user has released it. Each sender has a descriptor of its own,
+// because the kernel sends from where the descriptor stands.
+type heldFile struct {
+	base *os.File
+	refs atomic.Int32
+
+	mu   sync.Mutex // guards idle
+	idle []*os.File
+}
+
+func newHeldFile(data []byte) (*heldFile, error) {
+	f, err := newNamelessFile()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(data); err != nil {
+		closeNameless(f)
+		return nil, err
+	}
+	h := &heldFile{base: f}
+	h.refs.Store(1)
+	return h, nil
+}
+
+func (h *heldFile) retain() { h.refs.Add(1) }
+
+func (h *heldFile) release() {
+	if h.refs.Add(-1) != 0 {
+		return
+	}
+	for _, f := range h.idle { // nobody else has it any more
+		f.Close()
+	}
+	closeNameless(h.base)
+}
+
+// lease returns a descriptor of its own position, or nil.
+func (h *heldFile) lease() *os.File {
+	h.mu.Lock()
+	if n := len(h.idle); n > 0 {
+		f := h.idle[n-1]
+		h.idle = h.idle[:n-1]
+		h.mu.Unlock()
+		return f
+	}
+	h.mu.Unlock()
+	f, err := reopen(h.base)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+func (h *heldFile) giveBack(f *os.File) {
+	h.mu.Lock()
+	if len(h.idle) < maxIdleFiles {
+		h.idle, f = append(h.idle, f), nil
+	}
+	h.mu.Unlock()
+	if f != nil {
+		f.Close()
+	}
+}
+
+// send writes the whole file. net/http reaches sendfile only through ReadFrom with a LimitedReader over the file itself.
+func (h *heldFile) send(w io.Writer, size int64) (int64, error) {
+	f := h.lease()
+	if rf, ok := w.(io.ReaderFrom); ok && f != nil {
+		defer h.giveBack(f)
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return 0, err
+		}
+		return rf.ReadFrom(&io.LimitedReader{R: f, N: size})
+	}
+	if f != nil {
+		h.giveBack(f)
+	}
+	return io.Copy(w, io.NewSectionReader(h.base, 0, size))
+}

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package hls
+
+import "os"
+
+// newNamelessFile returns a temporary file. It has a name here, and loses it when it is closed.
+func newNamelessFile() (*os.File, error) { return os.CreateTemp("", "hls-segment-*") }
+
+// reopen returns a descriptor of the same file with a position of its own.
+func reopen(f *os.File) (*os.File, error) { return os.Open(f.Name()) }
+
+func closeNameless(f *os.File) {
+	f.Close()
+	_ = os.Remove(f.Name())
+}

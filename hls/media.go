@@ -1,0 +1,278 @@
+package hls
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// mediaWriter writes the media playlist of a rendition. See RFC 8216 section 4.3.3.
+type mediaWriter struct {
+	*show
+	o    *Output
+	r    *rendition
+	plan plan
+	link linker
+}
+
+// mediaPlaylist returns the playlist of a rendition. name tells it from all others that may be live.
+func (o *Output) mediaPlaylist(w *show, r *rendition, link linker, name string) []byte {
+	m := mediaWriter{show: w, o: o, r: r, plan: newPlan(w.snap, w.referenceOf(r), o.length()), link: link}
+	list := m.complete(m.plan.segments(make([]segment, 0, len(m.plan.line))))
+	dst := m.appendHead(make([]byte, 0, 512+160*len(list)), list, mediaPlaylist)
+	e := entryWriter{mediaWriter: &m, target: m.segmentTarget(), extra: m.soundOption(r)}
+	if w.snap.Manifest.IsLive {
+		dst = e.appendLive(dst, list, o.live, name)
+	} else {
+		for i := range list {
+			dst = e.append(dst, list, i)
+		}
+	}
+	if w.snap.Ended {
+		dst = append(dst, "#EXT-X-ENDLIST\n"...)
+	}
+	return dst
+}
+
+// complete drops live segments whose sound has not been received as far as the picture.
+func (m *mediaWriter) complete(list []segment) []segment {
+	sound := m.sound(m.r)
+	if sound == nil || m.snap.Ended {
+		return list
+	}
+	end, scale := completeEnd(m.snap, sound.stream), m.snap.Manifest.TimescaleOf(sound.stream)
+	for n := len(list); n > 0; n-- {
+		if !before(end, scale, list[n-1].end, m.plan.timescale) {
+			return list[:n]
+		}
+	}
+	return nil
+}
+
+// completeEnd returns how far a live stream has been received, in ticks.
+func completeEnd(s *smooth.Snapshot, st *smooth.Stream) uint64 {
+	for i, other := range s.Manifest.Streams {
+		if other == st && i < len(s.Edges) {
+			return s.Edges[i].Complete
+		}
+	}
+	return st.Timeline.End()
+}
+
+func (m *mediaWriter) segmentTarget() target {
+	return target{kind: mediaSegment, layout: m.layout, format: m.format, key: m.r.key(0), text: m.r.stream.Type == smooth.Text}
+}
+
+// appendHead writes what stands before the first segment.
+func (m *mediaWriter) appendHead(dst []byte, list []segment, k kind) []byte {
+	dst = append(dst, "#EXTM3U\n#EXT-X-VERSION:"...)
+	dst = strconv.AppendInt(dst, int64(m.listVersion(list, k)), 10)
+	if m.o.opts.DisallowCaching {
+		dst = append(dst, "\n#EXT-X-ALLOW-CACHE:NO"...)
+	}
+	dst = strconv.AppendUint(append(dst, "\n#EXT-X-TARGETDURATION:"...), m.targetDuration(), 10)
+	first := uint64(0)
+	if len(list) > 0 {
+		first = list[0].number
+	}
+	dst = strconv.AppendUint(append(dst, "\n#EXT-X-MEDIA-SEQUENCE:"...), first, 10)
+	if d := m.discontinuitySequence(list); d > 0 {
+		dst = strconv.AppendUint(append(dst, "\n#EXT-X-DISCONTINUITY-SEQUENCE:"...), d, 10)
+	}
+	switch {
+	case !m.snap.Manifest.IsLive && m.snap.Ended:
+		dst = append(dst, "\n#EXT-X-PLAYLIST-TYPE:VOD"...)
+	case m.snap.Manifest.DVRWindowLength == 0: // nothing ever leaves the list
+		dst = append(dst, "\n#EXT-X-PLAYLIST-TYPE:EVENT"...)
+	}
+	if k == iframePlaylist {
+		dst = append(dst, "\n#EXT-X-I-FRAMES-ONLY"...)
+	}
+	return append(dst, '\n')
+}
+
+// listVersion returns the least version that knows what the list uses. See RFC 8216 section 7.
+func (m *mediaWriter) listVersion(list []segment, k kind) int {
+	v := 3
+	if m.layout == fragmented && m.r.stream.Type != smooth.Text {
+		v = 6 // EXT-X-MAP
+		if k == iframePlaylist {
+			v = 5
+		}
+	}
+	if k == iframePlaylist {
+		v = max(v, 4)
+	}
+	if m.sampleAES {
+		v = max(v, 5)
+	}
+	for i := range list {
+		if list[i].gap {
+			return 8
+		}
+	}
+	return v
+}
+
+// targetDuration returns the EXT-X-TARGETDURATION, which is the same for all playlists of a master. See RFC 8216
+// section 6.2.4.
+func (w *mediaWriter) targetDuration() uint64 {
+	target := uint64(1)
+	seen := func(st *smooth.Stream) {
+		pl := newPlan(w.snap, st, w.o.length())
+		if w.snap.Manifest.IsLive {
+			target = max(target, pl.liveTarget())
+			return
+		}
+		target = max(target, targetDuration(pl.segments(nil), pl.timescale))
+	}
+	if len(w.video) > 0 {
+		seen(w.video[0].stream)
+	}
+	for i := range w.audio {
+		seen(w.audio[i].stream)
+	}
+	return target
+}
+
+// discontinuitySequence returns the discontinuities before the first segment.
+func (m *mediaWriter) discontinuitySequence(list []segment) uint64 {
+	if len(list) == 0 || len(m.snap.Periods) == 0 {
+		return 0
+	}
+	if len(m.plan.periods) == 0 {
+		return m.snap.Periods[0].Discontinuity
+	}
+	return m.plan.periods[m.plan.period(list[0].start)].discontinuity
+}
+
+// An entryWriter writes the lines of segments.
+type entryWriter struct {
+	*mediaWriter
+	target target
+	extra  string
+
+	key    uint64 // period of the last EXT-X-KEY, plus one
+	mapped bool   // an EXT-X-MAP applies
+}
+
+// append writes segment i of a list.
+func (e *entryWriter) append(dst []byte, list []segment, i int) []byte {
+	s := &list[i]
+	if s.discontinuity {
+		dst = append(dst, "#EXT-X-DISCONTINUITY\n"...)
+	}
+	if e.layout == fragmented && !e.target.text && !s.gap && (!e.mapped || s.discontinuity) {
+		dst = e.appendMap(dst, s)
+	}
+	if !e.target.text && !s.gap && e.o.protect != nil {
+		dst = e.appendKey(dst, s)
+	}
+	if i == 0 || s.discontinuity || list[i-1].gap {
+		dst = e.appendDate(dst, s)
+	}
+	if s.gap {
+		dst = append(dst, "#EXT-X-GAP\n"...)
+	}
+	dst = appendDuration(append(dst, "#EXTINF:"...), s.start, s.end, e.plan.timescale)
+	dst = append(dst, ",\n"...)
+	e.target.key.Time, e.target.count = s.start, max(s.count, 1)
+	return append(e.link.append(dst, &e.target, e.extra), '\n')
+}
+
+// appendMap writes the EXT-X-MAP of a segment's period, in the clear. See RFC 8216 section 4.3.2.5.
+func (e *entryWriter) appendMap(dst []byte, s *segment) []byte {
+	if e.key > 0 {
+		dst = append(dst, "#EXT-X-KEY:METHOD=NONE\n"...)
+		e.key = 0
+	}
+	e.mapped = true
+	t := e.target
+	t.kind, t.key.Time = initSegment, s.start
+	dst = append(dst, `#EXT-X-MAP:URI="`...)
+	return append(e.link.append(dst, &t, ""), "\"\n"...)
+}
+
+// appendKey writes an EXT-X-KEY where another key begins. See RFC 8216 section 4.3.2.4.
+func (e *entryWriter) appendKey(dst []byte, s *segment) []byte {
+	period := e.o.protect.period(s.number)
+	if e.key == period+1 {
+		return dst
+	}
+	e.key = period + 1
+	t := target{kind: encryptionKey, layout: e.layout, format: e.format, period: period}
+	builtin := string(e.link.append(nil, &t, ""))
+	return e.o.protect.appendTag(dst, e.link.base.Presentation, period, builtin)
+}
+
+// appendDate writes the wall-clock time of a segment, if it is known. See RFC 8216 section 4.3.2.6.
+func (e *entryWriter) appendDate(dst []byte, s *segment) []byte {
+	wall, ok := wallOf(e.snap, s.start, e.plan.timescale)
+	if !ok {
+		return dst
+	}
+	dst = append(dst, "#EXT-X-PROGRAM-DATE-TIME:"...)
+	return append(wall.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z"), '\n')
+}
+
+// wallOf returns the wall-clock time at t ticks of a timescale.
+func wallOf(s *smooth.Snapshot, t, timescale uint64) (time.Time, bool) {
+	scale := timescaleOf(s.Manifest)
+	for i := len(s.Periods) - 1; i >= 0; i-- {
+		p := &s.Periods[i]
+		if i > 0 && before(t, timescale, p.Start, scale) {
+			continue
+		}
+		if p.Wall.IsZero() {
+			return time.Time{}, false
+		}
+		ns := smooth.Rescale(t, timescale, uint64(time.Second)) - smooth.Rescale(p.Start, scale, uint64(time.Second))
+		return p.Wall.Add(time.Duration(ns)), true
+	}
+	return time.Time{}, false
+}
+
+// appendDuration writes the seconds between two ticks with six decimals. Both ends are rounded, not the difference, so
+// that the sum of all durations in a playlist does not drift.
+func appendDuration(dst []byte, start, end, timescale uint64) []byte {
+	us := smooth.Rescale(end, timescale, 1_000_000) - smooth.Rescale(start, timescale, 1_000_000)
+	dst = strconv.AppendUint(dst, us/1_000_000, 10)
+	at := len(dst)
+	dst = strconv.AppendUint(append(dst, '.'), 1_000_000+us%1_000_000, 10)
+	return append(dst[:at+1], dst[at+2:]...)
+}
+
+// iframePlaylist returns the list of the key frames of a video level. See RFC 8216 section 4.3.3.6.
+func (o *Output) iframePlaylist(w *show, r *rendition, link linker) []byte {
+	m := mediaWriter{show: w, o: o, r: r, plan: newPlan(w.snap, r.stream, o.length()), link: link}
+	list := m.keyFrames()
+	dst := m.appendHead(make([]byte, 0, 512+160*len(list)), list, iframePlaylist)
+	e := entryWriter{mediaWriter: &m, target: m.segmentTarget()}
+	e.target.kind = iframeSegment
+	for i := range list {
+		dst = e.append(dst, list, i)
+	}
+	if w.snap.Ended {
+		dst = append(dst, "#EXT-X-ENDLIST\n"...)
+	}
+	return dst
+}
+
+// keyFrames returns an entry for the first key frame of each fragment, which lasts until that of the next. Of a live
+// presentation it is one for each segment, since only those have numbers that stay.
+func (m *mediaWriter) keyFrames() []segment {
+	if m.snap.Manifest.IsLive {
+		return m.plan.segments(nil)
+	}
+	list := make([]segment, len(m.plan.line))
+	period := -1
+	for i := range list {
+		s := m.plan.at(i, 1)
+		now := m.plan.period(s.start)
+		s.discontinuity = i > 0 && now != period
+		s.number, period = uint64(i), now
+		list[i] = s
+	}
+	return list
+}

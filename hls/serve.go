@@ -1,0 +1,285 @@
+package hls
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// locate returns the segment that the target names: where its first fragment is, and how many there are.
+func (x *exchange) locate() (plan, segment, error) {
+	st := x.show.referenceOf(x.r1)
+	pl := newPlan(x.show.snap, st, x.o.length())
+	i, ok := pl.line.Find(x.target.key.Time)
+	if !ok {
+		return pl, segment{}, x.missing(&pl)
+	}
+	n := x.target.count
+	if n > len(pl.line)-i {
+		return pl, segment{}, x.missing(&pl)
+	}
+	s := pl.at(i, n)
+	if n > 0 && !x.plausible(&pl, &s) {
+		return pl, s, fmt.Errorf("hls: no segment of %d fragments at %d: %w", n, s.start, smooth.ErrNotFound)
+	}
+	if s.number = pl.exactNumber(i, s.number); s.count > maxSegmentFragments {
+		return pl, s, fmt.Errorf("hls: segment at %d of %d fragments: %w", s.start, s.count, smooth.ErrTooLarge)
+	}
+	return pl, s, nil
+}
+
+// missing returns the error for a time at which no fragment starts, or not as many as asked for.
+func (x *exchange) missing(pl *plan) error {
+	t := x.target.key.Time
+	err := smooth.ErrNotFound
+	switch {
+	case pl.open && (len(pl.line) == 0 || t >= pl.line[len(pl.line)-1].Time):
+		err = smooth.ErrNotYet
+	case pl.open && t < pl.line[0].Time:
+		err = smooth.ErrGone
+	}
+	return fmt.Errorf("hls: segment of %s at %d: %w", x.target.key.Stream, t, err)
+}
+
+// plausible reports whether a number of fragments other than the plan's may come from a playlist that was made with
+// another segment length: it bounds what one request can ask for.
+func (x *exchange) plausible(pl *plan, s *segment) bool {
+	if s.count == 1 {
+		return true
+	}
+	const longest = 4
+	d := pl.line[s.first+s.count-1].End() - s.start
+	return d/longest <= pl.span || d <= smooth.Rescale(60, 1, pl.timescale)
+}
+
+// exactNumber returns the media sequence number of the segment that starts with fragment i, which is likely to be n: in a
+// list with gaps or several periods only the list itself tells.
+func (p *plan) exactNumber(i int, n uint64) uint64 {
+	if p.open || len(p.periods) < 2 && !p.hasGap() {
+		return n
+	}
+	for _, s := range p.segments(nil) {
+		if !s.gap && s.first == i {
+			return s.number
+		}
+	}
+	return n
+}
+
+// hasGap reports whether a span of the timeline has no fragment.
+func (p *plan) hasGap() bool {
+	for i := 1; i < len(p.line); i++ {
+		if p.bucket(p.line[i]) > p.bucket(p.line[i-1])+1 {
+			return true
+		}
+	}
+	return false
+}
+
+// serveSegment answers a request for a segment, or for a key frame of one.
+func (x *exchange) serveSegment() error {
+	pl, s, err := x.locate()
+	if err != nil {
+		return err
+	}
+	switch {
+	case x.target.text:
+		return x.serveText(&pl, &s)
+	case x.target.kind == iframeSegment:
+		return x.serveKeyFrame(&pl, &s)
+	case x.target.layout == fragmented:
+		return x.serveCMAF(&s)
+	}
+	return x.serveTS(&pl, &s)
+}
+
+// reply returns an answer with what all segments have in common.
+func (x *exchange) reply(mime string, identity uint64) reply {
+	snap := x.show.snap
+	a := reply{mime: mime, cache: x.o.segmentLifetime(), modTime: lastModified(snap)}
+	if snap.Ended {
+		a.etag = etagOf(snap.Validator, x.target.identity())
+	} else {
+		a.etag = etagOf("live", identity)
+	}
+	return a
+}
+
+// key returns the key of a segment in the cache.
+func (x *exchange) key(identity uint64) cacheKey {
+	k := cacheKey{name: x.req.Presentation, target: x.target.identity(), identity: identity}
+	if x.show.snap.Ended {
+		k.name += "\x00" + x.show.snap.Validator
+	}
+	return k
+}
+
+// serveTS answers with a segment of MPEG-2 TS.
+func (x *exchange) serveTS(pl *plan, s *segment) error {
+	ctx := x.r.Context()
+	x.target.count = s.count // the same segment, whether or not the request says how long it is
+	identity := s.number
+	var ready *tsSegment
+	if !x.show.snap.Ended {
+		// What a live segment is made of tells it from one at the same time before a restart.
+		var err error
+		if ready, err = x.show.collect(ctx, x.p, x.r1, pl, s); err != nil {
+			return err
+		}
+		defer ready.close()
+		for _, u := range ready.tracks {
+			identity = identity*31 ^ u.identity
+		}
+	}
+	return x.sendMade(typeTS, identity, func(ctx context.Context) (*[]byte, error) {
+		t := ready
+		if t == nil {
+			var err error
+			if t, err = x.show.collect(ctx, x.p, x.r1, pl, s); err != nil {
+				return nil, err
+			}
+			defer t.close()
+		}
+		return x.o.makeTS(ctx, x.req.Presentation, t)
+	})
+}
+
+// makeTS makes a segment, encrypted if need be, in a buffer.
+func (o *Output) makeTS(ctx context.Context, presentation string, t *tsSegment) (*[]byte, error) {
+	var key, iv [16]byte
+	if o.protect != nil {
+		var err error
+		if key, iv, err = o.protect.segmentKey(ctx, presentation, t.number); err != nil {
+			return nil, err
+		}
+		if o.protect.method == SampleAES {
+			if err := t.encryptSamples(key, iv); err != nil {
+				return nil, err
+			}
+		}
+	}
+	size := t.size()
+	if size > maxSegment {
+		return nil, fmt.Errorf("hls: segment %d of %d bytes: %w", t.number, size, smooth.ErrTooLarge)
+	}
+	buf := getBuffer(int(size) + sealing)
+	data, err := t.append(ctx, (*buf)[:0])
+	if err == nil && o.protect != nil && o.protect.method == AES128 {
+		data = encryptAES128(data, 0, key, iv)
+	}
+	if err != nil {
+		putBuffer(buf)
+		return nil, err
+	}
+	*buf = data
+	return buf, nil
+}
+
+// sendMade answers with a segment from the cache, made by build if it is not there.
+func (x *exchange) sendMade(mime string, identity uint64, build func(ctx context.Context) (*[]byte, error)) error {
+	body, err := x.o.cache.get(x.r.Context(), x.key(identity), build)
+	if err != nil {
+		return err
+	}
+	defer body.release()
+	a := x.reply(mime, identity)
+	a.size, a.write, a.at = body.size, body.WriteTo, body
+	return x.send(&a)
+}
+
+// serveCMAF answers with a segment of fragmented MP4.
+func (x *exchange) serveCMAF(s *segment) error {
+	ctx := x.r.Context()
+	c, err := newCMAFSegment(ctx, x.p, x.r1, s)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	mime := typeVideo
+	if x.r1.stream.Type == smooth.Audio {
+		mime = typeAudio
+	}
+	if x.o.protect != nil {
+		return x.sendMade(mime, c.identity(), func(ctx context.Context) (*[]byte, error) {
+			return x.o.encryptCMAF(ctx, x.req.Presentation, s.number, c)
+		})
+	}
+	a := x.reply(mime, c.identity())
+	a.size, a.write, a.at = c.size, c.WriteTo, c
+	return x.send(&a)
+}
+
+// encryptCMAF returns a segment of fragmented MP4 under AES-128.
+func (o *Output) encryptCMAF(ctx context.Context, presentation string, number uint64, c *cmafSegment) (*[]byte, error) {
+	if o.protect.method != AES128 {
+		return nil, fmt.Errorf("hls: %s of fragmented MP4: %w", o.protect.method, smooth.ErrUnsupported)
+	}
+	key, iv, err := o.protect.segmentKey(ctx, presentation, number)
+	if err != nil {
+		return nil, err
+	}
+	if c.size > maxSegment {
+		return nil, fmt.Errorf("hls: segment %d of %d bytes: %w", number, c.size, smooth.ErrTooLarge)
+	}
+	buf := getBuffer(int(c.size) + sealing)
+	data := (*buf)[:c.size]
+	if _, err := c.ReadAt(data, 0); err != nil && err != io.EOF {
+		putBuffer(buf)
+		return nil, err
+	}
+	*buf = encryptAES128(data, 0, key, iv)
+	return buf, nil
+}
+
+// serveText answers with a segment of WebVTT. See RFC 8216 section 3.5.
+func (x *exchange) serveText(pl *plan, s *segment) error {
+	data, err := x.show.textSegment(x.r.Context(), x.p, x.r1, pl, s)
+	if err != nil {
+		return err
+	}
+	x.target.count = s.count
+	a := x.reply(typeVTT, hashText(hashStart, string(data)))
+	a.setBytes(data)
+	return x.send(&a)
+}
+
+// textSegment returns the cues that are shown during a segment of the reference stream.
+func (w *show) textSegment(ctx context.Context, p smooth.Presentation, r *rendition, pl *plan, s *segment) ([]byte, error) {
+	at := w.reachOf(pl, s)
+	scale := w.snap.Manifest.TimescaleOf(r.stream)
+	lo, hi := r.stream.Timeline.Overlap(smooth.Rescale(at.start, at.timescale, scale), smooth.Rescale(at.end, at.timescale, scale))
+	var cues []cue
+	for _, c := range r.stream.Timeline[lo:hi] {
+		f, err := p.Fragment(ctx, r.key(c.Time))
+		if err != nil {
+			return nil, err
+		}
+		more, err := cuesOf(ctx, f)
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+		cues = append(cues, more...)
+	}
+	cues = overlapping(cues, smooth.Rescale(at.start, at.timescale, mpegScale), smooth.Rescale(at.end, at.timescale, mpegScale))
+	return appendWebVTT(nil, cues, startOffset), nil
+}
+
+// serveKeyFrame answers with the first key frame of a fragment, as a segment of its own.
+func (x *exchange) serveKeyFrame(pl *plan, s *segment) error {
+	if x.r1.stream.Type != smooth.Video || x.o.encrypts() {
+		return fmt.Errorf("hls: no key frames of %s: %w", x.target.key.Stream, smooth.ErrNotFound)
+	}
+	return x.sendMade(keyFrameType(x.target.layout), s.start, func(ctx context.Context) (*[]byte, error) {
+		return x.show.keyFrame(ctx, x.p, x.r1, pl, s)
+	})
+}
+
+func keyFrameType(l layout) string {
+	if l == fragmented {
+		return typeVideo
+	}
+	return typeTS
+}

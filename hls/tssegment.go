@@ -1,0 +1,207 @@
+package hls
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/smoothkit/smoothkit/hls/mpegts"
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// maxSegment bounds a segment that is made in memory, in bytes.
+const maxSegment = 512 << 20
+
+// A tsSegment is a segment of MPEG-2 TS about to be made: all its samples are known, none of their bytes are.
+type tsSegment struct {
+	number  uint64
+	tracks  []*units // picture first
+	streams []mpegts.Stream
+	muxer   *mpegts.Muxer
+	protect *sampleEncrypter // of SAMPLE-AES, or nil
+}
+
+// close gives back the fragments.
+func (t *tsSegment) close() {
+	for _, u := range t.tracks {
+		u.close()
+	}
+}
+
+// collect finds the samples of a segment of rendition r, with its sound if the layout has it there.
+func (w *show) collect(ctx context.Context, p smooth.Presentation, r *rendition, pl *plan, s *segment) (*tsSegment, error) {
+	t := &tsSegment{number: s.number}
+	u := newUnits()
+	t.tracks = append(t.tracks, u)
+	var err error
+	if r.stream.Type == smooth.Video {
+		err = u.collectVideo(ctx, p, r, s.first, s.count)
+	} else {
+		whole := reach{pl.line[s.first].Time, pl.line[s.first+s.count-1].End(), pl.timescale}
+		err = u.collectAudio(ctx, p, r, whole, pl.timescale, packAlone)
+	}
+	if sound := w.sound(r); err == nil && sound != nil {
+		u := newUnits()
+		t.tracks = append(t.tracks, u)
+		err = u.collectAudio(ctx, p, sound, w.reachOf(pl, s), w.snap.Manifest.TimescaleOf(sound.stream), packMuxed)
+	}
+	if err == nil {
+		err = t.newMuxer()
+	}
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// reachOf returns the time of which a segment has the sound. What comes before the first picture and, of a presentation
+// that has ended, after the last one belongs to the first and the last segment.
+func (w *show) reachOf(pl *plan, s *segment) reach {
+	at := reach{s.start, s.end, pl.timescale}
+	if s.first == 0 && !w.snap.Manifest.IsLive {
+		at.start = 0
+	}
+	if s.first+s.count == len(pl.line) && w.snap.Ended {
+		at.end = math.MaxUint64
+	}
+	return at
+}
+
+// newMuxer makes the writer. A track without samples is not declared: players would wait for it.
+func (t *tsSegment) newMuxer() error {
+	kept := t.tracks[:0]
+	for _, u := range t.tracks {
+		if len(u.list) == 0 {
+			u.close()
+			continue
+		}
+		kept = append(kept, u)
+		t.streams = append(t.streams, elementary(u.codec))
+	}
+	t.tracks = kept
+	if len(kept) == 0 {
+		return fmt.Errorf("hls: segment %d has no samples: %w", t.number, smooth.ErrNotFound)
+	}
+	var err error
+	t.muxer, err = mpegts.NewMuxer(t.streams)
+	return err
+}
+
+// size returns an upper bound of the bytes of the segment, which is exact for most.
+func (t *tsSegment) size() int64 {
+	total := int64(mpegts.TablesSize)
+	for i, u := range t.tracks {
+		track := int64(0)
+		for j := range u.list {
+			track += int64(t.muxer.SizeBound(i, u.list[j].load()))
+		}
+		const cycle = 16 * mpegts.PacketSize
+		total += (track + cycle - 1) / cycle * cycle
+	}
+	return total
+}
+
+// load returns what a unit adds to the sizes of its stream.
+func (x *unit) load() mpegts.Load {
+	l := mpegts.Load{Units: 1, Frames: uint64(max(x.frames, 1)), Bytes: uint64(x.size), Duration: uint64(x.duration)}
+	if x.sync {
+		l.Sync = 1
+	}
+	return l
+}
+
+// append makes the segment.
+func (t *tsSegment) append(ctx context.Context, dst []byte) ([]byte, error) {
+	size := t.size()
+	if size > maxSegment {
+		return dst, fmt.Errorf("hls: segment %d of %d bytes: %w", t.number, size, smooth.ErrTooLarge)
+	}
+	dst = slices.Grow(dst, int(size))
+	dst = t.muxer.Start(dst, t.number)
+	readers := make([]payloadReader, len(t.tracks))
+	defer func() {
+		for i := range readers {
+			readers[i].close()
+		}
+	}()
+	next := make([]int, len(t.tracks))
+	var u mpegts.Unit
+	for {
+		i := t.earliest(next)
+		if i < 0 {
+			return dst, nil
+		}
+		tr := t.tracks[i]
+		x := &tr.list[next[i]]
+		next[i]++
+		data, err := readers[i].read(ctx, tr, x)
+		if err != nil {
+			return dst, err
+		}
+		u.DTS, u.PTS, u.Duration, u.Sync, u.Last = x.dts, x.pts, x.duration, x.sync, next[i] == len(tr.list)
+		u.Data, u.Frames = data, u.Frames[:0]
+		if x.frames > 0 {
+			u.Data = nil
+			for _, n := range tr.sizes[x.first : x.first+x.frames] {
+				u.Frames = append(u.Frames, data[:n:n])
+				data = data[n:]
+			}
+		}
+		if t.protect != nil {
+			if err := t.protect.unit(&u, tr.codec); err != nil {
+				return dst, err
+			}
+		}
+		if dst, err = t.muxer.Append(dst, i, &u); err != nil {
+			return dst, fmt.Errorf("hls: fragment %s %d, byte %d of its samples: %w", tr.fragments[x.fragment].Key.Stream,
+				tr.fragments[x.fragment].Key.Time, x.offset, err)
+		}
+	}
+}
+
+// earliest returns the track whose next unit is to be decoded first, or -1 at the end.
+func (t *tsSegment) earliest(next []int) int {
+	best := -1
+	for i, u := range t.tracks {
+		if next[i] < len(u.list) && (best < 0 || u.list[next[i]].dts < t.tracks[best].list[next[best]].dts) {
+			best = i
+		}
+	}
+	return best
+}
+
+// A payloadReader gives the bytes of units, one fragment at a time.
+type payloadReader struct {
+	loaded int32 // fragment + 1
+	data   []byte
+	buf    *[]byte
+}
+
+func (r *payloadReader) read(ctx context.Context, u *units, x *unit) ([]byte, error) {
+	if r.loaded != x.fragment+1 {
+		f := u.fragments[x.fragment]
+		if r.buf == nil || int64(cap(*r.buf)) < f.PayloadSize() {
+			r.close()
+			if f.PayloadSize() > maxSegment {
+				return nil, fmt.Errorf("hls: fragment %s %d of %d bytes: %w", f.Key.Stream, f.Key.Time, f.PayloadSize(), smooth.ErrTooLarge)
+			}
+			r.buf = getBuffer(int(f.PayloadSize()))
+		}
+		data, err := f.Load(ctx, (*r.buf)[:0])
+		if err != nil {
+			return nil, err
+		}
+		r.data, r.loaded = data, x.fragment+1
+	}
+	return r.data[x.offset : x.offset+int64(x.size)], nil
+}
+
+// close gives back the memory. Data that has been read is not valid any more.
+func (r *payloadReader) close() {
+	if r.buf != nil {
+		putBuffer(r.buf)
+	}
+	*r = payloadReader{}
+}
