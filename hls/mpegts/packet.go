@@ -147,14 +147,27 @@ func (p *packer) write(src []byte) {
 	}
 }
 
-// writeFull writes as many full packets as there are and as can be filled, and returns the remaining bytes.
+// writeFull writes as many full packets as there are and as can be filled, and returns the remaining bytes. This is
+// where the time of the whole package goes: the compiler makes two instructions of each of these moves, but a
+// call of one move of 184 bytes, which takes twice as long if the bytes are in the cache.
 func (p *packer) writeFull(src []byte) []byte {
 	n := min(len(src)/payloadSize, p.full)
 	dst, header := p.rest, p.header
 	for range n {
-		d := (*[PacketSize]byte)(dst)
+		d, s := (*[PacketSize]byte)(dst), (*[payloadSize]byte)(src)
 		binary.BigEndian.PutUint32(d[:], header)
-		*(*[payloadSize]byte)(d[headerSize:]) = *(*[payloadSize]byte)(src)
+		*(*[16]byte)(d[4:]) = *(*[16]byte)(s[0:])
+		*(*[16]byte)(d[20:]) = *(*[16]byte)(s[16:])
+		*(*[16]byte)(d[36:]) = *(*[16]byte)(s[32:])
+		*(*[16]byte)(d[52:]) = *(*[16]byte)(s[48:])
+		*(*[16]byte)(d[68:]) = *(*[16]byte)(s[64:])
+		*(*[16]byte)(d[84:]) = *(*[16]byte)(s[80:])
+		*(*[16]byte)(d[100:]) = *(*[16]byte)(s[96:])
+		*(*[16]byte)(d[116:]) = *(*[16]byte)(s[112:])
+		*(*[16]byte)(d[132:]) = *(*[16]byte)(s[128:])
+		*(*[16]byte)(d[148:]) = *(*[16]byte)(s[144:])
+		*(*[16]byte)(d[164:]) = *(*[16]byte)(s[160:])
+		*(*[8]byte)(d[180:]) = *(*[8]byte)(s[176:])
 		header = advance(header)
 		dst, src = dst[PacketSize:], src[payloadSize:]
 	}
