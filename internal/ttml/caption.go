@@ -50,8 +50,8 @@ func (d *Document) Captions() ([]Caption, error) {
 	return list, nil
 }
 
-// The bound on the text that Captions looks at, in bytes and in multiples of the document's size, and what a run
-// counts besides its text.
+// The bound on what repeats parts of a document, such as the text that Captions looks at, in bytes and in multiples of
+// the document's size, and what a run counts besides its text.
 const (
 	budgetBase   = 1 << 20
 	budgetFactor = 16

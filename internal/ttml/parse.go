@@ -59,6 +59,7 @@ type parser struct {
 	open  bytes.Buffer // up to the start tag of body
 	close string
 	body  bool
+	tags  int // bytes of the start tags in places of cues
 }
 
 // scope is what an element hands on to its children.
@@ -258,7 +259,10 @@ func (p *parser) children(in *scope, around Div) error {
 				return err
 			}
 			t.Attr = attrs
-			tags := Div{around.Open + startTag(t) + "\n", "</" + qualified(t.Name) + ">\n" + around.Close}
+			tags, err := p.place(around, t)
+			if err != nil {
+				return err
+			}
 			if err := p.children(inner, tags); err != nil {
 				return err
 			}
@@ -276,6 +280,16 @@ func (p *parser) children(in *scope, around Div) error {
 			}
 		}
 	}
+}
+
+// place returns the tags around what is inside of a div. They repeat those around it, so their sum is bounded.
+func (p *parser) place(around Div, t xml.StartElement) (Div, error) {
+	tags := startTag(t)
+	p.tags += len(around.Open) + len(tags)
+	if p.tags > budgetBase+budgetFactor*p.doc.size {
+		return Div{}, tooLarge("too many div elements within long ones")
+	}
+	return Div{around.Open + tags + "\n", "</" + qualified(t.Name) + ">\n" + around.Close}, nil
 }
 
 // cue reads a p element.

@@ -174,6 +174,7 @@ func TestErrors(t *testing.T) {
 		{"deep", strings.Repeat("<tt>", ttml.MaxDepth+1), "nested deeper than 64", true},
 		{"deep in p", "<tt><body><p>" + strings.Repeat("<span>", ttml.MaxDepth), "nested deeper than 64", true},
 		{"many cues", "<tt><body>" + strings.Repeat("<p/>", ttml.MaxCues+1) + "</body></tt>", "more than 200000 p elements", true},
+		{"long tags", `<tt><body><div a="` + strings.Repeat("x", 1<<16) + `">` + strings.Repeat("<div><p/></div>", 1<<16), "too many div elements within long ones", true},
 		{"large", "<tt/>" + strings.Repeat(" ", ttml.MaxDocument), "the limit is 16777216", true},
 	}
 	for _, tt := range tests {

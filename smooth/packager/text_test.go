@@ -108,6 +108,8 @@ func TestText(t *testing.T) {
 				{"<p begin=01.000 end=02.000>x<span begin=00.500 end=03.000>y<set begin=01.000 end=02.000>"},
 				{"<p begin=00.000 end=02.000>x<span begin=00.000 end=02.000>y<set begin=00.500 end=01.500>"},
 				{"<p begin=00.000 end=01.000>x<span begin=00.000 end=00.000>y<set begin=00.000 end=00.000>"}}},
+		{"sequence", "a.ttml", `<tt xmlns="http://www.w3.org/ns/ttml"><body timeContainer="seq"><div timeContainer="seq" dur="3s"><p dur="1s">a</p><p begin="0.5s">b</p></div></body></tt>`,
+			[][]string{{"<p begin=00.000 end=01.000>a", "<p begin=01.500 end=02.000>b"}, {"<p begin=00.000 end=01.000>b"}}},
 		{"UTF-16", "a.ttml", "\xff\xfe" + utf16(`<?xml version="1.0" encoding="utf-16"?><tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="0s" end="1s">ü</p></div></body></tt>`),
 			[][]string{{"<p begin=00.000 end=01.000>ü"}}},
 	}
