@@ -17,17 +17,18 @@ type Load struct {
 // ClosingSize is the bytes by which [Unit.Last] may exceed [Muxer.SizeBound], for each stream: 15 packets.
 const ClosingSize = counterMask * PacketSize
 
-// SizeBound returns how many bytes are written at most for units of a stream. A segment has no more than
-// [TablesSize], and for each stream the bound of its units and [ClosingSize]. Bounds can be added, and the sum of the bounds of
-// single units is the closest; it is exact for video with lengths of 4 bytes that carries the PCR, is decoded and
-// presented at different times, and has no delimiters, filler data or parameter sets in its samples.
+// SizeBound returns how many bytes are written at most for units of a stream. A segment has no more than [TablesSize],
+// and for each stream the bound of its units and [ClosingSize]. Bounds can be added, and the sum of the bounds of
+// single units is the closest. It is exact for video that carries the PCR and is decoded and presented at different
+// times, if its samples have lengths of 4 bytes and no delimiters, filler data or parameter sets. Audio may have one
+// packet less.
 //
-// Proof. Unit i has at most b bytes: adaptation field of the first packet (8 bytes with PCR, else 2), PES header (14, of
-// video 19), delimiter, parameter sets if it is a random access point, its sample, 7 bytes for each AAC frame. A start
-// code is as long as a length of 4 bytes. A shorter length grows by the difference, for no more NAL units than
-// lengths and a byte each fit in the sample. The b bytes take ceil(b/184) packets, which is (b+183)/184
-// rounded down; and the sum of values rounded down is not above the sum rounded down. In between, fewer than d/9000
-// packets hold nothing but a PCR, if d is the duration. What they are due to may be written together with a later unit.
+// Proof. A unit has at most b bytes: adaptation field of the first packet (8 bytes with PCR, else 2), PES header (14,
+// of video 19), delimiter, parameter sets at a random access point, its sample, 7 bytes for each AAC frame. A start
+// code is as long as a length of 4 bytes. A shorter length grows by the difference, for no more NAL units than lengths
+// with a byte each fit in the sample. The b bytes take (b+183)/184 packets, rounded down, and a sum of values rounded
+// down is not above the sum rounded down. Fewer than d/9000 packets hold nothing but a PCR, if d is the duration; those
+// may be written along with a later unit, also of another stream.
 func (m *Muxer) SizeBound(stream int, l Load) uint64 {
 	t := &m.streams[stream]
 	total := l.Bytes + l.Units*(payloadSize-1+2+pesHeaderPTS)

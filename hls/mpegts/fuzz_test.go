@@ -16,7 +16,8 @@ func FuzzAppend(f *testing.F) {
 	idr := sample(4, []byte{0x09, 0xF0}, nalu(random(10), 0x06, 12), nalu(random(10), 0x65, 700), []byte{0x0C, 0xFF})
 	f.Add(uint8(0), uint8(4), idr, uint64(900000), uint32(3600), uint8(3))
 	f.Add(uint8(0), uint8(4), idr[:len(idr)-1], uint64(900000), uint32(3600), uint8(3))
-	f.Add(uint8(0), uint8(1), sample(1, []byte{0x67, 1}, []byte{0x68, 1}, []byte{0x65}), uint64(1<<33-1), uint32(20000), uint8(1))
+	short := sample(1, []byte{0x67, 1}, []byte{0x68, 1}, []byte{0x65})
+	f.Add(uint8(0), uint8(1), short, uint64(1<<33-1), uint32(20000), uint8(1))
 	f.Add(uint8(1), uint8(2), sample(2, []byte{0x46, 1}, []byte{0x26, 1, 2, 3}), uint64(1<<63), uint32(1<<32-1), uint8(7))
 	f.Add(uint8(1), uint8(3), sample(3, []byte{0x40, 1}), uint64(0), uint32(9001), uint8(15))
 	f.Add(uint8(2), uint8(4), nalu(random(11), 0x21, 371), uint64(1), uint32(1920), uint8(2))
@@ -51,7 +52,8 @@ func FuzzAppend(f *testing.F) {
 			u.Data = nil
 			l.Bytes = uint64(len(bytes.Join(u.Frames, nil)))
 		}
-		checkAppend(t, m, ts, &u, m.SizeBound(0, l)+mpegts.ClosingSize+m.SizeBound(1, mpegts.Load{Duration: uint64(duration)}))
+		held := m.SizeBound(1, mpegts.Load{Duration: uint64(duration)}) // PCR due to the unit before
+		checkAppend(t, m, ts, &u, m.SizeBound(0, l)+mpegts.ClosingSize+held)
 	})
 }
 
@@ -84,7 +86,9 @@ func checkAppend(t *testing.T, m *mpegts.Muxer, ts []byte, u *mpegts.Unit, bound
 
 // FuzzNewMuxer reads any bytes as an AudioSpecificConfig.
 func FuzzNewMuxer(f *testing.F) {
-	for _, asc := range [][]byte{stereo, {0x2B, 0x92, 0x08, 0}, {0xEB, 0x8A, 0x08, 0}, {0x17, 0x80, 0x56, 0x22, 0x10}, {0xF9, 0x46, 0x40}, {}} {
+	for _, asc := range [][]byte{
+		stereo, {0x2B, 0x92, 0x08, 0}, {0xEB, 0x8A, 0x08, 0}, {0x17, 0x80, 0x56, 0x22, 0x10}, {0xF9, 0x46, 0x40}, {},
+	} {
 		f.Add(asc, false)
 		f.Add(asc, true)
 	}

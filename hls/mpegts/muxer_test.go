@@ -68,7 +68,8 @@ func TestVideoUnit(t *testing.T) {
 	aud, end, fill, newSPS := []byte{0x09, 0x10}, []byte{0x0A}, []byte{0x0C, 0xFF, 0xFF, 0x80}, []byte{0x67, 1, 2, 3}
 	unitDelimiter := []byte{0x09, 0xF0}
 	vps265, sps265, pps265 := []byte{0x40, 1, 1}, []byte{0x42, 1, 2}, []byte{0x44, 1, 3}
-	sei265, idr265, fill265, aud265 := nalu(r, 0x4E, 9), nalu(r, 0x26, 500), []byte{38 << 1, 1, 0xFF, 0x80}, []byte{0x46, 1, 0x10}
+	sei265, idr265 := nalu(r, 0x4E, 9), nalu(r, 0x26, 500)
+	fill265, aud265 := []byte{38 << 1, 1, 0xFF, 0x80}, []byte{0x46, 1, 0x10}
 	hevc := mpegts.Stream{Codec: mpegts.HEVC, ParameterSets: [][]byte{vps265, sps265, pps265}}
 	for _, c := range []struct {
 		name     string
@@ -188,9 +189,11 @@ func TestPESGolden(t *testing.T) {
 
 func TestAudioUnits(t *testing.T) {
 	frame := bytes.Repeat([]byte{1, 2, 3}, 100)
+	aacOf := func(asc ...byte) mpegts.Stream { return mpegts.Stream{Codec: mpegts.AAC, AudioConfig: asc} }
 	adts := func(profile, rate, channels byte) []byte {
 		n := len(frame) + 7
-		return append([]byte{0xFF, 0xF1, profile<<6 | rate<<2 | channels>>2, channels<<6 | byte(n>>11), byte(n >> 3), byte(n<<5) | 0x1F, 0xFC}, frame...)
+		header := []byte{0xFF, 0xF1, profile<<6 | rate<<2 | channels>>2, channels<<6 | byte(n>>11)}
+		return append(append(header, byte(n>>3), byte(n<<5)|0x1F, 0xFC), frame...)
 	}
 	for _, c := range []struct {
 		name   string
@@ -199,11 +202,11 @@ func TestAudioUnits(t *testing.T) {
 		want   []byte
 	}{
 		{"AAC-LC", aac(), 0xC0, adts(1, 4, 2)},
-		{"AAC-LC with SBR signalled behind", mpegts.Stream{Codec: mpegts.AAC, AudioConfig: []byte{0x13, 0x90, 0x56, 0xE5, 0xA0}}, 0xC0, adts(1, 7, 2)},
-		{"AAC Main 5.1", mpegts.Stream{Codec: mpegts.AAC, AudioConfig: []byte{0x09, 0xB0}}, 0xC0, adts(0, 3, 6)},
-		{"HE-AAC", mpegts.Stream{Codec: mpegts.AAC, AudioConfig: []byte{0x2B, 0x92, 0x08, 0x00}}, 0xC0, adts(1, 7, 2)},
-		{"HE-AAC v2", mpegts.Stream{Codec: mpegts.AAC, AudioConfig: []byte{0xEB, 0x8A, 0x08, 0x00}}, 0xC0, adts(1, 7, 1)},
-		{"rate written out", mpegts.Stream{Codec: mpegts.AAC, AudioConfig: []byte{0x17, 0x80, 0x56, 0x22, 0x10}}, 0xC0, adts(1, 4, 2)},
+		{"AAC-LC with SBR signalled behind", aacOf(0x13, 0x90, 0x56, 0xE5, 0xA0), 0xC0, adts(1, 7, 2)},
+		{"AAC Main 5.1", aacOf(0x09, 0xB0), 0xC0, adts(0, 3, 6)},
+		{"HE-AAC", aacOf(0x2B, 0x92, 0x08, 0x00), 0xC0, adts(1, 7, 2)},
+		{"HE-AAC v2", aacOf(0xEB, 0x8A, 0x08, 0x00), 0xC0, adts(1, 7, 1)},
+		{"rate written out", aacOf(0x17, 0x80, 0x56, 0x22, 0x10), 0xC0, adts(1, 4, 2)},
 		{"AC-3", mpegts.Stream{Codec: mpegts.AC3}, 0xBD, frame},
 		{"E-AC-3", mpegts.Stream{Codec: mpegts.EAC3}, 0xBD, frame},
 		{"MP3", mpegts.Stream{Codec: mpegts.MP3, SampleRate: 44100}, 0xC0, frame},

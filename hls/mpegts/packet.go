@@ -92,10 +92,11 @@ type layout struct {
 	stuffing int // stuffing bytes to add to the PES header
 }
 
-// divide makes the layout of a PES packet of pes bytes, header ones of them header, whose first packet has an adaptation
-// field of fixed bytes. The counter is that of the first packet. If the cycle of the counter is to be closed, up to 15
-// more packets than needed are used, each with a byte of payload at least. A PES packet with fewer bytes behind its
-// header than that (of real units, only an AAC frame below 8 bytes all by itself) gets stuffing in its header.
+// divide makes the layout of a PES packet of pes bytes, of which header bytes are its header. The first transport
+// packet has the given continuity counter and an adaptation field of fixed bytes. If the cycle of the counter is to be
+// closed, up to 15 more packets than needed are used, each with at least one byte of payload. Should there be too few
+// bytes behind the PES header for that, it gets stuffing bytes, up to 14 of the 32 that ISO/IEC 13818-1 allows. Among
+// real units only an AAC frame below 8 bytes all by itself needs them; no unit is too short.
 func divide(pes, header, fixed int, counter uint32, closing bool) layout {
 	n := (pes + fixed + payloadSize - 1) / payloadSize
 	if closing {

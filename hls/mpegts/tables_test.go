@@ -45,6 +45,10 @@ func TestPAT(t *testing.T) {
 	}
 }
 
+func encrypted(c mpegts.Codec, config ...byte) []mpegts.Stream {
+	return []mpegts.Stream{{Codec: c, SampleAES: true, AudioConfig: config}}
+}
+
 func TestPMT(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -66,16 +70,16 @@ func TestPMT(t *testing.T) {
 		{"metadata", []mpegts.Stream{{Codec: mpegts.ID3}, {Codec: mpegts.AAC, AudioConfig: stereo}},
 			"e101 f011 250fffff49443320ff49443320001f0001 15 e100 f00f 260dffff49443320ff49443320000f 0f e101 f000"},
 		{"encrypted AVC", []mpegts.Stream{{Codec: mpegts.AVC, SampleAES: true}}, "e100 f000 db e100 f006 0f047a617663"},
-		{"encrypted AAC", []mpegts.Stream{{Codec: mpegts.AAC, SampleAES: true, AudioConfig: stereo}},
+		{"encrypted AAC", encrypted(mpegts.AAC, stereo...),
 			"e100 f000 cf e100 f016 0f0461616364 050e 61706164 7a616163 0000 01 02 1210"},
-		{"encrypted HE-AAC", []mpegts.Stream{{Codec: mpegts.AAC, SampleAES: true, AudioConfig: []byte{0x2B, 0x92, 0x08, 0}}},
+		{"encrypted HE-AAC", encrypted(mpegts.AAC, 0x2B, 0x92, 0x08, 0),
 			"e100 f000 cf e100 f018 0f0461616364 0510 61706164 7a616368 0000 01 04 2b920800"},
-		{"encrypted HE-AAC v2", []mpegts.Stream{{Codec: mpegts.AAC, SampleAES: true, AudioConfig: []byte{0xEB, 0x8A, 0x08, 0}}},
+		{"encrypted HE-AAC v2", encrypted(mpegts.AAC, 0xEB, 0x8A, 0x08, 0),
 			"e100 f000 cf e100 f018 0f0461616364 0510 61706164 7a616370 0000 01 04 eb8a0800"},
-		{"encrypted AC-3", []mpegts.Stream{{Codec: mpegts.AC3, SampleAES: true, AudioConfig: []byte("\x0b\x77345678ab")}},
+		{"encrypted AC-3", encrypted(mpegts.AC3, []byte("\x0b\x77345678ab")...),
 			"e100 f000 c1 e100 f01e 0f0461633364 0516 61706164 7a616333 0000 01 0a 0b773334353637386162"},
-		{"encrypted E-AC-3", []mpegts.Stream{{Codec: mpegts.EAC3, SampleAES: true, AudioConfig: []byte{1, 2}, Language: "fra"}},
-			"e100 f000 c2 e100 f01c 0f0465633364 050e 61706164 7a656333 0000 01 02 0102 0a0466726100"},
+		{"encrypted E-AC-3", encrypted(mpegts.EAC3, 1, 2),
+			"e100 f000 c2 e100 f016 0f0465633364 050e 61706164 7a656333 0000 01 02 0102"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ts := muxer(t, c.streams...).Start(nil, 0)

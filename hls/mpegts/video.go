@@ -97,7 +97,8 @@ func (v *video) scan(sample []byte) (size int, found kind, err error) {
 	for rest := sample; len(rest) > 0; {
 		n, ok := v.length(rest)
 		if !ok {
-			return 0, 0, fmt.Errorf("NAL unit at byte %d of %d: %d bytes: %w", len(sample)-len(rest), len(sample), n, ErrMalformed)
+			at := len(sample) - len(rest)
+			return 0, 0, fmt.Errorf("NAL unit of %d bytes at byte %d of %d: %w", n, at, len(sample), ErrMalformed)
 		}
 		nalu := rest[v.lengthSize:][:n]
 		if k := v.kinds[nalu[0]]; k != kindDrop {
