@@ -102,7 +102,8 @@ func readMP4(t *testing.T, name string) (tracks []tsTrack) {
 			at, err := trak.GetRangesForSampleInterval(uint32(i+1), uint32(i+1))
 			require.NoError(t, err)
 			ticks := func(v uint64) uint64 { return tsStart + uint64(math.Round(float64(v)*90000/scale)) }
-			u := mpegts.Unit{DTS: ticks(dts), PTS: ticks(dts + uint64(s.CompositionTimeOffset)), Sync: track.stream.Codec.IsVideo() && s.IsSync()}
+			u := mpegts.Unit{DTS: ticks(dts), PTS: ticks(dts + uint64(s.CompositionTimeOffset))}
+			u.Sync = track.stream.Codec.IsVideo() && s.IsSync()
 			dts += uint64(s.Dur)
 			u.Duration = uint32(ticks(dts) - u.DTS)
 			u.Data = data[at[0].Offset : at[0].Offset+at[0].Size]
@@ -192,12 +193,12 @@ func writeTS(t *testing.T, tracks []tsTrack) string {
 // where it ends.
 func nextSegment(tracks []tsTrack, next []int) (order [][2]int) {
 	end := uint64(math.MaxUint64)
-	if first := tracks[0].units[min(next[0], len(tracks[0].units)-1)]; next[0] < len(tracks[0].units) {
-		for _, u := range tracks[0].units[next[0]+1:] {
-			if time := unitTime(tracks[0], u); (u.Sync || tracks[0].stream.Codec.IsAudio()) && time >= unitTime(tracks[0], first)+tsSegment {
-				end = time
-				break
-			}
+	rest := tracks[0].units[next[0]:]
+	for i, u := range rest {
+		random := u.Sync || tracks[0].stream.Codec.IsAudio()
+		if i > 0 && random && unitTime(tracks[0], u) >= unitTime(tracks[0], rest[0])+tsSegment {
+			end = unitTime(tracks[0], u)
+			break
 		}
 	}
 	for {
@@ -258,8 +259,8 @@ func checkTrack(t *testing.T, source, file string, track int, codec mpegts.Codec
 // digests returns the lines of framemd5 of one track.
 func digests(t *testing.T, file string, track int, args ...string) (lines [][]string) {
 	t.Helper()
-	args = append([]string{"-hide_banner", "-nostdin", "-v", "error", "-i", file, "-map", "0:" + strconv.Itoa(track)}, args...)
-	out, err := run(t, time.Minute, "ffmpeg", append(args, "-f", "framemd5", "-")...)
+	all := append([]string{"-nostdin", "-v", "error", "-i", file, "-map", "0:" + strconv.Itoa(track)}, args...)
+	out, err := run(t, time.Minute, "ffmpeg", append(all, "-f", "framemd5", "-")...)
 	require.NoError(t, err, out)
 	for line := range strings.Lines(out) {
 		if fields := strings.Split(line, ","); !strings.HasPrefix(line, "#") && len(fields) >= 6 {
@@ -326,8 +327,8 @@ func adtsTrack(t *testing.T, adts, asc []byte) (k tsTrack) {
 	return k
 }
 
-// TestTransportStreamHEAAC writes HE-AAC with explicit signalling: its ADTS headers must be those of the core, so that a
-// decoder finds SBR and PS by itself. The first stream is real; the second has the signalling, but only a core.
+// TestTransportStreamHEAAC writes HE-AAC with explicit signalling: its ADTS headers must be those of the core, so that
+// a decoder finds SBR and PS by itself. The first stream is real; the second has the signalling, but only a core.
 func TestTransportStreamHEAAC(t *testing.T) {
 	need(t, "ffmpeg", "ffprobe")
 	const sbr, ps, khz24, khz48 = 5, 29, 6, 3
@@ -385,4 +386,31 @@ func TestTransportStreamID3(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, []string{whole, cut}, string(got))
 	assert.Equal(t, []float64{10, 11, 12, 13, 14}, packetTimes(t, file, 1))
+}
+
+// TestTransportStreamSilence ends segments with frames so small that closing the cycle of the counter takes stuffing in
+// the PES header, which then goes on in the next packets.
+func TestTransportStreamSilence(t *testing.T) {
+	need(t, "ffmpeg", "ffprobe")
+	source := filepath.Join(t.TempDir(), "source.mp4")
+	require.NoError(t, ffmpeg(t, "-f", "lavfi", "-i", "anullsrc=r=48000:cl=mono:d=3", "-c:a", "aac", source))
+	track := readMP4(t, source)[0]
+	m, err := mpegts.NewMuxer([]mpegts.Stream{track.stream})
+	require.NoError(t, err)
+	var ts []byte
+	const frames = 17 // the last begins at a counter of 0
+	for i := range track.units {
+		u := &track.units[i]
+		if i%frames == 0 {
+			ts = m.Start(ts, uint64(i/frames))
+		}
+		u.Last = i%frames == frames-1 || i == len(track.units)-1
+		ts, err = m.Append(ts, 0, u)
+		require.NoError(t, err)
+	}
+	require.Less(t, len(track.units[frames-1].Data), 8)
+	file := filepath.Join(t.TempDir(), "joined.ts")
+	require.NoError(t, os.WriteFile(file, ts, 0o600))
+	checkDecodes(t, file)
+	checkTrack(t, source, file, 0, mpegts.AAC)
 }
