@@ -97,6 +97,9 @@ const maxKeyFrames = 256
 // iframeRate returns the bit rate that no entry in the list of key frames exceeds, in bits per second. Of a long
 // presentation a part is looked at, spread over all of it, and a quarter added.
 func (m *masterWriter) iframeRate(r *rendition, most uint64) uint64 {
+	if m.iframes != nil {
+		return m.iframes[r]
+	}
 	pl := newPlan(m.snap, r.stream, m.o.length())
 	n := len(pl.line)
 	step := (n + maxKeyFrames - 1) / maxKeyFrames

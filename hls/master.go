@@ -37,11 +37,20 @@ type masterWriter struct {
 	p     smooth.Presentation
 	link  linker
 	known map[*rendition]weight
+	// iframes are the peak bit rates of the lists of key frames that were made as files; nil if they are served, which
+	// muxed layouts do not, being for old clients.
+	iframes map[*rendition]uint64
+	// files tells that the playlists are files: a muxed layout then has what newer clients know, too.
+	files bool
 }
 
 // masterPlaylist returns the master playlist of a presentation.
 func (o *Output) masterPlaylist(ctx context.Context, p smooth.Presentation, w *show, link linker) ([]byte, error) {
 	m := masterWriter{show: w, o: o, ctx: ctx, p: p, link: link, known: make(map[*rendition]weight)}
+	return m.playlist()
+}
+
+func (m *masterWriter) playlist() ([]byte, error) {
 	groups, err := m.groups()
 	if err != nil {
 		return nil, err
@@ -53,13 +62,14 @@ func (o *Output) masterPlaylist(ctx context.Context, p smooth.Presentation, w *s
 	dst := []byte("#EXTM3U\n#EXT-X-VERSION:")
 	dst = strconv.AppendInt(dst, int64(m.version()), 10)
 	dst = append(dst, "\n#EXT-X-INDEPENDENT-SEGMENTS\n"...)
-	if w.layout != muxed {
+	full := m.layout != muxed || m.files
+	if full {
 		dst = m.appendRenditions(dst, groups)
 	}
 	for i := range variants {
 		dst = m.appendVariant(dst, &variants[i])
 	}
-	if w.layout != muxed && !o.encrypts() {
+	if full && !m.o.encrypts() {
 		dst = m.appendIFrames(dst, variants)
 	}
 	return dst, nil
@@ -186,9 +196,8 @@ func (m *masterWriter) soundAlone(groups []*audioGroup) ([]variant, error) {
 	case len(m.audio) == 0:
 		return nil, nil
 	case len(m.video) == 0 && len(m.audio) == 1:
-		levels, _ := m.levels(m.audio[0].stream)
-		for i := range levels {
-			if err := add(&levels[i], nil); err != nil {
+		for i := range m.alone {
+			if err := add(&m.alone[i], nil); err != nil {
 				return nil, err
 			}
 		}
@@ -262,7 +271,7 @@ func (m *masterWriter) appendVariant(dst []byte, v *variant) []byte {
 	if v.group != nil {
 		dst = fmt.Appendf(dst, `,AUDIO="%s"`, v.group.id)
 	}
-	if len(m.text) > 0 && m.layout != muxed && v.main.stream.Type == smooth.Video {
+	if len(m.text) > 0 && (m.layout != muxed || m.files) && v.main.stream.Type == smooth.Video {
 		dst = append(dst, `,SUBTITLES="text"`...)
 	}
 	t := m.target(v.main, mediaPlaylist)
@@ -325,7 +334,7 @@ func (m *masterWriter) appendIFrames(dst []byte, variants []variant) []byte {
 	var done []*rendition
 	for i := range variants {
 		v := &variants[i]
-		if v.main.stream.Type != smooth.Video || slices.Contains(done, v.main) {
+		if v.main.stream.Type != smooth.Video || slices.Contains(done, v.main) || m.iframes != nil && m.iframes[v.main] == 0 {
 			continue
 		}
 		done = append(done, v.main)

@@ -1,9 +1,11 @@
 package hls
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/smoothkit/smoothkit/hls/mpegts"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -14,6 +16,14 @@ type mediaWriter struct {
 	r    *rendition
 	plan plan
 	link linker
+	// ranges are where the entries of a list of key frames lie in files; nil if each has a URL of its own.
+	ranges []byteRange
+}
+
+// A byteRange is a part of a segment.
+type byteRange struct {
+	segment      uint64 // its number
+	offset, size int64  // bytes
 }
 
 // mediaPlaylist returns the playlist of a rendition. name tells it from all others that may be live.
@@ -104,7 +114,7 @@ func (m *mediaWriter) listVersion(list []segment, k kind) int {
 	if k == iframePlaylist {
 		v = max(v, 4)
 	}
-	if m.sampleAES {
+	if m.sampleAES || m.ranges != nil {
 		v = max(v, 5)
 	}
 	for i := range list {
@@ -163,7 +173,11 @@ func (e *entryWriter) append(dst []byte, list []segment, i int) []byte {
 	if s.discontinuity {
 		dst = append(dst, "#EXT-X-DISCONTINUITY\n"...)
 	}
-	if e.layout == fragmented && !e.target.text && !s.gap && (!e.mapped || s.discontinuity) {
+	e.target.number = s.number
+	if e.ranges != nil {
+		e.target.number = e.ranges[i].segment
+	}
+	if (e.layout == fragmented || e.ranges != nil) && !e.target.text && !s.gap && (!e.mapped || s.discontinuity) {
 		dst = e.appendMap(dst, s)
 	}
 	if !e.target.text && !s.gap && e.o.protect != nil {
@@ -177,6 +191,9 @@ func (e *entryWriter) append(dst []byte, list []segment, i int) []byte {
 	}
 	dst = appendDuration(append(dst, "#EXTINF:"...), s.start, s.end, e.plan.timescale)
 	dst = append(dst, ",\n"...)
+	if e.ranges != nil {
+		dst = fmt.Appendf(dst, "#EXT-X-BYTERANGE:%d@%d\n", e.ranges[i].size, e.ranges[i].offset)
+	}
 	e.target.key.Time, e.target.count = s.start, max(s.count, 1)
 	return append(e.link.append(dst, &e.target, e.extra), '\n')
 }
@@ -191,6 +208,10 @@ func (e *entryWriter) appendMap(dst []byte, s *segment) []byte {
 	t := e.target
 	t.kind, t.key.Time = initSegment, s.start
 	dst = append(dst, `#EXT-X-MAP:URI="`...)
+	if e.layout != fragmented { // the tables of MPEG-2 TS, for parts of a segment
+		t.kind = mediaSegment
+		return fmt.Appendf(e.link.append(dst, &t, ""), "\",BYTERANGE=\"%d@0\"\n", mpegts.TablesSize)
+	}
 	return append(e.link.append(dst, &t, ""), "\"\n"...)
 }
 

@@ -31,6 +31,8 @@ type show struct {
 	video  []rendition
 	audio  []rendition
 	text   []rendition
+	// alone are all levels of the only sound, if there is no picture: variants of their own.
+	alone []rendition
 	// sampleAES tells that samples are encrypted one by one.
 	sampleAES bool
 }
@@ -57,6 +59,9 @@ func newShow(s *smooth.Snapshot, l layout, format string, sampleAES bool) (*show
 		case st.Type == smooth.Text:
 			w.text = append(w.text, levels[0])
 		}
+	}
+	if len(w.video) == 0 && len(w.audio) == 1 {
+		w.alone, _ = w.levels(w.audio[0].stream)
 	}
 	if len(w.video) > 0 || len(w.audio) > 0 {
 		return w, nil

@@ -65,6 +65,8 @@ type target struct {
 	key smooth.FragmentKey
 	// count is the number of fragments of the reference stream in a segment; zero means as many as the plan has.
 	count int
+	// number is the media sequence number of a segment in a playlist.
+	number uint64
 	// period of an encryption key.
 	period uint64
 	// text tells that the track is one of subtitles.
@@ -153,8 +155,8 @@ func (t *target) takeNoun(q *smooth.Request) error {
 	return nil
 }
 
-// A linker writes the URLs of what a playlist refers to, relative to it. The two spellings are that of IIS and Azure,
-// in which options stand in parentheses, and the one of [Handler].
+// A linker writes the URLs of what a playlist refers to, relative to it. The spellings are that of IIS and Azure, in which
+// options stand in parentheses, the one of [Handler], and the names of files that [Segmenter] makes.
 type linker struct {
 	base *smooth.Request // of the playlist
 	// options ride along: those of the request without this package's own.
@@ -163,6 +165,7 @@ type linker struct {
 	query    string
 	suffixes bool
 	plain    *plainLinks // or nil
+	files    *fileLinks  // or nil
 }
 
 func newLinker(q *smooth.Request, query string, suffixes bool, plain *plainLinks) linker {
@@ -187,6 +190,9 @@ func foreignOptions(options string) string {
 
 // append appends the URL of a target. extra is a further option, such as the sound of a muxed segment, or empty.
 func (l *linker) append(dst []byte, t *target, extra string) []byte {
+	if l.files != nil {
+		return l.files.append(dst, t)
+	}
 	if l.plain != nil {
 		return l.plain.append(dst, l, t, extra)
 	}

@@ -118,7 +118,12 @@ func (t *tsSegment) append(ctx context.Context, dst []byte) ([]byte, error) {
 	if size > maxSegment {
 		return dst, fmt.Errorf("hls: segment %d of %d bytes: %w", t.number, size, smooth.ErrTooLarge)
 	}
-	dst = slices.Grow(dst, int(size))
+	return t.each(ctx, slices.Grow(dst, int(size)), nil)
+}
+
+// each makes the segment and calls done, if set, after each unit. It gets what has been made, in which the unit starts at
+// an offset, and returns where to go on: what has been written elsewhere need not be kept.
+func (t *tsSegment) each(ctx context.Context, dst []byte, done func(made []byte, x *unit, start int) ([]byte, error)) ([]byte, error) {
 	dst = t.muxer.Start(dst, t.number)
 	readers := make([]payloadReader, len(t.tracks))
 	defer func() {
@@ -154,9 +159,15 @@ func (t *tsSegment) append(ctx context.Context, dst []byte) ([]byte, error) {
 				return dst, err
 			}
 		}
+		start := len(dst)
 		if dst, err = t.muxer.Append(dst, i, &u); err != nil {
 			return dst, fmt.Errorf("hls: fragment %s %d, byte %d of its samples: %w", tr.fragments[x.fragment].Key.Stream,
 				tr.fragments[x.fragment].Key.Time, x.offset, err)
+		}
+		if done != nil {
+			if dst, err = done(dst, x, start); err != nil {
+				return dst, err
+			}
 		}
 	}
 }
