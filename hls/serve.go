@@ -264,7 +264,11 @@ func (w *show) textSegment(ctx context.Context, p smooth.Presentation, r *rendit
 		cues = append(cues, more...)
 	}
 	cues = overlapping(cues, smooth.Rescale(at.start, at.timescale, mpegScale), smooth.Rescale(at.end, at.timescale, mpegScale))
-	return appendWebVTT(nil, cues, startOffset), nil
+	offset := uint64(startOffset)
+	if w.layout == fragmented { // whose times are those of the presentation
+		offset = 0
+	}
+	return appendWebVTT(nil, cues, offset), nil
 }
 
 // serveKeyFrame answers with the first key frame of a fragment, as a segment of its own.
