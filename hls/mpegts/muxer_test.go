@@ -213,7 +213,7 @@ func TestAudioUnits(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := muxer(t, c.stream, avc())
-			ts := appendUnit(t, m, m.Start(nil, 0), 0, &mpegts.Unit{PTS: 90000, Data: frame})
+			ts := appendUnit(t, m, m.Start(nil, 0), 0, &mpegts.Unit{PTS: 90000, Data: frame, Sync: true})
 			ts = appendUnit(t, m, ts, 0, &mpegts.Unit{PTS: 93600, Frames: [][]byte{frame, frame}, Last: true})
 			got := unpack(t, demux(t, ts), firstPID)
 			require.Len(t, got, 2)
@@ -222,7 +222,8 @@ func TestAudioUnits(t *testing.T) {
 			for i, p := range got {
 				assert.Equal(t, c.id, p.stream)
 				assert.NotZero(t, p.length, "the length of audio is exact")
-				assert.False(t, p.hasDTS || p.first.hasPCR)
+				assert.False(t, p.hasDTS)
+				assert.Zero(t, p.first.flags)
 				assert.Equal(t, int64(90000+i*3600), p.pts)
 			}
 		})
@@ -272,9 +273,9 @@ func TestLongVideoHasNoLength(t *testing.T) {
 
 func TestDiscontinuity(t *testing.T) {
 	m := muxer(t, avc(), aac())
-	ts := appendUnit(t, m, m.Start(nil, 0), 0, &mpegts.Unit{DTS: 1 << 32, Data: sample(4, sps), Duration: 90000})
-	ts = appendUnit(t, m, ts, 1, &mpegts.Unit{PTS: 900000, Data: sps, Discontinuity: true})
-	ts = appendUnit(t, m, ts, 0, &mpegts.Unit{DTS: 900000, Data: sample(4, sps), Discontinuity: true, Sync: true})
+	ts := appendUnit(t, m, m.Start(nil, 0), 0, &mpegts.Unit{DTS: 900000, Data: sample(4, sps), Duration: 90000})
+	ts = appendUnit(t, m, ts, 1, &mpegts.Unit{PTS: 90000, Data: sps, Discontinuity: true})
+	ts = appendUnit(t, m, ts, 0, &mpegts.Unit{DTS: 1 << 32, Data: sample(4, sps), Discontinuity: true, Sync: true})
 	packets := demux(t, ts)
 	require.Len(t, packets, 5, "no PCR between the time bases")
 	assert.Equal(t, byte(0x80), packets[3].flags)

@@ -181,6 +181,21 @@ func checkPCR(t *testing.T, packets []packet, pid int) (count int) {
 	return count
 }
 
+// TestAbandonedSegment begins anew after a segment that was not closed.
+func TestAbandonedSegment(t *testing.T) {
+	write := func(m *mpegts.Muxer) []byte {
+		data := sample(4, nalu(random(15), 0x41, 500))
+		ts := appendUnit(t, m, m.Start(nil, 0), 1, &mpegts.Unit{PTS: 950000, Data: data})
+		ts = appendUnit(t, m, ts, 0, &mpegts.Unit{DTS: 900000, Data: data, Duration: 90000, Last: true})
+		return appendUnit(t, m, ts, 1, &mpegts.Unit{PTS: 951800, Data: data, Last: true})
+	}
+	used := muxer(t, avc(), aac(), mpegts.Stream{Codec: mpegts.ID3})
+	ts := appendUnit(t, used, used.Start(nil, 9), 0, &mpegts.Unit{DTS: 900000, Data: sample(4, sps), Duration: 90000})
+	appendUnit(t, used, ts, 2, &mpegts.Unit{PTS: 900000, Data: sps})
+	want := write(muxer(t, avc(), aac(), mpegts.Stream{Codec: mpegts.ID3}))
+	assert.Equal(t, want, write(used))
+}
+
 // TestClosing ends segments at each value of the counter with units of each small size.
 func TestClosing(t *testing.T) {
 	m := muxer(t, avc(), mpegts.Stream{Codec: mpegts.AC3})
