@@ -27,8 +27,9 @@ const ClosingSize = counterMask * PacketSize
 // of video 19), delimiter, parameter sets at a random access point, its sample, 7 bytes for each AAC frame. A start
 // code is as long as a length of 4 bytes. A shorter length grows by the difference, for no more NAL units than lengths
 // with a byte each fit in the sample. The b bytes take (b+183)/184 packets, rounded down, and a sum of values rounded
-// down is not above the sum rounded down. Fewer than d/9000 packets hold nothing but a PCR, if d is the duration; those
-// may be written along with a later unit, also of another stream.
+// down is not above the sum rounded down. Packets that hold nothing but a PCR come every 9000 ticks strictly inside
+// a unit, so there are (d-1)/9000 for a unit of d ticks, and no more than D/9000 for units of D ticks together. These
+// may be written along with a later unit, also of another stream, and do not take part in the cycle of the counter.
 func (m *Muxer) SizeBound(stream int, l Load) uint64 {
 	t := &m.streams[stream]
 	total := l.Bytes + l.Units*(payloadSize-1+2+pesHeaderPTS)
@@ -44,6 +45,9 @@ func (m *Muxer) SizeBound(stream int, l Load) uint64 {
 	}
 	packets := total / payloadSize
 	if m.pcr == stream {
+		if l.Units == 1 && l.Duration > 0 {
+			l.Duration--
+		}
 		packets += l.Duration / PCRInterval
 	}
 	return packets * PacketSize

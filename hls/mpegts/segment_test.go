@@ -434,6 +434,22 @@ func add(sum *mpegts.Load, l mpegts.Load) {
 	sum.Duration += l.Duration
 }
 
+// TestSizeBoundOfLongUnits is exact about the PCR inside of one unit, and not below it for several.
+func TestSizeBoundOfLongUnits(t *testing.T) {
+	for _, duration := range []uint32{0, 1, 8999, 9000, 9001, 18000, 18001, 90000} {
+		m := muxer(t, avc())
+		u := mpegts.Unit{DTS: 900000, PTS: 903600, Duration: duration, Data: sample(4, sps)}
+		l := mpegts.Load{Units: 1, Bytes: uint64(len(u.Data)), Duration: uint64(duration)}
+		ts := appendUnit(t, m, m.Start(nil, 0), 0, &u)
+		n := len(ts)
+		u.DTS, u.PTS = u.DTS+uint64(duration), u.PTS+uint64(duration)
+		ts = appendUnit(t, m, ts, 0, &u) // with what was due before
+		assert.Equal(t, int(m.SizeBound(0, l)), len(ts)-n, "duration %d", duration)
+		two := mpegts.Load{Units: 2, Bytes: 2 * l.Bytes, Duration: uint64(duration)} // one of them may have no duration
+		assert.GreaterOrEqual(t, m.SizeBound(0, two), m.SizeBound(0, l)+188, "duration %d", duration)
+	}
+}
+
 // TestSizeBoundOfShortLengths has as many NAL units as fit.
 func TestSizeBoundOfShortLengths(t *testing.T) {
 	for size := 1; size <= 4; size++ {
