@@ -176,6 +176,9 @@ func (c *Composite) addClip(ctx context.Context, st *compositeState, t *composit
 	i := slices.IndexFunc(st.sources, func(s compositeSource) bool { return s.name == name })
 	if i < 0 {
 		s, err := snapshotOf(ctx, c.src, name)
+		if err == nil {
+			err = s.NotSmooth // there are no fragments to stitch
+		}
 		if err != nil {
 			return err
 		}

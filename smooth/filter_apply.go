@@ -243,7 +243,7 @@ func (c *filterChain) snapshot(base *Snapshot, chosen []chosenStream, span tickS
 	sum := sha256.Sum256([]byte(c.key))
 	s := NewSnapshot(&out, base.Validator+"-"+validatorOf(sum[:]))
 	s.Ended = base.Ended || m.IsLive && !out.IsLive
-	s.ModTime = base.ModTime
+	s.ModTime, s.NotSmooth = base.ModTime, base.NotSmooth
 	s.superseded = base.superseded
 	s.Periods = span.periods(base.Periods, &out)
 	s.Edges = edges(base.Edges, chosen)

@@ -7,7 +7,7 @@ import (
 
 // NewFiltered returns the part of p that all filters show. Its snapshots follow those of p; each is made once per
 // snapshot of p. Its fragments are those of p; Fragment refuses what is hidden with [ErrNotFound]. The result is a
-// [Waiter] and a [Sizer] if p is. Closing it closes p.
+// [Waiter] and a [Sizer] if p is, and has a method Unfiltered() [Presentation] that returns p. Closing it closes p.
 //
 // The first snapshot is made to see that the filters leave something: the error wraps [ErrNotFound] if they do not,
 // [ErrNotYet] if they only show what lies after the live edge, and [ErrBadRequest] if they contradict themselves or
@@ -54,6 +54,10 @@ type filtered struct {
 	chain *filterChain
 	cache *filterCache
 }
+
+// Unfiltered returns the presentation of which f shows a part. Outputs that know a kind of presentation find it with an
+// assertion to interface{ Unfiltered() Presentation }.
+func (f *filtered) Unfiltered() Presentation { return f.Presentation }
 
 func (f *filtered) view(ctx context.Context) (*filteredView, error) {
 	base, err := f.Presentation.Snapshot(ctx)

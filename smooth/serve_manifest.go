@@ -29,6 +29,9 @@ func (h *Handler) serveManifest(x *exchange, p Presentation) error {
 	if err != nil {
 		return err
 	}
+	if s.NotSmooth != nil {
+		return s.NotSmooth
+	}
 	m, err := clientManifest(ctx, s, p, &x.req)
 	if err != nil {
 		return err

@@ -25,6 +25,10 @@ type Snapshot struct {
 	Validator string
 	// ModTime is the time of the last change; zero if unknown.
 	ModTime time.Time
+	// NotSmooth says why the presentation cannot be shown over Smooth Streaming, such as that it is stored in a format
+	// that only one of the outputs can send. It wraps [ErrUnsupported] and is the answer to a request for the client
+	// manifest; nil for nearly all presentations.
+	NotSmooth error
 
 	memo       memo
 	modified   atomic.Pointer[[]string] // ModTime as a header value, once made
