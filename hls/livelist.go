@@ -68,8 +68,8 @@ func (v *liveList) size() int { return len(v.name) + cap(v.lines) + 56*len(v.seg
 // same returns the range of segments of list, from 1 on, whose lines v has, and the place of the first of them in v. What
 // is written for a segment depends on itself and on the one before.
 func (v *liveList) same(list []segment) (from, to, at int) {
-	if v == nil || len(v.segments) < 2 || len(list) < 2 || list[0].number < v.segments[0].number {
-		return 1, 1, 0
+	if v == nil || len(v.segments) < 2 || len(list) < 2 || list[0].number < v.segments[0].number || list[0].gap {
+		return 1, 1, 0 // after a gap the lines have a key and a map only if there was none before it
 	}
 	skip := list[0].number - v.segments[0].number
 	if skip >= uint64(len(v.segments)) {

@@ -45,13 +45,16 @@ func (o *Output) mediaPlaylist(w *show, r *rendition, link linker, name string) 
 	return dst
 }
 
-// complete drops live segments whose sound has not been received as far as the picture.
+// complete drops live segments whose sound or text has not been received as far as the picture that they go with.
 func (m *mediaWriter) complete(list []segment) []segment {
-	sound := m.sound(m.r)
-	if sound == nil || m.snap.Ended {
+	with := m.sound(m.r)
+	if m.r.stream.Type == smooth.Text {
+		with = m.r
+	}
+	if with == nil || m.snap.Ended {
 		return list
 	}
-	end, scale := completeEnd(m.snap, sound.stream), m.snap.Manifest.TimescaleOf(sound.stream)
+	end, scale := completeEnd(m.snap, with.stream), m.snap.Manifest.TimescaleOf(with.stream)
 	for n := len(list); n > 0; n-- {
 		if !before(end, scale, list[n-1].end, m.plan.timescale) {
 			return list[:n]
@@ -81,7 +84,11 @@ func (m *mediaWriter) appendHead(dst []byte, list []segment, k kind) []byte {
 	if m.o.opts.DisallowCaching {
 		dst = append(dst, "\n#EXT-X-ALLOW-CACHE:NO"...)
 	}
-	dst = strconv.AppendUint(append(dst, "\n#EXT-X-TARGETDURATION:"...), m.targetDuration(), 10)
+	target := m.targetDuration()
+	if k == iframePlaylist { // the last frame before a gap is shown until its end
+		target = max(target, targetDuration(list, m.plan.timescale))
+	}
+	dst = strconv.AppendUint(append(dst, "\n#EXT-X-TARGETDURATION:"...), target, 10)
 	first := uint64(0)
 	if len(list) > 0 {
 		first = list[0].number
@@ -183,7 +190,7 @@ func (e *entryWriter) append(dst []byte, list []segment, i int) []byte {
 	if !e.target.text && !s.gap && e.o.protect != nil {
 		dst = e.appendKey(dst, s)
 	}
-	if i == 0 || s.discontinuity || list[i-1].gap {
+	if i == 0 || s.discontinuity || list[i-1].gap || s.start != list[i-1].end {
 		dst = e.appendDate(dst, s)
 	}
 	if s.gap {

@@ -12,8 +12,9 @@ import (
 type segment struct {
 	// first and count are positions in the timeline of the stream.
 	first, count int
-	// start is the time of the first fragment, end that of what follows: the next fragment, or else the end of the last
-	// one. Both are ticks of the stream. The difference is the duration of the segment in the playlist.
+	// start is the time of the first fragment, end that of what follows: the next fragment or, at the end and always in a
+	// live presentation, where the next one must not change what is listed, the end of the last one. Both are ticks of
+	// the stream. The difference is the duration of the segment in the playlist.
 	start, end uint64
 	// number is the media sequence number.
 	number uint64
@@ -33,6 +34,8 @@ type plan struct {
 	timescale uint64
 	span      uint64 // length of a span in ticks; at least 1
 	open      bool   // the presentation goes on, so that the last span may be incomplete
+	live      bool   // the numbers are those of spans, even if some have no media
+	cut       bool   // fragments have left the window, so that the first span may be incomplete
 	periods   []boundary
 }
 
@@ -44,13 +47,15 @@ type boundary struct {
 
 // newPlan returns the plan for a stream of a snapshot.
 func newPlan(s *smooth.Snapshot, st *smooth.Stream, length time.Duration) plan {
-	p := plan{line: st.Timeline, timescale: s.Manifest.TimescaleOf(st), open: !s.Ended}
-	// Fragments longer than the wanted length would leave numbers without a segment. What such fragments are like in
-	// the future of a live presentation is not known, so there the length stays as it is.
-	if !s.Manifest.IsLive {
-		length = max(length, longestFragment(s))
+	p := plan{line: st.Timeline, timescale: s.Manifest.TimescaleOf(st), open: !s.Ended, live: s.Manifest.IsLive}
+	// Fragments a little longer than the wanted length are best taken one by one. What such fragments are like in the
+	// future of a live presentation is not known, so there the length stays as it is; and one fragment of an hour, such
+	// as the sound of a file that was not cut, must not make segments of an hour of everything else.
+	if longest := longestFragment(s); !p.live && longest <= 2*length {
+		length = max(length, longest)
 	}
 	p.span = max(smooth.Rescale(uint64(length), uint64(time.Second), p.timescale), 1)
+	p.cut = p.live && p.mayBeCut(s.Manifest)
 	if len(s.Periods) > 1 {
 		scale := timescaleOf(s.Manifest)
 		for i := range s.Periods {
@@ -59,6 +64,20 @@ func newPlan(s *smooth.Snapshot, st *smooth.Stream, length time.Duration) plan {
 		}
 	}
 	return p
+}
+
+// mayBeCut reports whether fragments may have left the window of a live presentation: it is full, but for the fragments
+// that are not listed yet and one that is on its way out.
+func (p *plan) mayBeCut(m *smooth.Manifest) bool {
+	if m.DVRWindowLength == 0 || len(p.line) == 0 {
+		return false
+	}
+	longest := uint64(0)
+	for _, c := range p.line {
+		longest = max(longest, c.Duration)
+	}
+	window := smooth.Rescale(m.DVRWindowLength, timescaleOf(m), p.timescale)
+	return p.line.End()-p.line.Start()+longest*(uint64(m.LookaheadCount)+2) >= window
 }
 
 // timescaleOf returns the timescale of a manifest's own times.
@@ -134,8 +153,8 @@ func (p *plan) at(i, count int) segment {
 	}
 	s := segment{first: i, count: count, start: p.line[i].Time, number: p.number(p.line[i])}
 	s.end = p.line[i+count-1].End()
-	if i+count < len(p.line) && p.line[i+count].Time > s.end {
-		s.end = p.line[i+count].Time
+	if next := i + count; !p.live && next < len(p.line) {
+		s.end = p.line[next].Time
 	}
 	return s
 }
@@ -146,14 +165,14 @@ const maxGaps = 10_000
 // segments appends the complete segments in order.
 func (p *plan) segments(dst []segment) []segment {
 	period := -1
-	for i := 0; i < len(p.line); {
+	for i := p.firstWhole(); i < len(p.line); {
 		end, closed := p.endOf(i)
 		if !closed {
 			break
 		}
 		s := p.at(i, end-i)
 		now := p.period(s.start)
-		s.discontinuity = i > 0 && now != period
+		s.discontinuity = len(dst) > 0 && now != period
 		period = now
 		if n := len(dst); n > 0 {
 			dst = p.fill(dst, &s)
@@ -164,33 +183,66 @@ func (p *plan) segments(dst []segment) []segment {
 	return dst
 }
 
-// fill makes numbers consecutive before segment s is appended. Where media is missing it puts entries for the gap, which
-// share the time that the segment before would otherwise have. On demand, where nothing ever leaves the list, segments
-// that follow each other at once are simply counted.
+// firstWhole returns the position of the first fragment whose span is complete. Where fragments have left the window,
+// the rest of a span is not listed: it would be another segment under the number of the whole one.
+func (p *plan) firstWhole() int {
+	if !p.cut || p.line[0].Time <= p.bucket(p.line[0])*p.span {
+		return 0
+	}
+	end, _ := p.endOf(0)
+	return end
+}
+
+// fill makes numbers consecutive before segment s is appended. Where media is missing it puts entries for the gap.
 func (p *plan) fill(dst []segment, s *segment) []segment {
 	last := &dst[len(dst)-1]
 	if s.number <= last.number {
-		s.number = last.number + 1 // periods out of order; the list stays valid
+		s.number = last.number + 1 // fragments or periods out of order; the list stays valid
 	}
-	missing := s.number - last.number - 1
-	end := max(p.line[last.first+last.count-1].End(), last.start)
-	if missing == 0 {
+	switch missing := s.number - last.number - 1; {
+	case missing == 0:
 		return dst
+	case !p.live:
+		return p.fillGap(dst, s)
+	case missing > maxGaps: // the clock has jumped: the list begins anew
+		s.discontinuity = false
+		return dst[:0]
+	default:
+		return p.fillNumbers(dst, s, missing)
 	}
-	if !p.open && last.end <= end || missing > maxGaps {
-		s.number = last.number + 1
-		return dst
+}
+
+// fillNumbers puts an entry into a live list for each number without media. None is longer than a span, so that the
+// target duration holds.
+func (p *plan) fillNumbers(dst []segment, s *segment, missing uint64) []segment {
+	last := dst[len(dst)-1]
+	each := min((max(s.start, last.end)-last.end)/missing, p.span)
+	for n := range missing {
+		at := last.end + n*each
+		dst = append(dst, segment{start: at, end: at + each, number: last.number + 1 + n, gap: true})
 	}
-	each := uint64(0)
+	return dst
+}
+
+// fillGap puts entries into a list that is complete for time without media: as many as it would have segments, which is
+// none for less than half of one. They take it from the segment before. The numbers are counted here.
+func (p *plan) fillGap(dst []segment, s *segment) []segment {
+	last := &dst[len(dst)-1]
+	end := p.line[last.first+last.count-1].End()
+	n := uint64(0)
 	if last.end > end {
-		each = (last.end - end) / missing
+		n = (last.end - end + p.span/2) / p.span
 	}
-	until := last.end
-	last.end = min(end, last.end)
-	at := last.end
-	for n := last.number + 1; n < s.number; n++ {
-		dst = append(dst, segment{start: at, end: at + each, number: n, gap: true})
-		at += each
+	s.number = last.number + 1
+	if n == 0 || n > maxGaps {
+		return dst
+	}
+	each, until := (last.end-end)/n, last.end
+	last.end = end
+	for i := range n {
+		at := end + i*each
+		dst = append(dst, segment{start: at, end: at + each, number: s.number, gap: true})
+		s.number++
 	}
 	dst[len(dst)-1].end = until
 	return dst
@@ -206,20 +258,30 @@ func targetDuration(list []segment, timescale uint64) uint64 {
 	return max(smooth.Rescale(longest, timescale, 1), 1)
 }
 
-// liveTarget returns a target duration that stays the same while a live list changes, in seconds: that of a span if
-// fragments of the usual length fill it, else up to a fragment more. Lengths are rounded to the nearest second.
+// liveTarget returns a target duration that no segment of a live list exceeds and that hardly ever changes, in seconds.
+// Fragments of about one length give segments of about one length. Of others, such as those of an encoder that begins
+// them where scenes change, no segment is longer than a span and a fragment, since their middles lie in the span.
 func (p *plan) liveTarget() uint64 {
-	longest := uint64(0)
+	target := max((p.span+p.timescale-1)/p.timescale, 1)
+	if len(p.line) == 0 {
+		return target
+	}
+	sum, longest, odd := uint64(0), uint64(0), 0
 	for _, c := range p.line {
+		sum += c.Duration
 		longest = max(longest, c.Duration)
 	}
-	span := max((p.span+p.timescale-1)/p.timescale, 1)
-	if longest == 0 || longest > p.span {
-		return max(span, smooth.Rescale(longest, p.timescale, 1))
+	mean := max(sum/uint64(len(p.line)), 1)
+	for _, c := range p.line {
+		if c.Duration < mean-mean/8 || c.Duration > mean+mean/8 {
+			odd++
+		}
 	}
-	k := (p.span + longest/2) / longest // fragments in a span
-	if d := k * longest; d < span*p.timescale+p.timescale/2 && d > p.span-longest/4 {
-		return span
+	if odd > len(p.line)/8 {
+		return max(target, smooth.Rescale(p.span+longest, p.timescale, 1))
 	}
-	return (p.span + longest + p.timescale - 1) / p.timescale
+	// All but the first begin before the last middle. The length of a fragment is known to a frame of sound or so.
+	n := max((p.span+mean-mean/32-1)/mean, 1)
+	target = max(target, smooth.Rescale(n*mean, p.timescale, 1))
+	return max(target, targetDuration(p.segments(nil), p.timescale))
 }

@@ -146,11 +146,11 @@ func (t *target) takeNoun(q *smooth.Request) error {
 		return fmt.Errorf("hls: no %s in this format: %w", q.Noun, smooth.ErrNotFound)
 	}
 	if value, ok := q.Option(optionCount); ok {
-		n, err := strconv.Atoi(value)
+		n, err := strconv.ParseUint(value, 10, 16)
 		if err != nil || n < 1 || n > maxSegmentFragments {
 			return fmt.Errorf("hls: %q fragments: %w", value, smooth.ErrBadRequest)
 		}
-		t.count = n
+		t.count = int(n)
 	}
 	return nil
 }
