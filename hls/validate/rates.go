@@ -1,0 +1,122 @@
+package validate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+func sortedKeys(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }
+
+func resolution(w, h uint64) string { return fmt.Sprintf("%dx%d", w, h) }
+
+// bitrate is bits per second.
+func bitrate(bytes int64, d time.Duration) float64 {
+	if d <= 0 {
+		return 0
+	}
+	return float64(bytes) * 8 / d.Seconds()
+}
+
+// measured are the bit rates of one media playlist, in bits per second.
+type measured struct {
+	peak    float64 // over groups of segments of 0.5 to 1.5 target durations, as RFC 8216 section 4.3.4.2 defines it
+	short   float64 // of the one segment, however short, with the highest
+	average float64
+}
+
+// measured computes the bit rates of the segments that were read.
+func (l *list) measured() measured {
+	var out measured
+	var bytes int64
+	var total time.Duration
+	target := l.p.media.target
+	for i, first := range l.measures {
+		bytes += first.bytes
+		total += first.duration
+		out.short = max(out.short, bitrate(first.bytes, first.duration))
+		var sum int64
+		var d time.Duration
+		for j, m := range l.measures[i:] {
+			if m.number != first.number+uint64(j) {
+				break
+			}
+			sum += m.bytes
+			if d += m.duration; 2*d > 3*target {
+				break
+			}
+			if 2*d >= target {
+				out.peak = max(out.peak, bitrate(sum, d))
+			}
+		}
+	}
+	out.average = bitrate(bytes, total)
+	if out.peak == 0 {
+		out.peak = out.average // all segments are shorter or longer than that
+	}
+	return out
+}
+
+// complete reports that all segments were read.
+func (l *list) complete() bool {
+	n := 0
+	for _, s := range l.p.media.segments {
+		if !s.gap {
+			n++
+		}
+	}
+	return len(l.measures) == n
+}
+
+// add adds the largest bit rates of a group: the variant is played with one of its members.
+func (m *measured) add(group []*list) bool {
+	var worst measured
+	whole := true
+	for _, l := range group {
+		x := l.measured()
+		worst = measured{max(worst.peak, x.peak), max(worst.short, x.short), max(worst.average, x.average)}
+		whole = whole && l.complete()
+	}
+	m.peak, m.short, m.average = m.peak+worst.peak, m.short+worst.short, m.average+worst.average
+	return whole
+}
+
+// rates compares what a variant says to what was measured, with the renditions that it needs.
+func (w *walk) rates(l *list, v *variant, with [][]*list) {
+	if len(l.measures) == 0 || v.bandwidth == 0 {
+		return
+	}
+	m := l.measured()
+	whole := l.complete()
+	for _, group := range with {
+		if slices.Contains(group, l) {
+			continue // the variant is its own rendition
+		}
+		if !m.add(group) {
+			whole = false
+		}
+	}
+	p := Place{Document: w.master.name, Line: v.line}
+	limit, live := float64(v.bandwidth), l.p.media.live()
+	if live {
+		limit *= 1.25
+	}
+	switch {
+	case m.peak > limit:
+		w.rec.add("HC106", p, "BANDWIDTH is %d, the peak of %s %.0f", v.bandwidth, l.name, m.peak)
+	case m.short > limit:
+		w.rec.add("HC107", p, "BANDWIDTH is %d, a segment of %s has %.0f", v.bandwidth, l.name, m.short)
+	case whole && !live && float64(v.bandwidth) > 1.1*max(m.peak, m.short):
+		w.rec.add("HC108", p, "BANDWIDTH is %d, the peak of %s %.0f", v.bandwidth, l.name, max(m.peak, m.short))
+	}
+	if !whole {
+		return
+	}
+	if a := float64(v.average); a > 0 && (a < m.average/1.1 || a > m.average*1.1) {
+		w.rec.add("HC109", p, "AVERAGE-BANDWIDTH is %d, the average of %s %.0f", v.average, l.name, m.average)
+	}
+	if m.peak > 2*m.average && !v.iframes && !live {
+		w.rec.add("HC110", p, "the peak of %s is %.0f, the average %.0f", l.name, m.peak, m.average)
+	}
+}
