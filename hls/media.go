@@ -274,14 +274,18 @@ func appendDuration(dst []byte, start, end, timescale uint64) []byte {
 // iframePlaylist returns the list of the key frames of a video level. See RFC 8216 section 4.3.3.6.
 func (o *Output) iframePlaylist(w *show, r *rendition, link linker) []byte {
 	m := mediaWriter{show: w, o: o, r: r, plan: newPlan(w.snap, r.stream, o.length()), link: link}
-	list := m.keyFrames()
+	return m.keyFramePlaylist(m.keyFrames())
+}
+
+// keyFramePlaylist writes the list of key frames.
+func (m *mediaWriter) keyFramePlaylist(list []segment) []byte {
 	dst := m.appendHead(make([]byte, 0, 512+160*len(list)), list, iframePlaylist)
-	e := entryWriter{mediaWriter: &m, target: m.segmentTarget()}
+	e := entryWriter{mediaWriter: m, target: m.segmentTarget()}
 	e.target.kind = iframeSegment
 	for i := range list {
 		dst = e.append(dst, list, i)
 	}
-	if w.snap.Ended {
+	if m.snap.Ended {
 		dst = append(dst, "#EXT-X-ENDLIST\n"...)
 	}
 	return dst
