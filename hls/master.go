@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -235,7 +236,7 @@ func (m *masterWriter) limit(list []variant) []variant {
 	if most == 0 || len(list) == 0 {
 		return list
 	}
-	least := slices.MinFunc(list, func(a, b variant) int { return int(min(a.average, 1<<62)) - int(min(b.average, 1<<62)) })
+	least := slices.MinFunc(list, func(a, b variant) int { return cmp.Compare(a.average, b.average) })
 	kept := slices.DeleteFunc(slices.Clone(list), func(v variant) bool {
 		over := v.average > most
 		if over {

@@ -47,30 +47,24 @@ func (o *Output) mediaPlaylist(w *show, r *rendition, link linker, name string) 
 
 // complete drops live segments whose sound or text has not been received as far as the picture that they go with.
 func (m *mediaWriter) complete(list []segment) []segment {
-	with := m.sound(m.r)
-	if m.r.stream.Type == smooth.Text {
-		with = m.r
+	n := len(list)
+	for n > 0 && !m.covers(m.r, &m.plan, &list[n-1]) {
+		n--
 	}
-	if with == nil || m.snap.Ended {
-		return list
-	}
-	end, scale := completeEnd(m.snap, with.stream), m.snap.Manifest.TimescaleOf(with.stream)
-	for n := len(list); n > 0; n-- {
-		if !before(end, scale, list[n-1].end, m.plan.timescale) {
-			return list[:n]
-		}
-	}
-	return nil
+	return list[:n]
 }
 
-// completeEnd returns how far a live stream has been received, in ticks.
-func completeEnd(s *smooth.Snapshot, st *smooth.Stream) uint64 {
-	for i, other := range s.Manifest.Streams {
-		if other == st && i < len(s.Edges) {
-			return s.Edges[i].Complete
-		}
+// covers reports whether what goes into a segment of a rendition beside the fragments of its reference stream is known
+// as far as the segment lasts. What has been received but is not listed does not count, as its place is not known.
+func (w *show) covers(r *rendition, pl *plan, s *segment) bool {
+	with := w.sound(r)
+	if r.stream.Type == smooth.Text {
+		with = r
 	}
-	return st.Timeline.End()
+	if with == nil || w.snap.Ended {
+		return true
+	}
+	return !before(with.stream.Timeline.End(), w.snap.Manifest.TimescaleOf(with.stream), s.end, pl.timescale)
 }
 
 func (m *mediaWriter) segmentTarget() target {

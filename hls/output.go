@@ -26,6 +26,7 @@ type Output struct {
 	opts    Options
 	protect *protection // or nil
 	invalid error       // what is wrong with the options
+	mark    string      // see fingerprint
 	cache   *segmentCache
 	watch   *sending.Watch // nil without SendTimeout
 	live    *liveLists
@@ -35,6 +36,7 @@ type Output struct {
 func NewOutput(opts *Options) *Output {
 	o := &Output{opts: opts.withDefaults(), live: newLiveLists()}
 	o.protect, o.invalid = newProtection(o.opts.Encryption)
+	o.mark = o.fingerprint()
 	o.cache = newSegmentCache(o.opts.CacheBytes)
 	if o.opts.SendTimeout > 0 {
 		o.watch = sending.NewWatch(o.opts.SendTimeout)
@@ -132,6 +134,7 @@ type exchange struct {
 	show   *show
 	target target
 	r1     *rendition // that the target names, or nil
+	made   uint64     // see madeOf
 }
 
 // queryMark stands in a kept playlist for the query that rides along, which differs from viewer to viewer.
@@ -145,7 +148,10 @@ func (x *exchange) playlist(build func(ctx context.Context, link linker, key str
 	}
 	plain := plainLinksOf(x.r.Context())
 	link := newLinker(x.req, query, !x.o.opts.OmitSuffixes, plain)
-	key := "hls." + x.target.format + "." + strconv.FormatUint(x.target.identity(), 36) + "." + query + "." + plain.memoKey() + "." + link.options
+	key := "hls." + x.o.mark + "." + x.target.format + "." + strconv.FormatUint(x.target.identity(), 36) + "." + query + "." + plain.memoKey() + "." + link.options
+	if x.o.encrypts() && !x.o.protect.servesKeys() { // the name may stand in the URI of the key as it is spelled
+		key += "." + x.req.Presentation
+	}
 	data, err := x.show.snap.Memo(key, func() ([]byte, error) { return build(context.WithoutCancel(x.r.Context()), link, key) })
 	return key, data, err
 }

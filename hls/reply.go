@@ -98,10 +98,15 @@ const hashStart uint64 = 14695981039346656037
 func (t *target) identity() uint64 {
 	h := hashText(hashText(hashStart, t.key.Stream), t.key.Attrs)
 	for _, v := range [...]uint64{uint64(t.kind), uint64(t.layout), t.key.Bitrate, t.key.Time, uint64(t.count)} {
-		h = (h ^ v) * 0x9e3779b97f4a7c15
-		h ^= h >> 29
+		h = mix(h, v)
 	}
 	return h
+}
+
+// mix mixes a number into a hash.
+func mix(h, v uint64) uint64 {
+	h = (h ^ v) * 0x9e3779b97f4a7c15
+	return h ^ h>>29
 }
 
 // lastModified returns the time of the last change, which a live presentation does not have for what it has published.

@@ -17,20 +17,33 @@ func (x *exchange) locate() (plan, segment, error) {
 		return pl, segment{}, x.missing(&pl)
 	}
 	n := x.target.count
-	if n > len(pl.line)-i {
-		return pl, segment{}, x.missing(&pl)
+	if _, closed := pl.endOf(i); n > len(pl.line)-i || n == 0 && !closed {
+		return pl, segment{}, x.incomplete(&pl)
 	}
 	s := pl.at(i, n)
-	if n > 0 && !x.plausible(&pl, &s) {
+	switch {
+	case n > 0 && !x.plausible(&pl, &s):
 		return pl, s, fmt.Errorf("hls: no segment of %d fragments at %d: %w", n, s.start, smooth.ErrNotFound)
-	}
-	if s.number = pl.exactNumber(i, s.number); s.count > maxSegmentFragments {
+	case s.count > maxSegmentFragments:
 		return pl, s, fmt.Errorf("hls: segment at %d of %d fragments: %w", s.start, s.count, smooth.ErrTooLarge)
+	case !x.show.covers(x.r1, &pl, &s):
+		return pl, s, x.incomplete(&pl)
 	}
+	s.number = pl.exactNumber(i, s.number)
+	x.target.count, x.made = s.count, x.madeOf(&s)
 	return pl, s, nil
 }
 
-// missing returns the error for a time at which no fragment starts, or not as many as asked for.
+// incomplete returns the error for a segment of which a part is not there.
+func (x *exchange) incomplete(pl *plan) error {
+	err := smooth.ErrNotFound
+	if pl.open {
+		err = smooth.ErrNotYet
+	}
+	return fmt.Errorf("hls: segment of %s at %d is not complete: %w", x.target.key.Stream, x.target.key.Time, err)
+}
+
+// missing returns the error for a time at which no fragment starts.
 func (x *exchange) missing(pl *plan) error {
 	t := x.target.key.Time
 	err := smooth.ErrNotFound
@@ -57,7 +70,7 @@ func (x *exchange) plausible(pl *plan, s *segment) bool {
 // exactNumber returns the media sequence number of the segment that starts with fragment i, which is likely to be n: in a
 // list with gaps or several periods only the list itself tells.
 func (p *plan) exactNumber(i int, n uint64) uint64 {
-	if p.open || len(p.periods) < 2 && !p.hasGap() {
+	if p.live || len(p.periods) < 2 && p.regular() {
 		return n
 	}
 	for _, s := range p.segments(nil) {
@@ -68,14 +81,14 @@ func (p *plan) exactNumber(i int, n uint64) uint64 {
 	return n
 }
 
-// hasGap reports whether a span of the timeline has no fragment.
-func (p *plan) hasGap() bool {
+// regular reports whether every span of the timeline has a fragment, so that segments have the numbers of their spans.
+func (p *plan) regular() bool {
 	for i := 1; i < len(p.line); i++ {
-		if p.bucket(p.line[i]) > p.bucket(p.line[i-1])+1 {
-			return true
+		if b, before := p.bucket(p.line[i]), p.bucket(p.line[i-1]); b != before && b != before+1 {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // serveSegment answers a request for a segment, or for a key frame of one.
@@ -100,16 +113,16 @@ func (x *exchange) reply(mime string, identity uint64) reply {
 	snap := x.show.snap
 	a := reply{mime: mime, cache: x.o.segmentLifetime(), modTime: lastModified(snap)}
 	if snap.Ended {
-		a.etag = etagOf(snap.Validator, x.target.identity())
+		a.etag = etagOf(snap.Validator, mix(mix(x.target.identity(), x.made), identity))
 	} else {
-		a.etag = etagOf("live", identity)
+		a.etag = etagOf("live", mix(x.made, identity))
 	}
 	return a
 }
 
 // key returns the key of a segment in the cache.
 func (x *exchange) key(identity uint64) cacheKey {
-	k := cacheKey{name: x.req.Presentation, target: x.target.identity(), identity: identity}
+	k := cacheKey{name: x.req.Presentation, target: x.target.identity(), identity: mix(x.made, identity)}
 	if x.show.snap.Ended {
 		k.name += "\x00" + x.show.snap.Validator
 	}
@@ -239,7 +252,6 @@ func (x *exchange) serveText(pl *plan, s *segment) error {
 	if err != nil {
 		return err
 	}
-	x.target.count = s.count
 	a := x.reply(typeVTT, hashText(hashStart, string(data)))
 	a.setBytes(data)
 	return x.send(&a)
@@ -276,9 +288,27 @@ func (x *exchange) serveKeyFrame(pl *plan, s *segment) error {
 	if x.r1.stream.Type != smooth.Video || x.o.encrypts() {
 		return fmt.Errorf("hls: no key frames of %s: %w", x.target.key.Stream, smooth.ErrNotFound)
 	}
-	return x.sendMade(keyFrameType(x.target.layout), s.start, func(ctx context.Context) (*[]byte, error) {
+	identity := uint64(0)
+	if !x.show.snap.Ended {
+		var err error
+		if identity, err = x.headIdentity(s.start); err != nil {
+			return err
+		}
+	}
+	return x.sendMade(keyFrameType(x.target.layout), identity, func(ctx context.Context) (*[]byte, error) {
 		return x.show.keyFrame(ctx, x.p, x.r1, pl, s)
 	})
+}
+
+// headIdentity returns a hash of the head of a fragment, which tells it from one at the same time before a restart.
+func (x *exchange) headIdentity(time uint64) (uint64, error) {
+	f, err := x.p.Fragment(x.r.Context(), x.r1.key(time))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	head, err := f.Header(smooth.Smooth)
+	return hashText(hashStart, string(head)), err
 }
 
 func keyFrameType(l layout) string {
