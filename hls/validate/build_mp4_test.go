@@ -53,7 +53,7 @@ func audioEntry(typ string, more ...[]byte) []byte {
 	config := []byte{5, 2, 0x11, 0x90}
 	decoder := append([]byte{4, byte(13 + len(config)), 0x40, 0x15}, append(zeros(11), config...)...)
 	esds := fullBox("esds", 0, 0, append([]byte{3, byte(3 + len(decoder)), 0, 1, 0}, decoder...))
-	return mp4box(typ, zeros(6), u16(1), zeros(8), u16(2), u16(16), zeros(4), u32(48000<<16), esds, slices.Concat(more...))
+	return mp4box(typ, zeros(6), u16(1), zeros(8), u16(2), u16(16), zeros(4), u16(48000), u16(0), esds, slices.Concat(more...))
 }
 
 // initBox makes an init segment.

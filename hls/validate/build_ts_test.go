@@ -141,12 +141,14 @@ func soundUnits(a, b, n int64) []unit {
 	return out
 }
 
+// soundFrames is the number of the first frame of sound that begins in segment n.
+func soundFrames(n int64) int64 { return (n*180_000 + sound - 1) / sound }
+
 // muxedSegment is segment n with sound: the frames that begin in it.
 func muxedSegment(n int64) *spec {
 	s := videoSegment(n)
 	s.streams = append(s.streams, es{typ: 0x0F, pid: audioPID})
-	first := func(n int64) int64 { return (n*180_000 + sound - 1) / sound }
-	s.units = append(s.units, soundUnits(first(n), first(n+1), 6)...)
+	s.units = append(s.units, soundUnits(soundFrames(n), soundFrames(n+1), 6)...)
 	slices.SortStableFunc(s.units, func(a, b unit) int { return cmp.Compare(a.time(), b.time()) })
 	return s
 }

@@ -210,7 +210,9 @@ func (c *fragmentChecker) trun(d defaults, b box, before int) ([]fragmentSample,
 	if hasFirst {
 		first = uint32(r.uint(4))
 	}
-	if r.bad || count > uint64(maxSamples-before) || uint64(len(r.data)) != count*uint64(width) {
+	// Samples without a byte are rare: more of them than there is data are not worth the memory.
+	limit := min(maxSamples-before, max(len(c.mdat.body), 1000))
+	if r.bad || count > uint64(max(limit, 0)) || uint64(len(r.data)) != count*uint64(width) {
 		c.fail("HF115", p, "trun has %d bytes, its flags %#x and count %d need others", b.size(), flags, count)
 		return nil, false
 	}

@@ -123,7 +123,7 @@ func mediaFixtures() []fixture {
 		{"HL123", "vod", `CLASS="x",START-DATE="2026-01-01T00:00:03Z"`, `START-DATE="2026-01-01T00:00:03Z"`},
 		{"HL124", "map", "#EXTINF", "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\"\n#EXTINF"},
 		{"HL125", "vod", `ID="b",CLASS="x"`, `ID="a",CLASS="y"`},
-		{"HL126", "live", strings.Repeat("#EXTINF:6.000,\n@.ts\n", 0) + liveText[strings.Index(liveText, "#EXTINF:6.000,\n12.ts"):], ""},
+		{"HL126", "live", liveText[strings.Index(liveText, "#EXTINF:6.000,\n12.ts"):], ""},
 		{"HL128", "live", "#EXTINF:6.000,\n15.ts\n", ""},
 		{"HL129", "live", "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000Z\n", ""},
 		{"HL132", "map", mapText[strings.Index(mapText, "#EXTINF"):], "#EXT-X-ENDLIST"},

@@ -30,6 +30,7 @@ func (l *list) reload(ctx context.Context) {
 		if changed {
 			still = 0
 			l.p = p
+			l.series.origin += old.media.before(p.media.sequence)
 			if !l.opts.PlaylistOnly {
 				l.segments(ctx)
 			}
@@ -39,6 +40,17 @@ func (l *list) reload(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// before is the duration of the segments before a number: so much earlier a later version begins.
+func (m *media) before(number uint64) time.Duration {
+	var d time.Duration
+	for _, s := range m.segments {
+		if s.number < number {
+			d += s.duration
+		}
+	}
+	return d
 }
 
 // load gets the playlist. Violations that a version before had are known, and left out.

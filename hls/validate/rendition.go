@@ -271,7 +271,8 @@ func (l *list) fetchKey(ctx context.Context, target string) []byte {
 
 // content checks what a segment holds.
 func (l *list) content(data []byte, want expect, s *segment, a *answer, p Place) {
-	if s.discontinuity || l.series.last != nil && s.number != l.series.lastNumber+1 || want.iframes {
+	last := l.series.last
+	if s.discontinuity || want.iframes || last != nil && (s.number != l.series.lastNumber+1 || formatOf(data) != last.format) {
 		fresh := newTSState()
 		if !s.discontinuity {
 			fresh.clock, fresh.hasClock = l.state.clock, l.state.hasClock

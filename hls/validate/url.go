@@ -126,11 +126,10 @@ func (w *walk) start(ctx context.Context, target string) error {
 		w.lists = []*list{l}
 	}
 	w.compareLists()
-	if w.opts.PlaylistOnly {
-		return nil
+	if !w.opts.PlaylistOnly {
+		w.each(func(l *list) { l.segments(ctx) })
+		w.compareMedia()
 	}
-	w.each(func(l *list) { l.segments(ctx) })
-	w.compareMedia()
 	if w.opts.Reloads > 0 {
 		w.each(func(l *list) { l.reload(ctx) })
 	}
