@@ -53,11 +53,36 @@ func TestURL(t *testing.T) {
 	assert.Contains(t, out, "StripPrefix")
 }
 
+func TestHLS(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a.m3u8")
+	text := "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:1,\n@\n#EXT-X-ENDLIST\n"
+	assert.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	code, out, _ := runCommand("-manifest", name)
+	assert.Equal(t, 0, code, out)
+	code, out, _ = runCommand("-manifest", "-iis", name)
+	assert.Equal(t, 0, code, out)
+	code, out, _ = runCommand(name)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, out, "HH111")
+	assert.NoError(t, os.WriteFile(name, []byte(text[:len(text)-15]), 0o600))
+	code, out, _ = runCommand("-manifest", "-errors", name)
+	assert.Equal(t, 0, code, out)
+
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	for _, path := range []string{"/a/master.m3u8", "/a.ism/manifest(format=m3u8-aapl)"} {
+		code, out, _ = runCommand(srv.URL + path)
+		assert.Equal(t, 1, code)
+		assert.Contains(t, out, "HH101")
+	}
+}
+
 func TestUsage(t *testing.T) {
 	code, out, _ := runCommand("-rules")
 	assert.Equal(t, 0, code)
 	assert.Contains(t, out, "SM209 error   Chunks is the number of fragments listed ([MS-SSTR] 2.2.2.3)")
-	for _, args := range [][]string{{}, {"-nope"}, {"a", "b"}, {"missing.ismc"}, {"http://127.0.0.1:1/a.ism"}} {
+	assert.Contains(t, out, "HL102 error   no EXTINF, rounded to the nearest integer, is above the target duration (RFC 8216 4.3.3.1)")
+	for _, args := range [][]string{{}, {"-nope"}, {"a", "b"}, {"missing.ismc"}, {"missing.m3u8"}, {"http://127.0.0.1:1/a.m3u8"}, {"http://127.0.0.1:1/a.ism"}} {
 		code, _, errOut := runCommand(args...)
 		assert.Equal(t, 2, code, args)
 		assert.NotEmpty(t, errOut)

@@ -102,6 +102,39 @@ func IsPlaylist(data []byte) bool {
 	return bytes.HasPrefix(bytes.TrimPrefix(data, byteOrderMark), []byte("#EXTM3U"))
 }
 
+// IsURL reports whether a URL is likely to be that of a playlist: its path ends in .m3u8 or .m3u, or it asks a
+// streaming server for format=m3u8.
+func IsURL(target string) bool {
+	u, err := url.Parse(target)
+	if err != nil {
+		return false
+	}
+	whole := strings.ToLower(u.Path + "?" + u.RawQuery)
+	return isPlaylistName(u.Path) || strings.Contains(whole, "format=m3u8")
+}
+
+// IsFile reports whether a file is one for [File], by its extension or by what it begins with: a playlist, a transport
+// stream, packed audio or WebVTT. Fragmented MP4 on its own is as likely Smooth Streaming, and is none.
+func IsFile(name string) bool {
+	ext := strings.ToLower(filepath.Ext(name))
+	if isPlaylistName(name) || ext == ".ts" || ext == ".vtt" {
+		return true
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	head = head[:n]
+	kind := formatOf(head)
+	return IsPlaylist(head) || kind != formatUnknown && kind != formatFragment
+}
+
 // isPlaylistName reports the extensions of playlists.
 func isPlaylistName(name string) bool {
 	ext := strings.ToLower(filepath.Ext(name))

@@ -66,6 +66,33 @@ func TestFile(t *testing.T) {
 	assert.ErrorContains(t, err, "more than 1000 bytes")
 }
 
+func TestIsURL(t *testing.T) {
+	for target, want := range map[string]bool{
+		"http://x/a.m3u8": true, "http://x/a.M3U8?t=1": true, "http://x/a.m3u": true,
+		"http://x/a.ism/manifest(format=m3u8-aapl)": true, "http://x/a.ism/Manifest(format=m3u8-cmaf,filter=f)?t=1": true,
+		"http://x/a.ism/Manifest": false, "http://x/a.ism": false, "http://x/play?file=a.m3u8x": false, "http://%zz/a.m3u8": false,
+	} {
+		assert.Equal(t, want, validate.IsURL(target), target)
+	}
+}
+
+func TestIsFile(t *testing.T) {
+	dir := t.TempDir()
+	for name, want := range map[string]bool{
+		"a.m3u8": true, "b": true, "c.ts": true, "d": true, "e": true, "f.vtt": true, "g.mp4": false, "h.ismc": false, "i": false, "j": false,
+	} {
+		data := map[string]string{
+			"b": vodText, "d": string(muxedSegment(0).build()), "e": string(packed(0, 3)), "g.mp4": string(videoInit()),
+			"h.ismc": "<?xml version='1.0'?>", "i": "hello",
+		}[name]
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(data), 0o600))
+		assert.Equal(t, want, validate.IsFile(path), name)
+	}
+	assert.False(t, validate.IsFile(filepath.Join(dir, "none")))
+	assert.True(t, validate.IsFile(filepath.Join(dir, "none.m3u8")), "the name is enough")
+}
+
 // sharedViolations are the rules that playlists of other packagers and test suites break. Those with no rule are clean.
 func sharedViolations() map[string][]string {
 	return map[string][]string{

@@ -32,7 +32,7 @@ func formatOf(data []byte) format {
 		return formatUnknown
 	case isText(data):
 		return formatText
-	case len(data) > packetSize && data[packetSize] == syncByte, data[0] == syncByte:
+	case data[0] == syncByte, len(data) > packetSize && data[packetSize] == syncByte:
 		return formatTransport
 	case string(data[:min(len(data), 3)]) == "ID3", packedCodec(data) != "":
 		return formatAudio
