@@ -164,6 +164,8 @@ func (m *masterWriter) variantsOf(r *rendition, groups []*audioGroup) ([]variant
 	if err != nil {
 		return nil, err
 	}
+	text := m.textWeight()
+	v.peak, v.average = v.peak+text.peak, v.average+text.average
 	one := variant{main: r, weight: v, codecs: []string{codecsOf(r.codec, m.layout)}}
 	if sound := m.sound(r); sound != nil {
 		one.codecs = append(one.codecs, codecsOf(sound.codec, m.layout))
@@ -180,6 +182,16 @@ func (m *masterWriter) variantsOf(r *rendition, groups []*audioGroup) ([]variant
 		list = append(list, x)
 	}
 	return list, nil
+}
+
+// textWeight returns the weight of the heaviest subtitles, of which only those in files have been measured: they hardly
+// count.
+func (m *masterWriter) textWeight() (most weight) {
+	for i := range m.text {
+		v := m.known[&m.text[i]]
+		most.peak, most.average = max(most.peak, v.peak), max(most.average, v.average)
+	}
+	return most
 }
 
 // soundAlone returns variants of sound without picture: one for each codec or, where there is no picture at all, one for

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/smoothkit/smoothkit/hls/mpegts"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -209,10 +208,6 @@ func (e *entryWriter) appendMap(dst []byte, s *segment) []byte {
 	t := e.target
 	t.kind, t.key.Time = initSegment, s.start
 	dst = append(dst, `#EXT-X-MAP:URI="`...)
-	if e.layout != fragmented { // the tables of MPEG-2 TS, for parts of a segment
-		t.kind = mediaSegment
-		return fmt.Appendf(e.link.append(dst, &t, ""), "\",BYTERANGE=\"%d@0\"\n", mpegts.TablesSize)
-	}
 	return append(e.link.append(dst, &t, ""), "\"\n"...)
 }
 

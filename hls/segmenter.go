@@ -106,6 +106,7 @@ func (o *SegmenterOptions) check() error {
 //	audio/LANGUAGE/index.m3u8, 00000.ts, ...             sound that is not muxed in
 //	text/LANGUAGE/index.m3u8, 00000.vtt, ...             subtitles
 //	INPUT/init.mp4, 00000.m4s                            in place of .ts, with fragmented MP4
+//	INPUT/tables.ts                                      for the key frames of .ts
 //	keys/INPUT-0.key                                     with WriteKeys
 //	.segmenter.json                                      what a further run needs to know
 //

@@ -51,11 +51,15 @@ func (f *fileLinks) appendFile(dst []byte, t *target) []byte {
 	case iframePlaylist:
 		return append(dst, iframeFile...)
 	case initSegment:
-		dst = append(dst, "init"...)
+		name, suffix := "init", ".mp4"
+		if t.layout != fragmented {
+			name, suffix = "tables", ".ts"
+		}
+		dst = append(dst, name...)
 		if t.number != f.first { // of a later period
 			dst = appendNumber(append(dst, '-'), t.number)
 		}
-		return append(dst, ".mp4"...)
+		return append(dst, suffix...)
 	}
 	dst = appendNumber(dst, t.number)
 	if t.layout == fragmented && !t.text {

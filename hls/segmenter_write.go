@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/smoothkit/smoothkit/hls/mpegts"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -105,10 +106,12 @@ func (s *segmentation) writeFile(ctx context.Context, name string, data []byte) 
 	return nil
 }
 
-// writeInits writes the init segments of fragmented MP4, one for each period.
+// writeInits writes the init segments of fragmented MP4, and of MPEG-2 TS the tables that key frames need, one for each
+// period.
 func (s *segmentation) writeInits(ctx context.Context) error {
 	for _, t := range s.tracks {
-		if s.show.layout != fragmented || t.r.stream.Type == smooth.Text {
+		init := s.initOf(t)
+		if init == nil {
 			continue
 		}
 		first := true
@@ -118,17 +121,44 @@ func (s *segmentation) writeInits(ctx context.Context) error {
 				continue
 			}
 			first = false
-			data, err := s.show.initSegment(t.r, g.start)
+			data, err := init(t.r, g.start)
 			if err != nil {
 				return err
 			}
-			x := target{kind: initSegment, number: g.number}
+			x := target{kind: initSegment, layout: s.show.layout, number: g.number}
 			if err := s.writeSupport(ctx, string(t.links.appendFile(append([]byte(t.links.dir), '/'), &x)), data); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// initOf returns what makes the init segments of a rendition, or nil.
+func (s *segmentation) initOf(t *segmentedTrack) func(r *rendition, time uint64) ([]byte, error) {
+	switch {
+	case t.r.stream.Type == smooth.Text:
+		return nil
+	case s.show.layout == fragmented:
+		return s.show.initSegment
+	case t.r.stream.Type == smooth.Video && !s.out.encrypts():
+		return s.show.tables
+	}
+	return nil
+}
+
+// tables returns PAT and PMT for the picture alone: those of a muxed segment announce sound, for which a player of key
+// frames would wait.
+func (w *show) tables(r *rendition, time uint64) ([]byte, error) {
+	tr := w.snap.Track(r.key(time))
+	if tr == nil || tr.Codec == nil {
+		return nil, fmt.Errorf("hls: no configuration of %s at %d: %w", r.stream.Name, time, smooth.ErrNotFound)
+	}
+	m, err := mpegts.NewMuxer([]mpegts.Stream{elementary(tr.Codec)})
+	if err != nil {
+		return nil, err
+	}
+	return m.Start(nil, 0), nil
 }
 
 // writeSupport writes a small file that a later run clears away with the segments.
