@@ -21,7 +21,7 @@ type fragmentChecker struct {
 }
 
 func (c *fragmentChecker) place(path string, offset int64) Place {
-	return Place{Document: c.want.name, Line: c.want.line, Box: path, Offset: offset}
+	return Place{Document: c.want.name, Box: path, Offset: offset}
 }
 
 // fail records what keeps a track fragment from being read. What follows from that is left out.

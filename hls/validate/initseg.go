@@ -37,7 +37,7 @@ func (t *mp4Track) isAudio() bool { return t.handler == "soun" }
 
 // checkInit checks an init segment, that of EXT-X-MAP. It returns nil if segments cannot be checked with it.
 func checkInit(rec *recorder, data []byte, want expect) *initSegment {
-	p := Place{Document: want.name, Line: want.line, Box: "/", Offset: want.offset}
+	p := Place{Document: want.name, Box: "/", Offset: want.offset}
 	if len(data) > 0 && data[0] == syncByte && len(data)%packetSize == 0 {
 		return &initSegment{transport: data}
 	}
@@ -55,7 +55,7 @@ func checkInit(rec *recorder, data []byte, want expect) *initSegment {
 	}
 	moov := moovs[0]
 	kids, err := splitBoxes(moov.body, moov.offset+int64(moov.header))
-	p = Place{Document: want.name, Line: want.line, Box: "moov", Offset: moov.offset}
+	p = Place{Document: want.name, Box: "moov", Offset: moov.offset}
 	if err != nil {
 		rec.add("HF101", p, "%v", err)
 		return nil
@@ -78,7 +78,7 @@ func checkInit(rec *recorder, data []byte, want expect) *initSegment {
 
 // initTrack reads a trak box. It returns nil, reported, if it has not what segments need.
 func initTrack(rec *recorder, b box, want expect) *mp4Track {
-	p := Place{Document: want.name, Line: want.line, Box: "moov/trak", Offset: b.offset}
+	p := Place{Document: want.name, Box: "moov/trak", Offset: b.offset}
 	t := &mp4Track{}
 	tkhd, ok1 := b.descend("tkhd")
 	mdhd, ok2 := b.descend("mdia/mdhd")

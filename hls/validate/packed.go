@@ -63,7 +63,7 @@ func packedCodec(b []byte) string {
 
 // checkPacked checks a packed audio segment: an ID3 tag with the timestamp, then frames. See RFC 8216 section 3.4.
 func checkPacked(rec *recorder, data []byte, want expect, state *tsState) *content {
-	p := Place{Document: want.name, Line: want.line, Box: "ID3", Offset: want.offset}
+	p := Place{Document: want.name, Box: "ID3", Offset: want.offset}
 	info := &trackInfo{id: 1, audio: true}
 	out := &content{format: formatAudio, bytes: len(data), tracks: []*trackInfo{info}}
 	frames, rest, err := parseID3(data)
@@ -103,7 +103,7 @@ func packedTime(frames []id3Frame) (int64, bool) {
 
 // packedFrames walks the frames, which lie at offset of the segment.
 func packedFrames(rec *recorder, data []byte, want expect, info *trackInfo, offset int64) {
-	p := Place{Document: want.name, Line: want.line, Box: "frame", Offset: want.offset + offset}
+	p := Place{Document: want.name, Box: "frame", Offset: want.offset + offset}
 	codec := packedCodec(data)
 	if codec == "" {
 		rec.add("HA111", p, "%x is no frame of AAC, AC-3 or MPEG audio", data[:min(len(data), 4)])

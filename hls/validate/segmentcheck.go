@@ -21,7 +21,7 @@ func checkSegment(rec *recorder, data []byte, want expect, state *tsState) *cont
 	case formatText:
 		return checkText(rec, data, want, state)
 	}
-	rec.add("HS107", Place{Document: want.name, Line: want.line}, "%d bytes that begin with %x", len(data), data[:min(len(data), 16)])
+	rec.add("HS107", Place{Document: want.name}, "%d bytes that begin with %x", len(data), data[:min(len(data), 16)])
 	return &content{bytes: len(data)}
 }
 

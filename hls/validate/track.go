@@ -9,7 +9,6 @@ import (
 // expect is what a segment should be, as the playlist says.
 type expect struct {
 	name     string
-	line     int // in the playlist
 	duration time.Duration
 	method   string // of encryption, or empty
 	iframes  bool

@@ -110,20 +110,15 @@ func tsFixtures() []tsFixture {
 		}},
 		{"HT105", onPacket(videoPID, 4, func(p []byte) { p[5+7] = 0 })},
 		{"HT105", onPacket(videoPID, 0, func(p []byte) { p[5] |= 8 })},
-		{"HT111", func(s *spec) {
-			s.packets = func(b []byte) []byte {
-				return append(append([]byte(nil), b[188:376]...), append(b[:188:188], b[376:]...)...)
-			}
-		}},
 		{"HT111", func(s *spec) { s.noTables = true }},
 		{"HT111", func(s *spec) {
-			s.packets = func(b []byte) []byte { return append(sdt(), b...) }
+			s.packets = func(b []byte) []byte { return slices.Concat(b[:188], b[376:]) }
 		}},
 		{"HT112", func(s *spec) {
-			s.packets = func(b []byte) []byte { return append(b[:188:188], append(sdt(), b[188:]...)...) }
+			s.packets = func(b []byte) []byte { return slices.Concat(sdt(), b) }
 		}},
 		{"HT112", func(s *spec) {
-			s.packets = func(b []byte) []byte { return append(b[:188:188], b[376:]...) }
+			s.packets = func(b []byte) []byte { return slices.Concat(b[:188], sdt(), b[188:]) }
 		}},
 		{"HT113", onSection(2, set(0, 3))},
 		{"HT113", onSection(2, set(1, 0x30))},

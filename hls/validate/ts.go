@@ -57,7 +57,8 @@ type tsChecker struct {
 	packet  int // number of the packet
 	pmtPID  int // -1 before the PAT
 	gotPMT  bool
-	wrong   bool // the order of the tables was reported
+	wrong   bool   // a table is broken, and was reported
+	order   string // what is wrong with the order of the tables, or empty
 	pcrPID  uint16
 	streams []*esStream
 	byPID   map[uint16]*esStream
@@ -67,7 +68,7 @@ type tsChecker struct {
 
 // place is that of the current packet.
 func (c *tsChecker) place(format string, args ...any) Place {
-	return Place{Document: c.want.name, Line: c.want.line, Box: fmt.Sprintf(format, args...), Offset: c.want.offset + int64(c.packet)*packetSize}
+	return Place{Document: c.want.name, Box: fmt.Sprintf(format, args...), Offset: c.want.offset + int64(c.packet)*packetSize}
 }
 
 // checkTransport checks a transport stream segment. The state is that after the segment before.
@@ -259,9 +260,7 @@ func (c *tsChecker) payload(pid uint16, starts, randomAccess bool, payload []byt
 		c.pmt(payload, starts, p)
 		return
 	case c.pmtPID < 0 || !c.gotPMT:
-		if c.packet < 2 {
-			c.first(p, pid)
-		}
+		c.misplaced("packet %d has PID %d, and comes before the tables", c.packet, pid)
 		return
 	}
 	if s := c.byPID[pid]; s != nil {
@@ -272,21 +271,11 @@ func (c *tsChecker) payload(pid uint16, starts, randomAccess bool, payload []byt
 	}
 }
 
-// first reports a segment that does not begin with its tables.
-func (c *tsChecker) first(p Place, pid uint16) {
-	id, want := "HT111", "PAT"
-	if c.pmtPID >= 0 {
-		id, want = "HT112", "PMT"
+// misplaced notes what is wrong with the order of the tables, once.
+func (c *tsChecker) misplaced(format string, args ...any) {
+	if c.order == "" {
+		c.order = fmt.Sprintf(format, args...)
 	}
-	c.misplaced(id, p, "packet %d has PID %d, and should be the %s", c.packet, pid, want)
-}
-
-// misplaced reports the order of the tables once.
-func (c *tsChecker) misplaced(id string, p Place, format string, args ...any) {
-	if !c.wrong && !c.mapped() {
-		c.rec.add(id, p, format, args...)
-	}
-	c.wrong = true
 }
 
 // mapped reports that EXT-X-MAP has the tables.
@@ -339,7 +328,7 @@ func (c *tsChecker) pat(payload []byte, starts bool, p Place) {
 		c.rec.add("HT115", p, "there are %d programs", programs)
 	}
 	if c.pmtPID < 0 && c.packet > 0 {
-		c.misplaced("HT111", p, "the PAT is packet %d", c.packet)
+		c.misplaced("the PAT is packet %d", c.packet)
 	}
 	if pid >= 0 {
 		c.pmtPID = pid
@@ -364,7 +353,7 @@ func (c *tsChecker) pmt(payload []byte, starts bool, p Place) {
 		return
 	}
 	if c.packet > 1 {
-		c.misplaced("HT112", p, "the PMT is packet %d", c.packet)
+		c.misplaced("the PMT is packet %d", c.packet)
 	}
 	if c.state.pmt != nil && !bytes.Equal(body, c.state.pmt) {
 		c.rec.add("HT120", p, "the PMT is %x, in the segment before %x", clipBytes(body), clipBytes(c.state.pmt))
@@ -420,11 +409,15 @@ func (c *tsChecker) finish() {
 	top := c.place("packets")
 	switch {
 	case c.out.bytes < packetSize:
+	case c.wrong:
 	case c.pmtPID < 0:
-		c.misplaced("HT111", top, "there is no PAT")
+		c.rec.add("HT111", top, "there is no PAT")
 	case !c.gotPMT:
-		c.misplaced("HT112", top, "there is no PMT on PID %d", c.pmtPID)
-	case c.pcrs == 0 && !c.want.iframes && c.byPID[c.pcrPID] != nil:
+		c.rec.add("HT111", top, "there is no PMT on PID %d", c.pmtPID)
+	case c.order != "" && !c.mapped():
+		c.rec.add("HT112", top, "%s", c.order)
+	}
+	if c.gotPMT && c.pcrs == 0 && !c.want.iframes && c.byPID[c.pcrPID] != nil {
 		c.rec.add("HT131", top, "there is no PCR on PID %d", c.pcrPID)
 	}
 	samples := 0
