@@ -2,10 +2,12 @@
 //
 //   node play.mjs '{"player":"dash","url":"http://127.0.0.1:8080/sample/sample.ism/Manifest"}'
 //
-// Fields of the argument: player (dash, rx or page), url (a Smooth manifest, or for "page" the address of the example
-// server's page), seconds (how long to play first), seek (where to, in seconds), chromium (path of the browser),
-// captions (whether to show them and wait for one), screenshot (where to save one), name (for "page": which presentation of the list),
-// missing (the address of a server whose files may be missing).
+// Fields of the argument: player (dash, rx, hls, native or page), url (a Smooth manifest, for "hls" and "native", which
+// is the browser itself, an HLS master playlist, or for "page" the address of the example server's page), seconds (how
+// long to play first), seek (where to, in seconds), chromium (path of the browser), captions (whether to show them and
+// wait for one), screenshot (where to save one), missing (the address of a server whose files may be missing).
+// For "page": name (which presentation of the list), format (which one to choose, as the page calls it) and engine
+// (which player to choose).
 import { readFileSync, rmSync, mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -31,6 +33,8 @@ const scripts = {
     });
     return [out.outputFiles[0].text];
   },
+  hls: async () => [readFileSync(join(modules, "hls.js/dist/hls.min.js"), "utf8")],
+  native: async () => [],
   page: async () => [],
 };
 
@@ -79,6 +83,44 @@ const adapters = {
         const [first] = player.getAvailableTextTracks();
         if (first) player.setTextTrack(first.id);
       },
+    };
+  },
+  hls: () => {
+    const errors = [];
+    const player = new Hls({ maxBufferLength: 6, maxMaxBufferLength: 6 });
+    // What is not fatal counts too, but for what B-frames cause: the first picture is shown two frames after the time it
+    // is decoded at, which is 0 on hls.js's clock, and hls.js finds that the first segment lacks a little at its start.
+    const start = (e) => !e.fatal && (e.details === "bufferSeekOverHole" && e.reason.includes("seeking from 0 to") ||
+      e.details === "bufferAppendNoProgress" && e.frag.start === 0);
+    player.on(Hls.Events.ERROR, (_, e) => {
+      if (!start(e)) errors.push(`${e.type} ${e.details}${e.fatal ? ", fatal" : ""}: ${e.error?.message ?? e.reason ?? ""} ${e.frag?.relurl ?? ""}`);
+    });
+    const audios = () => player.audioTracks.map((t, i) => ({ id: i, lang: t.lang, active: i === player.audioTrack }));
+    return {
+      errors, audios,
+      load(url) {
+        player.on(Hls.Events.MANIFEST_PARSED, () => document.querySelector("video").play());
+        player.loadSource(url);
+        player.attachMedia(document.querySelector("video"));
+      },
+      levels: () => player.levels.map((l, i) => ({ id: i, height: l.height })).filter((l) => l.height > 0),
+      pin: (level) => { player.nextLevel = level.id; },
+      speak: (audio) => { player.audioTrack = audio.id; },
+      caption() { player.subtitleTrack = 0; },
+    };
+  },
+  // The browser by itself, which has no interface for levels and tracks.
+  native: () => {
+    const video = document.querySelector("video");
+    const errors = [];
+    video.addEventListener("error", () => errors.push(video.error.message));
+    return {
+      errors,
+      load(url) {
+        video.src = url;
+        return video.play();
+      },
+      levels: () => [], audios: () => [], caption() {},
     };
   },
   // The example server's own page is used through its controls, as a viewer would.
@@ -199,7 +241,11 @@ async function run(args) {
     report.audio = await switchAudio(page);
     if (args.captions) await page.evaluate(() => adapter.caption());
     if (args.seek) report.sought = { to: args.seek, time: await seek(page, args.seek) };
-    if (args.captions) report.caption = await shownCaption(page);
+    if (args.captions) {
+      report.caption = await shownCaption(page);
+      report.cues = await page.evaluate(() => [...document.querySelector("video").textTracks]
+        .flatMap((t) => [...(t.cues ?? [])]).map((c) => ({ text: c.text, start: c.startTime, end: c.endTime })));
+    }
     report.frames = await page.evaluate(() => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames);
   } catch (err) {
     report.errors.push(err.message);
