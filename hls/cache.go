@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"io"
@@ -23,10 +24,11 @@ const (
 	maxShare = 4
 )
 
-// A segmentCache keeps segments that have been asked for more than once, in files without a name in memory, so that the
-// kernel can send them. Requests for one segment at the same time make it once. It is safe for concurrent use.
+// A segmentCache keeps segments that have been asked for more than once, in files without a name, so that the kernel can
+// send them. Requests for one segment at the same time make it once. It is safe for concurrent use.
 type segmentCache struct {
 	limit int64 // bytes; negative means that nothing is kept
+	dir   string
 
 	mu      sync.Mutex // guards the fields below
 	entries map[cacheKey]*list.Element
@@ -65,9 +67,10 @@ type segmentBody struct {
 	file *heldFile // or else the file
 }
 
-func newSegmentCache(limit int64) *segmentCache {
+func newSegmentCache(limit int64, dir string) *segmentCache {
 	return &segmentCache{
-		limit: limit, entries: make(map[cacheKey]*list.Element), flights: make(map[cacheKey]*flight), seen: make(map[cacheKey]bool),
+		limit: limit, dir: cmp.Or(dir, os.TempDir()),
+		entries: make(map[cacheKey]*list.Element), flights: make(map[cacheKey]*flight), seen: make(map[cacheKey]bool),
 	}
 }
 
@@ -129,44 +132,71 @@ func (c *segmentCache) make(ctx context.Context, key cacheKey, fl *flight, build
 // land ends a flight, also one whose build has panicked.
 func (c *segmentCache) land(key cacheKey, fl *flight) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	delete(c.flights, key)
+	keep := false
 	if fl.body != nil {
-		fl.body.refs.Store(int32(fl.waiters + 1))
-		if c.wants(key, fl) {
-			c.keep(key, *fl.body.memory)
+		users := int32(fl.waiters + 1)
+		if keep = c.wants(key, fl); keep {
+			users++
 		}
+		fl.body.refs.Store(users)
 	}
 	close(fl.done)
+	c.mu.Unlock()
+	if keep {
+		defer fl.body.release()
+		c.keep(key, *fl.body.memory)
+	}
 }
 
 // wants reports whether a segment is to be kept: it has been asked for before, or by several at once. mu must be held.
 func (c *segmentCache) wants(key cacheKey, fl *flight) bool {
-	if c.limit < 0 || fl.body.size > c.limit/maxShare {
+	return c.limit >= 0 && fl.body.size <= c.limit/maxShare && (!c.note(key) || fl.waiters > 0)
+}
+
+// note remembers a key and reports whether it was new. mu must be held.
+func (c *segmentCache) note(key cacheKey) bool {
+	if c.seen[key] {
 		return false
-	}
-	if c.seen[key] || fl.waiters > 0 {
-		return true
 	}
 	delete(c.seen, c.ring[c.next])
 	c.ring[c.next], c.seen[key] = key, true
 	c.next = (c.next + 1) % seenKeys
-	return false
+	return true
 }
 
-// keep copies a segment into a file. mu must be held; nobody else is kept waiting for long, as the file is in memory.
+// firstTime reports whether nobody has asked for a segment yet, as far as is remembered, and remembers it. Without a
+// cache it is always the first time.
+func (c *segmentCache) firstTime(key cacheKey) bool {
+	if c.limit < 0 {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries[key] != nil || c.flights[key] != nil || !c.note(key) {
+		return false
+	}
+	c.misses.Add(1)
+	return true
+}
+
+// keep copies a segment into a file.
 func (c *segmentCache) keep(key cacheKey, data []byte) {
-	file, err := newHeldFile(data)
+	file, err := newHeldFile(c.dir, data)
 	if err != nil {
 		return // no room, or no files: the segment is made again
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.entries[key]; ok { // made twice meanwhile
+		file.release()
+		return
 	}
 	c.kept.Add(1)
 	c.entries[key] = c.recent.PushFront(&cacheEntry{key: key, size: int64(len(data)), file: file})
 	c.bytes += int64(len(data))
 	for c.bytes > c.limit {
-		el := c.recent.Back()
-		e := el.Value.(*cacheEntry)
-		c.recent.Remove(el)
+		e := c.recent.Remove(c.recent.Back()).(*cacheEntry)
 		delete(c.entries, e.key)
 		c.bytes -= e.size
 		e.file.release()
@@ -231,8 +261,8 @@ type heldFile struct {
 	idle []*os.File
 }
 
-func newHeldFile(data []byte) (*heldFile, error) {
-	f, err := newNamelessFile()
+func newHeldFile(dir string, data []byte) (*heldFile, error) {
+	f, err := newNamelessFile(dir)
 	if err != nil {
 		return nil, err
 	}

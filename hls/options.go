@@ -39,9 +39,12 @@ type Options struct {
 	// Immutable promises that published files are never replaced: segments may be cached for a year. It overrides
 	// SegmentMaxAge.
 	Immutable bool
-	// CacheBytes bounds the segments that are kept after they have been made, outside the memory of the Go runtime where
-	// the system allows it. A segment is kept from its second request on. Zero means 128 MiB; negative means none.
+	// CacheBytes bounds the segments that are kept after they have been made, in files without a name that the kernel
+	// sends from. A segment is kept from its second request on. Zero means 128 MiB; negative means none.
 	CacheBytes int64
+	// CacheDir is the directory of these files. Empty means os.TempDir(). Where it cannot be written to, Linux keeps
+	// them in memory and other systems make the segments again.
+	CacheDir string
 	// SendTimeout bounds, to within an eighth, how long sending one segment may take before the connection is cut, so
 	// that a client that has stopped reading gives back what the segment holds. Zero means five minutes; negative means
 	// no bound. Where the [net/http.Server] has a WriteTimeout, that one counts instead.

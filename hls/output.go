@@ -37,7 +37,7 @@ func NewOutput(opts *Options) *Output {
 	o := &Output{opts: opts.withDefaults(), live: newLiveLists()}
 	o.protect, o.invalid = newProtection(o.opts.Encryption)
 	o.mark = o.fingerprint()
-	o.cache = newSegmentCache(o.opts.CacheBytes)
+	o.cache = newSegmentCache(o.opts.CacheBytes, o.opts.CacheDir)
 	if o.opts.SendTimeout > 0 {
 		o.watch = sending.NewWatch(o.opts.SendTimeout)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/smoothkit/smoothkit/internal/httpx"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -129,34 +130,59 @@ func (x *exchange) key(identity uint64) cacheKey {
 	return k
 }
 
-// serveTS answers with a segment of MPEG-2 TS.
+// serveTS answers with a segment of MPEG-2 TS. The first time it is asked for it is sent as it is made, so that it never
+// is in memory as a whole; whoever asks again is likely not to be the last.
 func (x *exchange) serveTS(pl *plan, s *segment) error {
 	ctx := x.r.Context()
 	x.target.count = s.count // the same segment, whether or not the request says how long it is
 	identity := s.number
 	var ready *tsSegment
+	collect := func(ctx context.Context) (err error) {
+		if ready == nil {
+			ready, err = x.show.collect(ctx, x.p, x.r1, pl, s)
+		}
+		return err
+	}
+	defer func() {
+		if ready != nil {
+			ready.close()
+		}
+	}()
 	if !x.show.snap.Ended {
 		// What a live segment is made of tells it from one at the same time before a restart.
-		var err error
-		if ready, err = x.show.collect(ctx, x.p, x.r1, pl, s); err != nil {
+		if err := collect(ctx); err != nil {
 			return err
 		}
-		defer ready.close()
 		for _, u := range ready.tracks {
 			identity = identity*31 ^ u.identity
 		}
 	}
-	return x.sendMade(typeTS, identity, func(ctx context.Context) (*[]byte, error) {
-		t := ready
-		if t == nil {
-			var err error
-			if t, err = x.show.collect(ctx, x.p, x.r1, pl, s); err != nil {
-				return nil, err
-			}
-			defer t.close()
+	if !x.o.encrypts() && !httpx.Conditional(x.r) && x.o.cache.firstTime(x.key(identity)) {
+		if err := collect(ctx); err != nil {
+			return err
 		}
-		return x.o.makeTS(ctx, x.req.Presentation, t)
+		if done, err := x.streamTS(ready, identity); done || err != nil {
+			return err
+		}
+	}
+	return x.sendMade(typeTS, identity, func(ctx context.Context) (*[]byte, error) {
+		if err := collect(ctx); err != nil {
+			return nil, err
+		}
+		return x.o.makeTS(ctx, x.req.Presentation, ready)
 	})
+}
+
+// streamTS sends a segment as it is made. It reports false, and has sent nothing, if the size is not known before.
+func (x *exchange) streamTS(t *tsSegment, identity uint64) (bool, error) {
+	size, known, err := t.measure(x.r.Context())
+	if err != nil || !known {
+		return false, err
+	}
+	a := x.reply(typeTS, identity)
+	a.size = size
+	a.write = func(w io.Writer) (int64, error) { return t.stream(x.r.Context(), w) }
+	return true, x.send(&a)
 }
 
 // makeTS makes a segment, encrypted if need be, in a buffer.

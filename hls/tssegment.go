@@ -2,7 +2,9 @@ package hls
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -89,18 +91,24 @@ func (t *tsSegment) newMuxer() error {
 	return err
 }
 
-// size returns an upper bound of the bytes of the segment, which is exact for most.
+// size returns an upper bound of the bytes of the segment, which is exact for most. Packets with nothing but a clock
+// reference do not count in the cycles of the continuity counters, which are complete.
 func (t *tsSegment) size() int64 {
-	total := int64(mpegts.TablesSize)
+	total := uint64(mpegts.TablesSize)
 	for i, u := range t.tracks {
-		track := int64(0)
+		payload, clock := uint64(0), uint64(0)
 		for j := range u.list {
-			track += int64(t.muxer.SizeBound(i, u.list[j].load()))
+			l := u.list[j].load()
+			l.Duration = 0
+			n := t.muxer.SizeBound(i, l)
+			l.Duration = uint64(u.list[j].duration)
+			payload += n
+			clock += t.muxer.SizeBound(i, l) - n
 		}
 		const cycle = 16 * mpegts.PacketSize
-		total += (track + cycle - 1) / cycle * cycle
+		total += (payload+cycle-1)/cycle*cycle + clock
 	}
-	return total
+	return int64(total)
 }
 
 // load returns what a unit adds to the sizes of its stream.
@@ -124,52 +132,161 @@ func (t *tsSegment) append(ctx context.Context, dst []byte) ([]byte, error) {
 // each makes the segment and calls done, if set, after each unit. It gets what has been made, in which the unit starts at
 // an offset, and returns where to go on: what has been written elsewhere need not be kept.
 func (t *tsSegment) each(ctx context.Context, dst []byte, done func(made []byte, x *unit, start int) ([]byte, error)) ([]byte, error) {
-	dst = t.muxer.Start(dst, t.number)
-	readers := make([]payloadReader, len(t.tracks))
-	defer func() {
-		for i := range readers {
-			readers[i].close()
+	w := newTSWriter(ctx, t, dst)
+	defer w.close()
+	w.done = done
+	err := w.all()
+	return w.dst, err
+}
+
+// measure returns the exact size of the segment and checks its samples. It reports false if samples have to be read for
+// that, which is better done only once.
+func (t *tsSegment) measure(ctx context.Context) (int64, bool, error) {
+	w := newTSWriter(ctx, t, nil)
+	defer w.close()
+	w.measured, w.measuring = int64(len(w.dst)), true
+	err := w.all()
+	if errors.Is(err, errNotInMemory) {
+		return 0, false, nil
+	}
+	return w.measured, err == nil, err
+}
+
+// errNotInMemory ends measuring.
+var errNotInMemory = errors.New("not in memory")
+
+// streamChunk is how much of a segment is made before it is written, in bytes, so that it is still in the cache of the
+// processor then.
+const streamChunk = 512 << 10
+
+// stream makes the segment and writes it piece by piece.
+func (t *tsSegment) stream(ctx context.Context, out io.Writer) (int64, error) {
+	buf := getBuffer(streamChunk * 3 / 2)
+	defer putBuffer(buf)
+	var written int64
+	flush := func(made []byte) ([]byte, error) {
+		n, err := out.Write(made)
+		written += int64(n)
+		return made[:0], err
+	}
+	rest, err := t.each(ctx, *buf, func(made []byte, _ *unit, _ int) ([]byte, error) {
+		if len(made) < streamChunk {
+			return made, nil
 		}
-	}()
-	next := make([]int, len(t.tracks))
-	var u mpegts.Unit
-	for {
-		i := t.earliest(next)
-		if i < 0 {
-			return dst, nil
+		return flush(made)
+	})
+	if err == nil {
+		_, err = flush(rest)
+	}
+	return written, err
+}
+
+// A tsWriter is a segment of MPEG-2 TS in the making.
+type tsWriter struct {
+	*tsSegment
+	ctx     context.Context
+	dst     []byte
+	next    []int // unit per track
+	readers []payloadReader
+	unit    mpegts.Unit
+
+	done func(made []byte, x *unit, start int) ([]byte, error) // or nil
+
+	measuring bool // instead of making
+	measured  int64
+}
+
+func newTSWriter(ctx context.Context, t *tsSegment, dst []byte) *tsWriter {
+	return &tsWriter{
+		tsSegment: t, ctx: ctx, dst: t.muxer.Start(dst, t.number),
+		next: make([]int, len(t.tracks)), readers: make([]payloadReader, len(t.tracks)),
+	}
+}
+
+func (w *tsWriter) close() {
+	for i := range w.readers {
+		w.readers[i].close()
+	}
+}
+
+// all makes the whole segment, fragment by fragment of the main track.
+func (w *tsWriter) all() error {
+	main := w.tracks[0]
+	for w.next[0] < len(main.list) {
+		n := main.list[w.next[0]].fragment
+		lent, err := main.fragments[n].Borrow(func(at func(off int64, n int) []byte) error { return w.run(n, at) })
+		if !lent && w.measuring {
+			err = errNotInMemory
+		} else if !lent {
+			err = w.run(n, nil)
 		}
-		tr := t.tracks[i]
-		x := &tr.list[next[i]]
-		next[i]++
-		data, err := readers[i].read(ctx, tr, x)
 		if err != nil {
-			return dst, err
-		}
-		u.DTS, u.PTS, u.Duration, u.Sync, u.Last = x.dts, x.pts, x.duration, x.sync, next[i] == len(tr.list)
-		u.Data, u.Frames = data, u.Frames[:0]
-		if x.frames > 0 {
-			u.Data = nil
-			for _, n := range tr.sizes[x.first : x.first+x.frames] {
-				u.Frames = append(u.Frames, data[:n:n])
-				data = data[n:]
-			}
-		}
-		if t.protect != nil {
-			if err := t.protect.unit(&u, tr.codec); err != nil {
-				return dst, err
-			}
-		}
-		start := len(dst)
-		if dst, err = t.muxer.Append(dst, i, &u); err != nil {
-			return dst, fmt.Errorf("hls: fragment %s %d, byte %d of its samples: %w", tr.fragments[x.fragment].Key.Stream,
-				tr.fragments[x.fragment].Key.Time, x.offset, err)
-		}
-		if done != nil {
-			if dst, err = done(dst, x, start); err != nil {
-				return dst, err
-			}
+			return err
 		}
 	}
+	return w.run(-1, nil)
+}
+
+// run writes units in the order of their times until the main track leaves a fragment, whose bytes at returns unless it
+// is nil. Without a fragment it writes all that is left.
+func (w *tsWriter) run(fragment int32, at func(off int64, n int) []byte) error {
+	for {
+		i := w.earliest(w.next)
+		if i < 0 {
+			return nil
+		}
+		tr := w.tracks[i]
+		x := &tr.list[w.next[i]]
+		var data []byte
+		if i == 0 && fragment >= 0 {
+			if x.fragment != fragment {
+				return nil
+			}
+			if at != nil {
+				data = at(x.offset, int(x.size))
+			}
+		}
+		if data == nil {
+			var err error
+			if data, err = w.readers[i].read(w.ctx, tr, x); err != nil {
+				return err
+			}
+		}
+		w.next[i]++
+		if err := w.write(i, tr, x, data); err != nil {
+			return fmt.Errorf("hls: fragment %s %d, byte %d of its samples: %w", tr.fragments[x.fragment].Key.Stream,
+				tr.fragments[x.fragment].Key.Time, x.offset, err)
+		}
+	}
+}
+
+// write writes one unit.
+func (w *tsWriter) write(i int, tr *units, x *unit, data []byte) (err error) {
+	u := &w.unit
+	u.DTS, u.PTS, u.Duration, u.Sync, u.Last = x.dts, x.pts, x.duration, x.sync, w.next[i] == len(tr.list)
+	u.Data, u.Frames = data, u.Frames[:0]
+	if x.frames > 0 {
+		u.Data = nil
+		for _, n := range tr.sizes[x.first : x.first+x.frames] {
+			u.Frames = append(u.Frames, data[:n:n])
+			data = data[n:]
+		}
+	}
+	if w.protect != nil {
+		if err = w.protect.unit(u, tr.codec); err != nil {
+			return err
+		}
+	}
+	if w.measuring {
+		n, err := w.muxer.Measure(i, u)
+		w.measured += int64(n)
+		return err
+	}
+	start := len(w.dst)
+	if w.dst, err = w.muxer.Append(w.dst, i, u); err == nil && w.done != nil {
+		w.dst, err = w.done(w.dst, x, start)
+	}
+	return err
 }
 
 // earliest returns the track whose next unit is to be decoded first, or -1 at the end.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -42,48 +43,92 @@ func (m *mapping) close() {
 // readResident implements thinReader.
 func (f *dirFile) readResident(w *gathering) (bool, error) {
 	first, last := w.bounds()
-	page := int64(os.Getpagesize())
-	from := first &^ (page - 1)
-	pages := (last - from + page - 1) / page
-	if last > f.info.Size() || pages > sendBufferSize {
+	v, ok := f.look(first, last)
+	if !ok {
 		return false, nil
 	}
-	data := f.mapped.open(f.File, f.info.Size())
-	if data == nil {
-		return false, nil
-	}
-	buf := sendBuffers.Get().(*[sendBufferSize]byte) // not on the stack, which may move during the call
-	defer sendBuffers.Put(buf)
-	_, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&data[from])), uintptr(last-from), uintptr(unsafe.Pointer(&buf[0])))
-	if errno != 0 {
-		return false, nil
-	}
-	return true, f.copyResident(w, data, buf[:pages], from, page)
+	defer v.close()
+	return true, f.guard(func() error { return f.copyResident(w, &v) })
 }
 
-// copyResident fills the buffer from the mapping, and with reads where the page cache lacks a page. resident has a
-// byte per page from the offset from. A file that was cut faults, which becomes an error.
-func (f *dirFile) copyResident(w *gathering, data, resident []byte, from, page int64) (err error) {
+// A mappedView is a part of a mapping with the pages of it that the page cache holds.
+type mappedView struct {
+	data []byte // of the whole file
+	from int64  // offset of the first page
+	page int64  // size of one
+	// resident has a byte per page, whose lowest bit says that the page is in memory.
+	resident []byte
+	buf      *[sendBufferSize]byte
+}
+
+// close gives the memory back.
+func (v *mappedView) close() { sendBuffers.Put(v.buf) }
+
+// look asks the page cache for [first, last) of the file. It reports false where that cannot be done.
+func (f *dirFile) look(first, last int64) (mappedView, bool) {
+	v := mappedView{page: int64(os.Getpagesize())}
+	v.from = first &^ (v.page - 1)
+	pages := (last - v.from + v.page - 1) / v.page
+	if last > f.info.Size() || pages <= 0 || pages > sendBufferSize {
+		return v, false
+	}
+	if v.data = f.mapped.open(f.File, f.info.Size()); v.data == nil {
+		return v, false
+	}
+	v.buf = sendBuffers.Get().(*[sendBufferSize]byte) // not on the stack, which may move during the call
+	_, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&v.data[v.from])), uintptr(last-v.from), uintptr(unsafe.Pointer(&v.buf[0])))
+	if errno != 0 {
+		v.close()
+		return v, false
+	}
+	v.resident = v.buf[:pages]
+	return v, true
+}
+
+// guard calls use, which reads from the mapping. A file that was cut faults, which becomes an error.
+func (f *dirFile) guard(use func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if _, fault := r.(interface{ Addr() uintptr }); fault {
 			err = fmt.Errorf("smooth: %s: the file was cut while it was read: %v: %w", f.name, r, ErrCorrupt)
+		} else if r != nil {
+			panic(r)
 		}
 	}()
+	return use()
+}
+
+// copyResident fills the buffer from the mapping, and with reads where the page cache lacks a page.
+func (f *dirFile) copyResident(w *gathering, v *mappedView) error {
 	for len(w.p) > 0 {
 		at, piece, err := w.next()
 		if err != nil {
 			return err
 		}
 		inMemory := true
-		for i := (at - from) / page; i <= (at+int64(len(piece))-1-from)/page; i++ {
-			inMemory = inMemory && resident[i]&1 != 0
+		for i := (at - v.from) / v.page; i <= (at+int64(len(piece))-1-v.from)/v.page; i++ {
+			inMemory = inMemory && v.resident[i]&1 != 0
 		}
 		if inMemory {
-			copy(piece, data[at:])
+			copy(piece, v.data[at:])
 		} else if n, err := f.File.ReadAt(piece, at); n < len(piece) {
 			return unexpected(err)
 		}
 	}
 	return nil
+}
+
+// borrow implements lender.
+func (f *dirFile) borrow(first, last int64, use func(file []byte) error) (bool, error) {
+	v, ok := f.look(first, last)
+	if !ok {
+		return false, nil
+	}
+	missing := slices.ContainsFunc(v.resident, func(b byte) bool { return b&1 == 0 })
+	v.close()
+	if missing {
+		return false, nil
+	}
+	return true, f.guard(func() error { return use(v.data) })
 }

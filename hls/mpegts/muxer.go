@@ -124,28 +124,61 @@ func (m *Muxer) Start(dst []byte, sequence uint64) []byte {
 // The error wraps [ErrMalformed] if the sample contradicts its codec or is empty, or [ErrTooLarge]; dst is
 // returned as it was then, and the muxer is as before. There is no panic but for an index without stream.
 func (m *Muxer) Append(dst []byte, stream int, u *Unit) ([]byte, error) {
+	held := m.clock
+	s, err := m.step(stream, u)
+	if err != nil {
+		return dst, err
+	}
+	t := &m.streams[stream]
+	n := s.size()
+	dst = slices.Grow(dst, n)
+	packets := dst[len(dst):][:n]
+	packets = held.put(packets, m.streams[m.pcr].header, s.before)
+	p := s.begin(packets, t.header, s.adaptation)
+	t.write(&p, u, &s.pes, s.found)
+	t.header = p.header
+	m.clock.put(p.rest, m.streams[m.pcr].header, s.after)
+	return dst[:len(dst)+n], nil
+}
+
+// Measure returns how many bytes Append would append. The muxer goes on as after Append, and the errors are the same. Of
+// the samples only the headers of NAL units are read.
+func (m *Muxer) Measure(stream int, u *Unit) (int, error) {
+	s, err := m.step(stream, u)
+	if err != nil {
+		return 0, err
+	}
+	t := &m.streams[stream]
+	t.header = t.header&^counterMask | (t.header+uint32(s.packets))&counterMask
+	m.clock.next += uint64(s.after) * PCRInterval
+	return s.size(), nil
+}
+
+// step is what a unit becomes.
+type step struct {
+	layout
+	adaptation    adaptation
+	pes           pesHeader
+	found         kind // of NAL units
+	before, after int  // packets with nothing but a PCR
+}
+
+func (s *step) size() int { return (s.before + s.packets + s.after) * PacketSize }
+
+// step checks a unit, decides what becomes of it and moves the clock on. The counter stays.
+func (m *Muxer) step(stream int, u *Unit) (s step, err error) {
 	t := &m.streams[stream]
 	size, found, err := t.measure(u)
 	if err != nil {
-		return dst, fmt.Errorf("mpegts: stream %d: %w", stream, err)
+		return s, fmt.Errorf("mpegts: stream %d: %w", stream, err)
 	}
-	held := m.clock
-	before, a := m.tick(stream, u)
-	after := m.note(t, u.Last)
-
-	pes := t.pes(u, size)
-	l := divide(pes.size()+size, pes.size(), a.size(), t.header, u.Last)
-	pes.stuffing = l.stuffing
-
-	n := (before + l.packets + after) * PacketSize
-	dst = slices.Grow(dst, n)
-	packets := dst[len(dst):][:n]
-	packets = held.put(packets, m.streams[m.pcr].header, before)
-	p := l.begin(packets, t.header, a)
-	t.write(&p, u, &pes, found)
-	t.header = p.header
-	m.clock.put(p.rest, m.streams[m.pcr].header, after)
-	return dst[:len(dst)+n], nil
+	s.found = found
+	s.before, s.adaptation = m.tick(stream, u)
+	s.after = m.note(t, u.Last)
+	s.pes = t.pes(u, size)
+	s.layout = divide(s.pes.size()+size, s.pes.size(), s.adaptation.size(), t.header, u.Last)
+	s.pes.stuffing = s.layout.stuffing
+	return s, nil
 }
 
 // tick moves the clock on to a unit. It returns how many PCR come in packets of their own before it, and

@@ -4,6 +4,9 @@
 //
 //	go run ./internal/bench/serve -root DIR -name NAME.ism [-rounds 5] [-seconds 3] [-peer NAME,MANIFEST-URL,PID[,PID]]
 //
+// With -format m3u8-aapl-v3, or another format of HLS, it measures segments instead: made for each request (cold), from
+// the cache (hot), and as static files. The ratio is then the cost beside that of the server named with -base.
+//
 // It needs Linux, wrk and, for its rows, nginx. CPU time is that of the serving processes (utime and stime of
 // /proc/PID/stat) per request; each round visits all servers, and the table shows medians over the rounds. The ratio is
 // the median, and the quartiles, over the rounds of the cost beside that of the bare handler in the same round: the
@@ -29,7 +32,9 @@ func main() {
 	name := flag.String("name", "", "name of the presentation, such as film.ism")
 	rounds := flag.Int("rounds", 5, "rounds over all servers")
 	seconds := flag.Int("seconds", 3, "seconds of load per server and round")
-	cases := flag.String("case", "", "only this case: video, audio or manifest")
+	cases := flag.String("case", "", "only this case: video, audio or manifest; segment or playlist")
+	format := flag.String("format", "", "measure the segments of this format of HLS")
+	base := flag.String("base", "", "server whose cost the ratios are beside; the first one if not given")
 	peer := flag.String("peer", "", "another origin: name, URL of its manifest, process ids, separated by commas")
 	child := flag.String("child", "", "serve as this variant (used by the program itself)")
 	addr := flag.String("addr", "", "address of the child")
@@ -39,7 +44,7 @@ func main() {
 	if *child != "" {
 		err = serveChild(*child, *addr, *work, *root)
 	} else {
-		err = run(config{*root, *name, *rounds, *seconds, *cases, *peer})
+		err = run(config{*root, *name, *rounds, *seconds, *cases, *peer, *format, *base})
 	}
 	if err != nil {
 		log.Fatal("serve: ", err)
@@ -50,6 +55,7 @@ type config struct {
 	root, name      string
 	rounds, seconds int
 	only, peer      string
+	format, base    string
 }
 
 // piece is one response body: a part of the media file, if that holds the very bytes, or else of the file of all
@@ -75,7 +81,7 @@ func run(c config) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	loads, err := prepare(c, dir)
+	loads, err := prepareLoads(c, dir)
 	if err != nil {
 		return err
 	}
@@ -89,7 +95,7 @@ func run(c config) error {
 		}
 	}()
 	if c.peer != "" {
-		s, err := newPeer(c.peer)
+		s, err := newPeer(c.peer, c.format != "")
 		if err != nil {
 			return err
 		}
@@ -105,6 +111,13 @@ func run(c config) error {
 		}
 	}
 	return nil
+}
+
+func prepareLoads(c config, dir string) ([]load, error) {
+	if c.format != "" {
+		return prepareHLS(c, dir)
+	}
+	return prepare(c, dir)
 }
 
 // prepare writes every fragment to one file, for the bare handler, and to files of their own, for nginx.

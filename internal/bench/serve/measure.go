@@ -74,8 +74,9 @@ func measure(c config, dir string, l load, servers []server) error {
 			}
 		}
 	}
+	base := max(slices.IndexFunc(servers, func(s server) bool { return s.name == c.base }), 0)
 	for i, s := range servers {
-		ratios := values(c.rounds, func(round int) float64 { return results[i][round].micros / results[0][round].micros })
+		ratios := values(c.rounds, func(round int) float64 { return results[i][round].micros / results[base][round].micros })
 		fmt.Printf("%-9s %-9s %10.0f %12.1f %10d %7.3f  %.3f..%.3f\n", l.name, s.name,
 			middle(values(c.rounds, func(round int) float64 { return results[i][round].rate })),
 			middle(values(c.rounds, func(round int) float64 { return results[i][round].micros })), size/int64(len(l.pieces)),
@@ -131,7 +132,7 @@ func together(c config, servers []server, script string, lists []string) ([]samp
 		if before[i], err = cpuSeconds(s.pids); err != nil {
 			return nil, err
 		}
-		cmd := exec.Command("wrk", "-t1", "-c64", fmt.Sprintf("-d%ds", c.seconds*len(servers)), "-s", script, "http://"+s.addr, "--", lists[i])
+		cmd := exec.Command("wrk", "-t1", "-c64", "--timeout", "30s", fmt.Sprintf("-d%ds", c.seconds*len(servers)), "-s", script, "http://"+s.addr, "--", lists[i])
 		cmd.Stdout, cmd.Stderr = &outputs[i], &outputs[i]
 		if err := cmd.Start(); err != nil {
 			return nil, err

@@ -44,6 +44,8 @@ func serveChild(variant, addr, work, root string) error {
 			return err
 		}
 		h = b
+	case "cold", "hot":
+		h = hlsHandler(root, variant == "hot")
 	default:
 		return fmt.Errorf("no variant %q", variant)
 	}
@@ -167,7 +169,7 @@ type server struct {
 }
 
 // newPeer reads the manifest of another origin for the paths of its fragments.
-func newPeer(spec string) (server, error) {
+func newPeer(spec string, playlist bool) (server, error) {
 	f := strings.Split(spec, ",")
 	if len(f) < 3 {
 		return server{}, fmt.Errorf("-peer %q: want NAME,URL,PID", spec)
@@ -183,6 +185,10 @@ func newPeer(spec string) (server, error) {
 			return server{}, err
 		}
 		s.pids = append(s.pids, pid)
+	}
+	if playlist {
+		s.paths, err = hlsPeerPaths(u)
+		return s, err
 	}
 	resp, err := http.Get(f[1])
 	if err != nil {
@@ -208,7 +214,11 @@ func newPeer(spec string) (server, error) {
 
 func startServers(c config, dir string) ([]server, error) {
 	var list []server
-	for _, variant := range []string{"bare", "ours"} {
+	variants := []string{"bare", "ours"}
+	if c.format != "" {
+		variants = []string{"cold", "hot"}
+	}
+	for _, variant := range variants {
 		s, err := startChild(c, dir, variant)
 		if err != nil {
 			return list, err
