@@ -27,6 +27,12 @@ type cmafPart struct {
 // newCMAFSegment opens the fragments of a segment.
 func newCMAFSegment(ctx context.Context, p smooth.Presentation, r *rendition, s *segment) (*cmafSegment, error) {
 	c := new(cmafSegment)
+	done := false
+	defer func() {
+		if !done { // an error, or a panic of the presentation
+			c.close()
+		}
+	}()
 	for _, chunk := range r.stream.Timeline[s.first : s.first+s.count] {
 		f, err := p.Fragment(ctx, r.key(chunk.Time))
 		if err == nil {
@@ -34,10 +40,10 @@ func newCMAFSegment(ctx context.Context, p smooth.Presentation, r *rendition, s 
 			err = c.addHead(f)
 		}
 		if err != nil {
-			c.close()
 			return nil, err
 		}
 	}
+	done = true
 	return c, nil
 }
 

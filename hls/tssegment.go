@@ -34,6 +34,12 @@ func (t *tsSegment) close() {
 // collect finds the samples of a segment of rendition r, with its sound if the layout has it there.
 func (w *show) collect(ctx context.Context, p smooth.Presentation, r *rendition, pl *plan, s *segment) (*tsSegment, error) {
 	t := &tsSegment{number: s.number}
+	done := false
+	defer func() {
+		if !done { // an error, or a panic of the presentation
+			t.close()
+		}
+	}()
 	u := newUnits()
 	t.tracks = append(t.tracks, u)
 	var err error
@@ -51,8 +57,7 @@ func (w *show) collect(ctx context.Context, p smooth.Presentation, r *rendition,
 	if err == nil {
 		err = t.newMuxer()
 	}
-	if err != nil {
-		t.close()
+	if done = err == nil; !done {
 		return nil, err
 	}
 	return t, nil

@@ -3,6 +3,7 @@ package hls
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 
@@ -55,7 +56,11 @@ func (w *show) weigh(ctx context.Context, p smooth.Presentation, r *rendition, p
 		count = 1 // the peak of what is to come is not known; only the frame rate is
 	}
 	for i := range min(count, len(m.list)) {
-		if err := m.measure(i * (len(m.list) - 1) / max(count-1, 1) % len(m.list)); err != nil {
+		at := i * (len(m.list) - 1) / max(count-1, 1)
+		if count == 1 {
+			at = len(m.list) - 1 // the newest one is the last to leave the window
+		}
+		if err := m.measure(at); err != nil && !unservable(err) {
 			return weight{}, err
 		}
 	}
@@ -69,6 +74,17 @@ func (w *show) weigh(ctx context.Context, p smooth.Presentation, r *rendition, p
 		v.frameRate = smooth.Rescale(m.units*1000, m.ticks, pl.timescale)
 	}
 	return v, nil
+}
+
+// unservable reports whether a segment cannot be measured because nobody will get it either, so that the rest of the
+// presentation need not suffer.
+func unservable(err error) bool {
+	for _, why := range [...]error{smooth.ErrCorrupt, smooth.ErrNotFound, smooth.ErrGone, smooth.ErrUnsupported, smooth.ErrTooLarge} {
+		if errors.Is(err, why) {
+			return true
+		}
+	}
+	return false
 }
 
 // nominal returns the weight that the bit rate in the manifest promises.
@@ -104,14 +120,16 @@ func (m *scale) find(v *weight) error {
 			break
 		}
 		if m.exact[i] == 0 {
-			if err := m.measure(i); err != nil {
+			if err := m.measure(i); err != nil && !unservable(err) {
 				return err
 			}
 		}
 		heaviest = max(heaviest, m.rate(i, m.exact[i]))
 		v.peak = heaviest
 	}
-	v.average = m.average()
+	if average := m.average(); average > 0 {
+		v.average = average
+	}
 	return nil
 }
 
