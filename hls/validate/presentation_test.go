@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -179,12 +180,18 @@ func cmafPresentation() *presentation {
 	}
 	o.files["video.m3u8"] = list("#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"v.mp4\"\n", video...)
 	o.files["audio.m3u8"] = list("#EXT-X-VERSION:6\n#EXT-X-MAP:URI=\"a.mp4\"\n", audio...)
-	o.files["iframes.m3u8"] = list("#EXT-X-VERSION:5\n#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI=\"v.mp4\"\n", video...)
+	ranges, size := "#EXT-X-VERSION:5\n#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI=\"v.mp4\"\n", 0
+	for _, name := range video { // moof and the first sample
+		moof := int(binary.BigEndian.Uint32([]byte(o.files[name].body[16:])))
+		size = moof + 8 + 4 + len(idr)
+		ranges += fmt.Sprintf("#EXTINF:2.000,\n#EXT-X-BYTERANGE:%d@16\n%s\n", size, name)
+	}
+	o.files["iframes.m3u8"] = list(ranges)
 	x, y := o.rate(video), o.rate(audio)
 	o.files["master.m3u8"] = file{playlistType, "#EXTM3U\n#EXT-X-VERSION:6\n" +
 		`#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="aac",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio.m3u8"` + "\n" +
 		inf(x[0]+y[0], x[1]+y[1], `CODECS="avc1.42800d,mp4a.40.2",RESOLUTION=400x224,FRAME-RATE=12.500,AUDIO="aac",CLOSED-CAPTIONS=NONE`) + "video.m3u8\n" +
-		fmt.Sprintf("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=%d,CODECS=\"avc1.42800d\",RESOLUTION=400x224,URI=\"iframes.m3u8\"\n", x[0])}
+		fmt.Sprintf("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=%d,CODECS=\"avc1.42800d\",RESOLUTION=400x224,URI=\"iframes.m3u8\"\n", size*4)}
 	return o
 }
 

@@ -466,3 +466,18 @@ func TestURLProfile(t *testing.T) {
 	assert.Equal(t, []string{"HD107"}, rulesOf(checkURL(t, cmafPresentation().start(t), o)))
 	assert.Empty(t, checkURL(t, encryptedPresentation().start(t), o).Violations)
 }
+
+// TestIFramesOfMuxed checks I-frames that are the beginnings of segments with sound, of which they hold a part.
+func TestIFramesOfMuxed(t *testing.T) {
+	o := muxedPresentation(nil)
+	ranges := "#EXT-X-VERSION:4\n#EXT-X-I-FRAMES-ONLY\n"
+	for n := range segments {
+		ranges += fmt.Sprintf("#EXTINF:2.000,\n#EXT-X-BYTERANGE:%d@0\n%d.ts\n", 188*6, n)
+	}
+	o.files["master.m3u8"] = list(ranges)
+	r := checkURL(t, o.start(t), nil)
+	assert.Empty(t, r.Violations)
+	assert.Equal(t, segments, r.Checked.Samples)
+	o.edit("master.m3u8", "1128@0", "376@564")
+	assert.Equal(t, []string{"HT111"}, rulesOf(checkURL(t, o.start(t), nil)))
+}
