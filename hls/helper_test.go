@@ -372,8 +372,8 @@ func frames(t testing.TB, packets []pes) (list [][]byte) {
 	return list
 }
 
-// samplesOf returns the samples of all fragments of a track.
-func samplesOf(t testing.TB, p smooth.Presentation, stream string, bitrate uint64) (list [][]byte) {
+// payloadsOf returns the samples of all fragments of a track.
+func payloadsOf(t testing.TB, p smooth.Presentation, stream string, bitrate uint64) (list [][]byte) {
 	t.Helper()
 	s, err := p.Snapshot(t.Context())
 	require.NoError(t, err)

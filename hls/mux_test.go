@@ -107,10 +107,10 @@ func testMuxed(t *testing.T, c muxCase) {
 		list := readMedia(t, h, target)
 		got := readTransport(t, h, list)
 		if c.video != nil {
-			sameSamples(t, samplesOf(t, p, "video", 300_000), pictures(t, got[streamAVC]), "pictures")
+			sameSamples(t, payloadsOf(t, p, "video", 300_000), pictures(t, got[streamAVC]), "pictures")
 		}
 		if c.video == nil || format == "m3u8-aapl-v3" && other != nil {
-			sameSamples(t, samplesOf(t, p, "audio", 96_000), frames(t, got[streamAAC]), "frames of sound")
+			sameSamples(t, payloadsOf(t, p, "audio", 96_000), frames(t, got[streamAAC]), "frames of sound")
 		} else {
 			assert.Empty(t, got[streamAAC])
 		}
@@ -118,7 +118,7 @@ func testMuxed(t *testing.T, c muxCase) {
 	if c.video != nil && c.audio != nil { // its own rendition
 		list := readMedia(t, h, "/a.ism/QualityLevels(96000)/Manifest(audio,format=m3u8-aapl).m3u8")
 		got := readTransport(t, h, list)
-		sameSamples(t, samplesOf(t, p, "audio", 96_000), frames(t, got[streamAAC]), "frames of sound alone")
+		sameSamples(t, payloadsOf(t, p, "audio", 96_000), frames(t, got[streamAAC]), "frames of sound alone")
 	}
 	assert.Zero(t, p.OpenFragments())
 }

@@ -203,7 +203,7 @@ func (p *plan) fill(dst []segment, s *segment) []segment {
 	case missing == 0:
 		return dst
 	case !p.live:
-		return p.fillGap(dst, s)
+		return p.fillGap(dst, s, missing)
 	case missing > maxGaps: // the clock has jumped: the list begins anew
 		s.discontinuity = false
 		return dst[:0]
@@ -224,25 +224,21 @@ func (p *plan) fillNumbers(dst []segment, s *segment, missing uint64) []segment 
 	return dst
 }
 
-// fillGap puts entries into a list that is complete for time without media: as many as it would have segments, which is
-// none for less than half of one. They take it from the segment before. The numbers are counted here.
-func (p *plan) fillGap(dst []segment, s *segment) []segment {
+// fillGap puts entries for the numbers without media into a list that is complete. They take their time from the segment
+// before, so that there are none where hardly any is missing: then the segments are counted. Otherwise the numbers are
+// those that the list had when it was live.
+func (p *plan) fillGap(dst []segment, s *segment, missing uint64) []segment {
 	last := &dst[len(dst)-1]
 	end := p.line[last.first+last.count-1].End()
-	n := uint64(0)
-	if last.end > end {
-		n = (last.end - end + p.span/2) / p.span
-	}
-	s.number = last.number + 1
-	if n == 0 || n > maxGaps {
+	if missing > maxGaps || last.end < end || last.end-end < p.span/2 {
+		s.number = last.number + 1
 		return dst
 	}
-	each, until := (last.end-end)/n, last.end
+	each, until := (last.end-end)/missing, last.end
 	last.end = end
-	for i := range n {
-		at := end + i*each
-		dst = append(dst, segment{start: at, end: at + each, number: s.number, gap: true})
-		s.number++
+	for n := range missing {
+		at := end + n*each
+		dst = append(dst, segment{start: at, end: at + each, number: last.number + 1 + n, gap: true})
 	}
 	dst[len(dst)-1].end = until
 	return dst
