@@ -115,7 +115,8 @@ func parseDolby(b []byte) (f audioFrame, err error) {
 // parseEAC3 reads strmtyp u2, substreamid u3, frmsiz u11, fscod u2, numblkscod u2, acmod u3, lfeon u1 after the sync
 // word. Dependent substreams last no time of their own.
 func parseEAC3(b []byte) (f audioFrame, err error) {
-	f = audioFrame{size: 2 * (int(binary.BigEndian.Uint16(b[2:])&0x7FF) + 1), codec: "ec-3", channels: dolbyChannels[b[4]>>1&7]}
+	f = audioFrame{codec: "ec-3", channels: dolbyChannels[b[4]>>1&7]}
+	f.size = 2 * (int(binary.BigEndian.Uint16(b[2:])&0x7FF) + 1)
 	blocks := [...]int64{1, 2, 3, 6}[b[4]>>4&3]
 	if rate := b[4] >> 6; rate < 3 {
 		f.rate = dolbyRates[rate]

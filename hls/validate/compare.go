@@ -41,7 +41,8 @@ func (w *walk) compareLists() {
 	for _, l := range lists {
 		l.compareTo(first)
 		if l.p.media.iframes != l.iframe {
-			w.rec.add("HC118", l.place(), "EXT-X-I-FRAMES-ONLY is there: %t, the playlist is of an I-frame variant: %t", l.p.media.iframes, l.iframe)
+			w.rec.add("HC118", l.place(), "EXT-X-I-FRAMES-ONLY is there: %t, the playlist is of an I-frame variant: %t",
+				l.p.media.iframes, l.iframe)
 		}
 		if !w.master.p.independent && !l.p.independent && l.isMain() && l.users[0].hasVideo() {
 			w.rec.add("HC105", l.place(), "there is no EXT-X-INDEPENDENT-SEGMENTS here and in the master playlist")
@@ -67,7 +68,8 @@ func (l *list) compareTo(first *list) {
 		l.rec.add("HC103", l.place(), "the segments last %s, those of %s %s", b.duration(), first.name, a.duration())
 	}
 	if x, y := a.breaks(), b.breaks(); x != y && !b.iframes || a.discontinuity != b.discontinuity {
-		l.rec.add("HC104", l.place(), "there are %d discontinuities from %d on, in %s %d from %d on", y, b.discontinuity, first.name, x, a.discontinuity)
+		l.rec.add("HC104", l.place(), "there are %d discontinuities from %d on, in %s %d from %d on",
+			y, b.discontinuity, first.name, x, a.discontinuity)
 	}
 }
 
@@ -100,7 +102,8 @@ func (w *walk) alignment(lists []*list) {
 		}
 		for i := range a {
 			if off := a[i].start - b[i].start; off.Abs() > 100*time.Millisecond {
-				w.rec.add("HC112", Place{Document: l.name, Line: b[i].line}, "the segment begins at %s, in %s at %s", b[i].start, first.name, a[i].start)
+				w.rec.add("HC112", Place{Document: l.name, Line: b[i].line}, "the segment begins at %s, in %s at %s",
+					b[i].start, first.name, a[i].start)
 				break
 			}
 		}
@@ -161,7 +164,8 @@ func (l *list) sameTimes(first *list) {
 		t, ok1 := l.starts[s.number]
 		o, ok2 := first.starts[s.number]
 		if off := t - o; ok1 && ok2 && off.Abs() > 20*time.Millisecond {
-			l.rec.add("HC111", Place{Document: l.name, Line: s.line}, "the segment begins at %s, in %s at %s", t, first.name, o)
+			l.rec.add("HC111", Place{Document: l.name, Line: s.line}, "the segment begins at %s, in %s at %s",
+				t, first.name, o)
 			return
 		}
 	}
@@ -187,7 +191,10 @@ func (l *list) describes(v *variant, with [][]*list) {
 		}
 	}
 	for _, codec := range sortedKeys(found) {
-		if !slices.ContainsFunc(v.codecs, func(s string) bool { return covers(s, codec) }) && !(v.iframes && !isVideoCodec(codec)) {
+		if v.iframes && !isVideoCodec(codec) {
+			continue
+		}
+		if !slices.ContainsFunc(v.codecs, func(s string) bool { return covers(s, codec) }) {
 			l.rec.add("HC113", p, "CODECS is %q, and there is %s", v.attrs.get("CODECS"), codec)
 		}
 	}
@@ -201,7 +208,8 @@ func covers(stated, found string) bool {
 	stated, found = strings.ToLower(stated), strings.ToLower(found)
 	switch {
 	case strings.HasPrefix(found, "avc"): // the constraint flags in the middle are often left out
-		return len(stated) == len(found) && len(found) == 11 && stated[:3] == "avc" && stated[5:7] == found[5:7] && stated[9:] == found[9:]
+		return len(stated) == len(found) && len(found) == len("avc1.ppccll") &&
+			stated[:3] == "avc" && stated[5:7] == found[5:7] && stated[9:] == found[9:]
 	case found == "hvc1" || found == "hev1":
 		return strings.HasPrefix(stated, "hvc1") || strings.HasPrefix(stated, "hev1")
 	case found == "mp4a.40.2":
@@ -216,7 +224,8 @@ func covers(stated, found string) bool {
 func (w *walk) companions(lists []*list, first *list) {
 	start, ok := first.starts[first.p.media.sequence]
 	for _, l := range lists {
-		if l.hasSound && ok && first.video && !l.iframe && l.p.media.sequence == first.p.media.sequence && !l.p.media.live() {
+		together := l.p.media.sequence == first.p.media.sequence && !l.p.media.live()
+		if l.hasSound && ok && first.video && !l.iframe && together {
 			if off := l.sound - start; off.Abs() > 500*time.Millisecond {
 				w.rec.add("HC120", l.place(), "sound begins at %s, the picture of %s at %s", l.sound, first.name, start)
 			}

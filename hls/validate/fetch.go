@@ -72,7 +72,9 @@ func (f *fetcher) do(ctx context.Context, method, target string, limit int64, he
 		return nil, fmt.Errorf("validate: %w", err)
 	}
 	defer resp.Body.Close()
-	a := &answer{url: target, final: resp.Request.URL, status: resp.StatusCode, header: resp.Header, length: resp.ContentLength}
+	a := &answer{
+		url: target, final: resp.Request.URL, status: resp.StatusCode, header: resp.Header, length: resp.ContentLength,
+	}
 	var buf bytes.Buffer
 	_, err = io.Copy(&buf, io.LimitReader(resp.Body, limit+1))
 	a.body = buf.Bytes()
@@ -175,7 +177,8 @@ func (f *fetcher) head(ctx context.Context, got *answer, id string, p Place) {
 		f.lost(ctx, err, p)
 	case a.status != http.StatusOK:
 		f.rec.add(id, p, "HEAD answers status %d, GET %d", a.status, got.status)
-	case a.mediaType() != got.mediaType() || a.length >= 0 && got.status == http.StatusOK && a.length != int64(len(got.body)):
+	case a.mediaType() != got.mediaType(),
+		a.length >= 0 && got.status == http.StatusOK && a.length != int64(len(got.body)):
 		f.rec.add(id, p, "HEAD answers %q of %d bytes, GET %q of %d", a.mediaType(), a.length, got.mediaType(), len(got.body))
 	}
 }

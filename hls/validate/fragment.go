@@ -16,6 +16,7 @@ type fragmentChecker struct {
 
 	data  []byte
 	infos map[uint32]*trackInfo
+	total int  // samples
 	lost  bool // a track fragment could not be read
 	moof  box
 	mdat  box
@@ -193,7 +194,7 @@ type fragmentSample struct {
 func (c *fragmentChecker) runs(d defaults, runs []box, start uint64, p Place) {
 	var samples []fragmentSample
 	for _, b := range runs {
-		list, ok := c.trun(d, b, len(samples))
+		list, ok := c.trun(d, b)
 		if !ok {
 			return
 		}
@@ -207,7 +208,7 @@ func (c *fragmentChecker) runs(d defaults, runs []box, start uint64, p Place) {
 }
 
 // trun: version, flags u24, count u32, [data offset i32] [first flags u32] {[duration] [size] [flags] [offset]}...
-func (c *fragmentChecker) trun(d defaults, b box, before int) ([]fragmentSample, bool) {
+func (c *fragmentChecker) trun(d defaults, b box) ([]fragmentSample, bool) {
 	p := c.place("moof/traf/trun", b.offset)
 	version, flags, rest, _ := b.full()
 	r := cursor{data: rest}
@@ -227,11 +228,12 @@ func (c *fragmentChecker) trun(d defaults, b box, before int) ([]fragmentSample,
 		first = uint32(r.uint(4))
 	}
 	// Samples without a byte are rare: more of them than there is data are not worth the memory.
-	limit := min(maxSamples-before, max(len(c.mdat.body), 1000))
+	limit := min(maxSamples-c.total, max(len(c.mdat.body), 1000))
 	if r.bad || count > uint64(max(limit, 0)) || uint64(len(r.data)) != count*uint64(width) {
 		c.fail("HF115", p, "trun has %d bytes, its flags %#x and count %d need others", b.size(), flags, count)
 		return nil, false
 	}
+	c.total += int(count)
 	var out []fragmentSample
 	total := int64(0)
 	for i := range count {
@@ -274,7 +276,8 @@ func (c *fragmentChecker) locate(list []fragmentSample, offset, total int64, sta
 	low := c.mdat.offset + int64(c.mdat.header)
 	high := low + int64(len(c.mdat.body))
 	if !stated || from < low || from+total > high {
-		c.fail("HF120", p, "the data offset is %d (stated: %t) for %d bytes of samples, mdat is %d to %d", offset, stated, total,
+		c.fail("HF120", p, "the data offset is %d (stated: %t) for %d bytes of samples, mdat is %d to %d",
+			offset, stated, total,
 			low-c.moof.offset, high-c.moof.offset)
 		return false
 	}

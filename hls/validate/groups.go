@@ -29,7 +29,8 @@ func (c *checker) groups(m *master) {
 			continue
 		}
 		if a, b := nameList(groups[f]), nameList(groups[k]); a != b {
-			c.rec.add("HM119", c.place(groups[k][0].line), "group %q of %s has the names %s, and group %q %s", k.id, k.kind, b, f.id, a)
+			c.rec.add("HM119", c.place(groups[k][0].line), "group %q of %s has the names %s, and group %q %s",
+				k.id, k.kind, b, f.id, a)
 		}
 	}
 }
@@ -96,7 +97,8 @@ func (c *checker) references(m *master) {
 			k := groupKey{kind, a.value}
 			used[k] = true
 			if have[k] == 0 {
-				c.rec.add("HM111", c.place(v.line), "%s is %q, and there is no EXT-X-MEDIA of that group and type", kind, a.value)
+				c.rec.add("HM111", c.place(v.line), "%s is %q, and there is no EXT-X-MEDIA of that group and type",
+					kind, a.value)
 			}
 		}
 	}
@@ -132,7 +134,10 @@ func (c *checker) variants(m *master) {
 		if !v.attrs.has("AVERAGE-BANDWIDTH") {
 			c.rec.add("HM108", c.place(v.line), "there is no AVERAGE-BANDWIDTH")
 		}
-		k := v.uri + "\x00" + v.attrs.get("AUDIO") + "\x00" + v.attrs.get("SUBTITLES") + "\x00" + v.attrs.get("VIDEO") + "\x00" + v.attrs.get("PATHWAY-ID")
+		k := v.uri
+		for _, name := range []string{"AUDIO", "SUBTITLES", "VIDEO", "PATHWAY-ID"} {
+			k += "\x00" + v.attrs.get(name)
+		}
 		if line, ok := seen[k]; ok && v.uri != "" {
 			c.rec.add("HM128", c.place(v.line), "the variant of line %d has the same URI and groups", line)
 		}
@@ -177,6 +182,7 @@ func (c *checker) captions(m *master) {
 		}
 	}
 	if none != nil && other != nil {
-		c.rec.add("HM112", c.place(max(none.line, other.line)), "CLOSED-CAPTIONS is NONE in line %d, and not in line %d", none.line, other.line)
+		c.rec.add("HM112", c.place(max(none.line, other.line)), "CLOSED-CAPTIONS is NONE in line %d, and not in line %d",
+			none.line, other.line)
 	}
 }

@@ -99,8 +99,12 @@ func initTrack(rec *recorder, b box, want expect) *mp4Track {
 		return nil
 	}
 	for _, name := range []string{"stts", "stsc", "stco"} {
-		if table, ok := b.descend("mdia/minf/stbl/" + name); ok && len(table.body) >= 8 && binary.BigEndian.Uint32(table.body[4:]) > 0 {
-			rec.add("HF105", p, "%s has %d entries", name, binary.BigEndian.Uint32(table.body[4:]))
+		table, ok := b.descend("mdia/minf/stbl/" + name)
+		if !ok || len(table.body) < 8 {
+			continue
+		}
+		if n := binary.BigEndian.Uint32(table.body[4:]); n > 0 {
+			rec.add("HF105", p, "%s has %d entries", name, n)
 			break
 		}
 	}

@@ -69,7 +69,8 @@ func (x *lexer) items(data []byte) ([]item, bool) {
 	}
 	first, _, _ := bytes.Cut(data, []byte("\n"))
 	if strings.TrimRight(string(first[:min(len(first), 100)]), " \t\r") != "#EXTM3U" {
-		x.rec.add("HP101", x.at(1), "the first line is %q: %s", clip(string(first[:min(len(first), 60)])), contentHint(data))
+		x.rec.add("HP101", x.at(1), "the first line is %q: %s",
+			clip(string(first[:min(len(first), 60)])), contentHint(data))
 		return nil, false
 	}
 	var out []item

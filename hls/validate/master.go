@@ -148,7 +148,9 @@ func (c *checker) rendition(m *master, it item) {
 		return
 	}
 	l, p := it.attrs, c.place(it.line)
-	x := &rendition{kind: l.get("TYPE"), group: l.get("GROUP-ID"), name: l.get("NAME"), uri: l.get("URI"), line: it.line, attrs: l}
+	x := &rendition{
+		kind: l.get("TYPE"), group: l.get("GROUP-ID"), name: l.get("NAME"), uri: l.get("URI"), line: it.line, attrs: l,
+	}
 	captions := x.kind == "CLOSED-CAPTIONS"
 	switch {
 	case captions && l.has("URI"):

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -81,6 +82,7 @@ type mediaReader struct {
 func (c *checker) media() {
 	r := &mediaReader{checker: c, m: &media{}, ranges: make(map[string]attrList)}
 	c.p.media = r.m
+	r.m.iframes = slices.ContainsFunc(c.p.items, func(it item) bool { return it.tag == "EXT-X-I-FRAMES-ONLY" })
 	for i := range c.p.items {
 		r.item(&c.p.items[i])
 	}
@@ -118,7 +120,6 @@ func (r *mediaReader) item(it *item) {
 			r.rec.add("HL110", p, "the type is %q", it.value)
 		}
 	case "EXT-X-I-FRAMES-ONLY":
-		r.m.iframes = true
 		r.need(4, it.line, "there is EXT-X-I-FRAMES-ONLY")
 	case "EXT-X-ENDLIST":
 		r.m.ended = true
@@ -193,7 +194,8 @@ func (r *mediaReader) locate(s *segment) {
 	}
 	if !s.part.hasOffset {
 		if r.lastURI != s.uri || r.lastEnd == 0 {
-			r.rec.add("HL118", r.place(s.line), "EXT-X-BYTERANGE has no offset, and the segment before is no range of %q", clip(s.uri))
+			r.rec.add("HL118", r.place(s.line), "EXT-X-BYTERANGE has no offset, and the segment before is no range of %q",
+				clip(s.uri))
 		} else {
 			s.part.offset = r.lastEnd
 		}
@@ -272,10 +274,8 @@ func (r *mediaReader) mapTag(it *item) {
 		return
 	}
 	version := uint64(6)
-	for _, other := range r.p.items {
-		if other.tag == "EXT-X-I-FRAMES-ONLY" {
-			version = 5
-		}
+	if r.m.iframes {
+		version = 5
 	}
 	r.need(version, it.line, "there is EXT-X-MAP")
 	r.allowed = max(r.allowed, 7)

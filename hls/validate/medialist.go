@@ -45,7 +45,8 @@ func (r *mediaReader) startOffset() {
 	}
 	d, ok := seconds(text)
 	if total := r.m.duration(); ok && d > total && len(r.m.segments) > 0 {
-		r.rec.add("HP118", r.place(0), "TIME-OFFSET is %s, and the playlist lasts %s", r.p.start.get("TIME-OFFSET"), total)
+		r.rec.add("HP118", r.place(0), "TIME-OFFSET is %s, and the playlist lasts %s",
+			r.p.start.get("TIME-OFFSET"), total)
 	}
 }
 
@@ -104,7 +105,8 @@ func (r *mediaReader) window() {
 		return
 	}
 	if d := m.duration(); d < 3*m.target {
-		r.rec.add("HL126", r.place(0), "segments were removed, and %s are left, less than three times %d s", d, m.target/time.Second)
+		r.rec.add("HL126", r.place(0), "segments were removed, and %s are left, less than three times %d s",
+			d, m.target/time.Second)
 	} else if len(m.segments) < 6 {
 		r.rec.add("HL128", r.place(0), "there are %d segments", len(m.segments))
 	}
@@ -164,7 +166,8 @@ func (r *mediaReader) control(it item) {
 		unit  time.Duration
 	}{{"HOLD-BACK", 3, r.m.target}, {"PART-HOLD-BACK", 2, r.partInf}, {"CAN-SKIP-UNTIL", 6, r.m.target}} {
 		if d, ok := seconds(it.attrs.get(limit.name)); ok && d < limit.times*limit.unit {
-			r.rec.add("HL143", r.place(it.line), "%s is %s, less than %d times %s", limit.name, d, limit.times, limit.unit)
+			r.rec.add("HL143", r.place(it.line), "%s is %s, less than %d times %s",
+				limit.name, d, limit.times, limit.unit)
 		}
 	}
 	if r.partInf > 0 && !it.attrs.has("PART-HOLD-BACK") {

@@ -96,7 +96,8 @@ func (s *esStream) video(u pes) {
 		if i == 0 && k != nalAUD {
 			s.c.rec.add("HT152", s.at, "the first NAL unit begins with %x", n[:min(len(n), 2)])
 		}
-		if k == nalKey && have[k] == 0 && (have[nalSPS] == 0 || have[nalPPS] == 0 || s.format.codec == "hevc" && have[nalVPS] == 0) {
+		complete := have[nalSPS] > 0 && have[nalPPS] > 0 && (s.format.codec == "avc" || have[nalVPS] > 0)
+		if k == nalKey && have[k] == 0 && !complete {
 			missing = fmt.Sprintf("before the key picture there are %d SPS and %d PPS", have[nalSPS], have[nalPPS])
 		}
 		if k == nalSPS && have[k] == 0 && s.info.codec == "" {

@@ -270,7 +270,8 @@ func (s *esStream) audioFormat(f audioFrame) {
 		return
 	}
 	if f.rate != i.rate || f.channels != i.channels {
-		s.c.rec.add("HT164", s.at, "a frame has %d Hz and %d channels, the first %d and %d", f.rate, f.channels, i.rate, i.channels)
+		s.c.rec.add("HT164", s.at, "a frame has %d Hz and %d channels, the first %d and %d",
+			f.rate, f.channels, i.rate, i.channels)
 		i.rate, i.channels = f.rate, f.channels
 	}
 }

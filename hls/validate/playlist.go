@@ -36,7 +36,8 @@ func checkPlaylist(rec *recorder, opts Options, name string, data []byte, from o
 	if !ok {
 		return nil
 	}
-	c := &checker{rec: rec, opts: opts, from: from, p: &playlist{name: name, items: items, version: 1, vars: make(map[string]string)}}
+	p := &playlist{name: name, items: items, version: 1, vars: make(map[string]string)}
+	c := &checker{rec: rec, opts: opts, from: from, p: p}
 	c.tags()
 	c.kind()
 	c.substitute()
@@ -56,10 +57,11 @@ type checker struct {
 	from origin
 	p    *playlist
 
-	needed  uint64 // version, with the reason
-	reason  string
-	at      int    // line of that reason
-	allowed uint64 // highest version that is not worth a remark
+	needed   uint64 // version, with the reason
+	reason   string
+	at       int    // line of that reason
+	expanded int    // bytes of what variables were put into
+	allowed  uint64 // highest version that is not worth a remark
 }
 
 func (c *checker) place(line int) Place { return Place{Document: c.p.name, Line: line} }
@@ -146,7 +148,8 @@ func (c *checker) list(it *item, defs []attrDef, p Place) {
 		case !d.kind.fits(a):
 			c.rec.add("HP112", p, "%s is %q, quoted %t, and should be a %s", a.name, a.value, a.quoted, d.kind)
 		case d.values != "" && !slices.Contains(strings.Split(d.values, "|"), a.value):
-			c.rec.add("HP113", p, "%s is %s, and should be %s", a.name, a.value, strings.ReplaceAll(d.values, "|", " or "))
+			c.rec.add("HP113", p, "%s is %s, and should be %s",
+				a.name, a.value, strings.ReplaceAll(d.values, "|", " or "))
 		}
 	}
 	for _, d := range defs {
@@ -183,7 +186,8 @@ func (c *checker) kind() {
 	c.p.isMaster = counts[scopeMaster] > 0
 	if counts[scopeMaster] > 0 && counts[scopeMedia] > 0 {
 		a, b := first[scopeMaster], first[scopeMedia]
-		c.rec.add("HP108", c.place(max(a.line, b.line)), "there is %s in line %d and %s in line %d", a.tag, a.line, b.tag, b.line)
+		c.rec.add("HP108", c.place(max(a.line, b.line)), "there is %s in line %d and %s in line %d",
+			a.tag, a.line, b.tag, b.line)
 		c.p.isMaster = counts[scopeMaster] >= counts[scopeMedia]
 	}
 }
@@ -232,16 +236,23 @@ func (c *checker) expand(s string, line int) string {
 		return s
 	}
 	c.need(8, line, "variables are used")
+	if c.expanded > MaxPlaylistSize {
+		c.rec.add("HP100", c.place(line), "with its variables put in, the playlist has more than %d bytes",
+			MaxPlaylistSize)
+		return "x"
+	}
 	grown := len(s)
+	defer func() { c.expanded += grown }()
 	return variablePattern.ReplaceAllStringFunc(s, func(ref string) string {
 		value, ok := c.p.vars[ref[2:len(ref)-1]]
 		if !ok {
 			c.rec.add("HP120", c.place(line), "the variable %s is not defined before this line", ref)
 			return "x"
 		}
-		if grown += len(value); grown > maxLine {
+		if grown+len(value) > maxLine {
 			return "x"
 		}
+		grown += len(value)
 		return value
 	})
 }

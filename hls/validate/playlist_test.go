@@ -279,6 +279,17 @@ func profileFixtures() []fixture {
 	}
 }
 
+// TestBombs checks that small playlists do not cost much.
+func TestBombs(t *testing.T) {
+	value := strings.Repeat("y", 60_000)
+	text := "#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:1\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"" + value + "\"\n"
+	r := checkText(t, text+strings.Repeat("#EXTINF:0,\n{$a}\n", 100_000), nil)
+	assert.Contains(t, rulesOf(r), "HP100")
+	maps := strings.Repeat("#EXT-X-MAP:URI=\"a\"\n", 200_000)
+	r = checkText(t, "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:1\n"+maps+"#EXTINF:1,\na\n#EXT-X-ENDLIST\n", nil)
+	assert.Empty(t, r.Violations)
+}
+
 // TestReportIsBounded checks the limit per rule.
 func TestReportIsBounded(t *testing.T) {
 	r := checkText(t, vodText+strings.Repeat("#EXT-X-NOSUCH\n", 50), &validate.Options{MaxPerRule: 3})

@@ -78,7 +78,8 @@ func (r *mediaReader) profile() {
 	if m.live() && len(m.segments) < profileSegments {
 		r.rec.add("HD105", r.place(0), "there are %d segments", len(m.segments))
 	}
-	if i := slices.IndexFunc(m.segments, func(s *segment) bool { return s.init != nil && !isTransportName(s.init.uri) }); i >= 0 {
+	isMP4 := func(s *segment) bool { return s.init != nil && !isTransportName(s.init.uri) }
+	if i := slices.IndexFunc(m.segments, isMP4); i >= 0 {
 		r.rec.add("HD107", r.place(m.segments[i].init.line), "there is EXT-X-MAP %q", m.segments[i].init.uri)
 	}
 }

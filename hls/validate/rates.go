@@ -26,6 +26,9 @@ type measured struct {
 	average float64
 }
 
+// maxGroup bounds the segments of a group, for playlists that say that segments last no time.
+const maxGroup = 1000
+
 // measured computes the bit rates of the segments that were read.
 func (l *list) measured() measured {
 	var out measured
@@ -38,7 +41,7 @@ func (l *list) measured() measured {
 		out.short = max(out.short, bitrate(first.bytes, first.duration))
 		var sum int64
 		var d time.Duration
-		for j, m := range l.measures[i:] {
+		for j, m := range l.measures[i:min(i+maxGroup, len(l.measures))] {
 			if m.number != first.number+uint64(j) {
 				break
 			}

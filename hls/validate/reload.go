@@ -36,7 +36,8 @@ func (l *list) reload(ctx context.Context) {
 			}
 		}
 		if m := p.media; m.live() && m.target > 0 && 2*still > 3*m.target {
-			l.rec.add("HR108", l.place(), "the playlist has not changed for %s, the target duration is %s", still, m.target)
+			l.rec.add("HR108", l.place(), "the playlist has not changed for %s, the target duration is %s",
+				still, m.target)
 			return
 		}
 	}
@@ -102,11 +103,14 @@ func (l *list) update(old, now *playlist) bool {
 	case b.sequence < a.sequence:
 		l.rec.add("HR101", p, "EXT-X-MEDIA-SEQUENCE is %d, and was %d", b.sequence, a.sequence)
 	case a.ended && (endA != endB || a.sequence != b.sequence):
-		l.rec.add("HR107", p, "after EXT-X-ENDLIST the playlist has segments %d to %d, and had %d to %d", b.sequence, endB, a.sequence, endA)
+		l.rec.add("HR107", p, "after EXT-X-ENDLIST the playlist has segments %d to %d, and had %d to %d",
+			b.sequence, endB, a.sequence, endA)
 	case b.sequence > a.sequence && (a.kind == "EVENT" || a.kind == "VOD"):
-		l.rec.add("HR105", p, "EXT-X-MEDIA-SEQUENCE is %d, and was %d, in a playlist of type %s", b.sequence, a.sequence, a.kind)
+		l.rec.add("HR105", p, "EXT-X-MEDIA-SEQUENCE is %d, and was %d, in a playlist of type %s",
+			b.sequence, a.sequence, a.kind)
 	case b.sequence > endA || endB < endA:
-		l.rec.add("HR104", p, "the playlist has segments %d to %d, and had %d to %d", b.sequence, endB, a.sequence, endA)
+		l.rec.add("HR104", p, "the playlist has segments %d to %d, and had %d to %d",
+			b.sequence, endB, a.sequence, endA)
 	default:
 		l.overlap(a, b)
 	}

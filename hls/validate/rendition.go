@@ -123,7 +123,8 @@ func (l *list) cutRange(a *answer, part *byteRange, p Place) *answer {
 		a.body = a.body[part.offset:part.end()]
 	}
 	if uint64(len(a.body)) != part.length {
-		l.rec.add("HH117", p, "bytes %d to %d: status %d with %d bytes", part.offset, part.end()-1, a.status, len(a.body))
+		l.rec.add("HH117", p, "bytes %d to %d: status %d with %d bytes",
+			part.offset, part.end()-1, a.status, len(a.body))
 		return nil
 	}
 	return a
@@ -272,7 +273,8 @@ func (l *list) fetchKey(ctx context.Context, target string) []byte {
 // content checks what a segment holds.
 func (l *list) content(data []byte, want expect, s *segment, a *answer, p Place) {
 	last := l.series.last
-	if s.discontinuity || want.iframes || last != nil && (s.number != l.series.lastNumber+1 || formatOf(data) != last.format) {
+	apart := last != nil && (s.number != l.series.lastNumber+1 || formatOf(data) != last.format)
+	if s.discontinuity || want.iframes || apart {
 		fresh := newTSState()
 		if !s.discontinuity {
 			fresh.clock, fresh.hasClock = l.state.clock, l.state.hasClock
@@ -357,7 +359,8 @@ func (l *list) probe(ctx context.Context, whole *answer, p Place) {
 		case a.status == http.StatusOK && bytes.Equal(a.body, whole.body):
 		case a.status != http.StatusPartialContent || !bytes.Equal(a.body, whole.body[4:8]) ||
 			a.header.Get("Content-Range") != fmt.Sprintf("bytes 4-7/%d", n):
-			l.rec.add("HH117", p, "bytes 4 to 7 of %d: status %d, Content-Range %q, %d bytes", n, a.status, a.header.Get("Content-Range"), len(a.body))
+			l.rec.add("HH117", p, "bytes 4 to 7 of %d: status %d, Content-Range %q, %d bytes",
+				n, a.status, a.header.Get("Content-Range"), len(a.body))
 		}
 	}
 	tag := whole.header.Get("ETag")

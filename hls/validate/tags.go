@@ -92,8 +92,9 @@ var tagDefs = map[string]tagDef{
 		{name: "DATA-ID", kind: kindString, required: true}, {name: "VALUE", kind: kindString},
 		{name: "URI", kind: kindString}, {name: "FORMAT", kind: kindEnum, values: "JSON|RAW"},
 		{name: "LANGUAGE", kind: kindString}}},
-	"EXT-X-SESSION-KEY":      {scopeMaster, formList, false, keyAttrs},
-	"EXT-X-CONTENT-STEERING": {scopeMaster, formList, true, []attrDef{{name: "SERVER-URI", kind: kindString, required: true}}},
+	"EXT-X-SESSION-KEY": {scopeMaster, formList, false, keyAttrs},
+	"EXT-X-CONTENT-STEERING": {scopeMaster, formList, true, []attrDef{
+		{name: "SERVER-URI", kind: kindString, required: true}}},
 
 	"EXTINF":                       {scopeMedia, formText, false, nil},
 	"EXT-X-BYTERANGE":              {scopeMedia, formText, false, nil},
@@ -122,7 +123,8 @@ var tagDefs = map[string]tagDef{
 		{name: "HOLD-BACK", kind: kindFloat}, {name: "PART-HOLD-BACK", kind: kindFloat},
 		{name: "CAN-BLOCK-RELOAD", kind: kindEnum, values: yesNo}}},
 	"EXT-X-SKIP": {scopeMedia, formList, true, []attrDef{
-		{name: "SKIPPED-SEGMENTS", kind: kindInteger, required: true}, {name: "RECENTLY-REMOVED-DATERANGES", kind: kindString}}},
+		{name: "SKIPPED-SEGMENTS", kind: kindInteger, required: true},
+		{name: "RECENTLY-REMOVED-DATERANGES", kind: kindString}}},
 	"EXT-X-PRELOAD-HINT": {scopeMedia, formList, false, []attrDef{
 		{"TYPE", kindEnum, true, "PART|MAP"}, {name: "URI", kind: kindString, required: true},
 		{name: "BYTERANGE-START", kind: kindInteger}, {name: "BYTERANGE-LENGTH", kind: kindInteger}}},

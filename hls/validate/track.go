@@ -139,7 +139,8 @@ func (s *series) follow(c *content, p Place) {
 			continue
 		}
 		if off := t.first - o.end; off.Abs() > max(t.tolerance(), o.tolerance()) {
-			s.rec.add("HS102", p, "%s begins at %s, and the segment before ends at %s, %s away", t.name(), t.first, o.end, off)
+			s.rec.add("HS102", p, "%s begins at %s, and the segment before ends at %s, %s away",
+				t.name(), t.first, o.end, off)
 			s.hasOrigin = false
 		}
 	}
@@ -164,6 +165,7 @@ func (s *series) duration(c *content, seg *segment, p Place) {
 	}
 	if off := m.first - seg.start - s.origin; off.Abs() > m.longest+50*time.Millisecond && !s.drifted {
 		s.drifted = true
-		s.rec.add("HS103", p, "the segment begins at %s of the playlist, %s is %s away from that", seg.start, m.name(), off)
+		s.rec.add("HS103", p, "the segment begins at %s of the playlist, %s is %s away from that",
+			seg.start, m.name(), off)
 	}
 }

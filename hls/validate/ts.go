@@ -68,7 +68,8 @@ type tsChecker struct {
 
 // place is that of the current packet.
 func (c *tsChecker) place(format string, args ...any) Place {
-	return Place{Document: c.want.name, Box: fmt.Sprintf(format, args...), Offset: c.want.offset + int64(c.packet)*packetSize}
+	offset := c.want.offset + int64(c.packet)*packetSize
+	return Place{Document: c.want.name, Box: fmt.Sprintf(format, args...), Offset: offset}
 }
 
 // checkTransport checks a transport stream segment. The state is that after the segment before.
@@ -90,7 +91,8 @@ func (c *tsChecker) tables(data []byte) {
 	quiet := *c
 	quiet.rec, quiet.state = newRecorder(0), newTSState()
 	quiet.packets(data)
-	c.pmtPID, c.gotPMT, c.pcrPID, c.streams, c.byPID = quiet.pmtPID, quiet.gotPMT, quiet.pcrPID, quiet.streams, quiet.byPID
+	c.pmtPID, c.gotPMT, c.pcrPID = quiet.pmtPID, quiet.gotPMT, quiet.pcrPID
+	c.streams, c.byPID = quiet.streams, quiet.byPID
 	for _, s := range c.streams {
 		s.c = c
 	}
@@ -98,7 +100,8 @@ func (c *tsChecker) tables(data []byte) {
 
 func (c *tsChecker) packets(data []byte) {
 	if len(data) == 0 || len(data)%packetSize != 0 {
-		c.rec.add("HT101", c.place("packets"), "there are %d bytes, %d packets and %d", len(data), len(data)/packetSize, len(data)%packetSize)
+		c.rec.add("HT101", c.place("packets"), "there are %d bytes, %d packets and %d",
+			len(data), len(data)/packetSize, len(data)%packetSize)
 	}
 	for pid, n := range c.state.counters {
 		n.before = true
@@ -274,138 +277,6 @@ func (c *tsChecker) payload(pid uint16, starts, randomAccess bool, payload []byt
 	}
 }
 
-// misplaced notes what is wrong with the order of the tables, once.
-func (c *tsChecker) misplaced(format string, args ...any) {
-	if c.order == "" {
-		c.order = fmt.Sprintf(format, args...)
-	}
-}
-
-// mapped reports that EXT-X-MAP has the tables.
-func (c *tsChecker) mapped() bool { return c.want.init != nil && c.want.init.transport != nil }
-
-// broken reports a table that cannot be read. What follows from that is left out.
-func (c *tsChecker) broken(p Place, format string, args ...any) {
-	c.rec.add("HT113", p, format, args...)
-	c.wrong = true
-}
-
-// table reads the section of a table.
-func (c *tsChecker) table(name string, id byte, payload []byte, starts bool, p Place) ([]byte, bool) {
-	if !starts {
-		c.broken(p, "the %s goes on in a second packet", name)
-		return nil, false
-	}
-	body, crc, err := section(payload, id)
-	if err != nil {
-		c.broken(p, "%s: %v", name, err)
-		return nil, false
-	}
-	if !crc {
-		c.rec.add("HT114", p, "the CRC of the %s is wrong", name)
-		c.wrong = true
-	}
-	return body, crc
-}
-
-// pat reads a program association table.
-func (c *tsChecker) pat(payload []byte, starts bool, p Place) {
-	body, ok := c.table("PAT", 0, payload, starts, p)
-	if !ok {
-		return
-	}
-	if len(body)%4 != 0 {
-		c.broken(p, "PAT: %d bytes are no list of programs", len(body))
-		return
-	}
-	programs, pid := 0, -1
-	for ; len(body) >= 4; body = body[4:] {
-		if binary.BigEndian.Uint16(body) == 0 {
-			continue // the network PID
-		}
-		if programs++; programs == 1 {
-			pid = int(binary.BigEndian.Uint16(body[2:]) & 0x1FFF)
-		}
-	}
-	if programs != 1 {
-		c.rec.add("HT115", p, "there are %d programs", programs)
-	}
-	if c.pmtPID < 0 && c.packet > 0 {
-		c.misplaced("the PAT is packet %d", c.packet)
-	}
-	if pid >= 0 {
-		c.pmtPID = pid
-	}
-}
-
-// pmt reads a program map table.
-func (c *tsChecker) pmt(payload []byte, starts bool, p Place) {
-	body, ok := c.table("PMT", 2, payload, starts, p)
-	if !ok {
-		return
-	}
-	pcr, streams, ok := parsePMT(body)
-	if !ok {
-		c.broken(p, "PMT: lengths do not fit the section")
-		return
-	}
-	if c.gotPMT {
-		if !bytes.Equal(body, c.state.pmt) {
-			c.rec.add("HT120", p, "the PMT changes within the segment")
-		}
-		return
-	}
-	if c.packet > 1 {
-		c.misplaced("the PMT is packet %d", c.packet)
-	}
-	if c.state.pmt != nil && !bytes.Equal(body, c.state.pmt) {
-		c.rec.add("HT120", p, "the PMT is %x, in the segment before %x", clipBytes(body), clipBytes(c.state.pmt))
-	}
-	c.gotPMT, c.pcrPID, c.state.pmt = true, pcr, bytes.Clone(body)
-	c.program(streams, p)
-}
-
-func clipBytes(b []byte) []byte { return b[:min(len(b), 40)] }
-
-// program takes the streams of the PMT.
-func (c *tsChecker) program(streams []pmtStream, p Place) {
-	known := false
-	for _, s := range streams {
-		f := streamFormats[s.typ]
-		if f.codec == "" {
-			c.rec.add("HT119", p, "stream_type of PID %d is %#x", s.pid, s.typ)
-		}
-		known = known || s.pid == c.pcrPID
-		if c.byPID[s.pid] != nil || len(c.streams) == maxPIDs {
-			c.rec.add("HT116", p, "PID %d is listed twice, or too many are", s.pid)
-			continue
-		}
-		c.protection(s, f, p)
-		es := &esStream{c: c, pmtStream: s, format: f, info: &trackInfo{id: uint32(s.pid), video: f.isVideo(), audio: f.isAudio()}}
-		c.streams = append(c.streams, es)
-		c.byPID[s.pid] = es
-		if f.codec == "hevc" {
-			c.rec.add("HT123", p, "PID %d is HEVC", s.pid)
-		}
-	}
-	if len(streams) == 0 || !known {
-		c.rec.add("HT116", p, "there are %d streams, and PCR_PID %d is one: %t", len(streams), c.pcrPID, known)
-	}
-}
-
-// protection checks what SAMPLE-AES asks of the PMT.
-func (c *tsChecker) protection(s pmtStream, f streamFormat, p Place) {
-	wanted := c.want.method == "SAMPLE-AES" && (f.isVideo() || f.isAudio())
-	switch {
-	case wanted != f.encrypted && (c.want.method != "" || f.encrypted):
-		c.rec.add("HK121", p, "stream_type of PID %d is %#x, METHOD is %q", s.pid, s.typ, c.want.method)
-	case f.encrypted && !names(s.descriptors, 15, f.indicator):
-		c.rec.add("HK122", p, "PID %d with stream_type %#x has no private_data_indicator %q", s.pid, s.typ, f.indicator)
-	case f.encrypted && f.isAudio() && !names(s.descriptors, 5, "apad"):
-		c.rec.add("HK123", p, "PID %d with stream_type %#x has no registration descriptor apad", s.pid, s.typ)
-	}
-}
-
 // finish checks what only the end shows.
 func (c *tsChecker) finish() {
 	c.packet = 0
@@ -431,7 +302,8 @@ func (c *tsChecker) finish() {
 		s.flush()
 		s.end()
 		if s.info.frames == 0 && s.format.codec != "id3" {
-			c.rec.add("HT118", top, "the PMT lists PID %d with stream_type %#x, and there is no data of it", s.pid, s.typ)
+			c.rec.add("HT118", top, "the PMT lists PID %d with stream_type %#x, and there is no data of it",
+				s.pid, s.typ)
 		}
 		if s.format.isVideo() || s.format.isAudio() {
 			c.out.tracks = append(c.out.tracks, s.info)

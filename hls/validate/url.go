@@ -184,7 +184,8 @@ func (l *list) read(ctx context.Context, a *answer, from origin) bool {
 		l.playlistType(a, p)
 		l.common(a, p)
 		if m := l.p.media; m != nil && m.live() && m.target > 0 && a.maxAge() > int64(m.target/time.Second) {
-			l.rec.add("HH146", p, "Cache-Control is %q, the target duration %s", a.header.Get("Cache-Control"), m.target)
+			l.rec.add("HH146", p, "Cache-Control is %q, the target duration %s",
+				a.header.Get("Cache-Control"), m.target)
 		}
 		if !l.opts.PlaylistOnly {
 			l.headOfPlaylist(ctx, a, p)
