@@ -89,7 +89,7 @@ func (o *Output) Serve(w http.ResponseWriter, r *http.Request, req *smooth.Reque
 	if err != nil {
 		return err
 	}
-	show, err := newShow(s, t.layout, t.format, o.protect != nil && o.protect.method == SampleAES)
+	show, err := showOf(s, t.layout, t.format, o.protect != nil && o.protect.method == SampleAES)
 	if err != nil {
 		return err
 	}

@@ -8,11 +8,14 @@ import (
 // encryptSamples makes the segment one of SAMPLE-AES.
 func (t *tsSegment) encryptSamples(key, iv [16]byte) error {
 	t.protect = newSampleEncrypter(key, iv)
-	for i := range t.streams {
-		declareEncrypted(&t.streams[i], t.tracks[i].codec)
+	streams := t.streams()
+	for i := range streams {
+		declareEncrypted(&streams[i], t.tracks[i].codec)
 	}
-	var err error
-	t.muxer, err = mpegts.NewMuxer(t.streams)
+	muxer, err := mpegts.NewMuxer(streams)
+	if err == nil {
+		t.muxer, t.muxers = muxer, nil
+	}
 	return err
 }
 

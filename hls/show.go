@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/smoothkit/smoothkit/hls/mpegts"
 	"github.com/smoothkit/smoothkit/smooth"
@@ -15,6 +16,8 @@ type rendition struct {
 	level  *smooth.QualityLevel
 	codec  *smooth.Codec
 	attrs  string
+	// muxers of segments with this track and the sound that goes with it, all with the configurations found here.
+	muxers *sync.Pool
 }
 
 // key returns the key of a fragment.
@@ -35,6 +38,24 @@ type show struct {
 	alone []rendition
 	// sampleAES tells that samples are encrypted one by one.
 	sampleAES bool
+}
+
+// showKey is where a show is kept with its snapshot.
+type showKey struct {
+	layout    layout
+	format    string
+	sampleAES bool
+}
+
+// showOf returns what is shown of a snapshot, which is found out once. format is one of formats.
+func showOf(s *smooth.Snapshot, l layout, format string, sampleAES bool) (*show, error) {
+	v, err := s.Derive(showKey{l, format, sampleAES}, func() (any, error) {
+		return newShow(s, l, format, sampleAES)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*show), nil
 }
 
 // newShow looks for what can be shown. The error is an [smooth.UnsupportedError] if there is neither sound nor picture.
@@ -98,7 +119,7 @@ func (w *show) levels(st *smooth.Stream) (list []rendition, refused error) {
 
 // rendition returns a level, or why it cannot be shown.
 func (w *show) rendition(st *smooth.Stream, l *smooth.QualityLevel) (rendition, error) {
-	r := rendition{stream: st, level: l, attrs: l.AttrsKey()}
+	r := rendition{stream: st, level: l, attrs: l.AttrsKey(), muxers: new(sync.Pool)}
 	at := w.firstTime(st)
 	tr := w.snap.Track(r.key(at))
 	if tr == nil || tr.Codec == nil {

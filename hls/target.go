@@ -98,7 +98,7 @@ const maxSegmentFragments = 1024
 
 // targetOf returns what a request asks for. The error wraps [smooth.ErrNotFound] or [smooth.ErrBadRequest].
 func targetOf(q *smooth.Request) (target, error) {
-	t := target{key: q.Key, format: q.Format}
+	t := target{key: q.Key, format: strings.ToLower(q.Format)}
 	var ok bool
 	if t.layout, ok = layoutOf(q.Format); !ok {
 		return t, fmt.Errorf("hls: format %q: %w", q.Format, smooth.ErrNotFound)

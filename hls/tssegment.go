@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/smoothkit/smoothkit/hls/mpegts"
 	"github.com/smoothkit/smoothkit/smooth"
@@ -19,13 +20,17 @@ const maxSegment = 512 << 20
 type tsSegment struct {
 	number  uint64
 	tracks  []*units // picture first
-	streams []mpegts.Stream
 	muxer   *mpegts.Muxer
+	muxers  *sync.Pool       // where the muxer came from, or nil
 	protect *sampleEncrypter // of SAMPLE-AES, or nil
 }
 
-// close gives back the fragments.
+// close gives back the fragments and the muxer.
 func (t *tsSegment) close() {
+	if t.muxers != nil {
+		t.muxers.Put(t.muxer)
+		t.muxers = nil
+	}
 	for _, u := range t.tracks {
 		u.close()
 	}
@@ -55,7 +60,7 @@ func (w *show) collect(ctx context.Context, p smooth.Presentation, r *rendition,
 		err = u.collectAudio(ctx, p, sound, w.reachOf(pl, s), w.snap.Manifest.TimescaleOf(sound.stream), packMuxed)
 	}
 	if err == nil {
-		err = t.newMuxer()
+		err = t.takeMuxer(r, w.sound(r))
 	}
 	if done = err == nil; !done {
 		return nil, err
@@ -76,7 +81,27 @@ func (w *show) reachOf(pl *plan, s *segment) reach {
 	return at
 }
 
-// newMuxer makes the writer. A track without samples is not declared: players would wait for it.
+// takeMuxer finds a muxer for the tracks, of rendition r and its sound, if any: one that has been used before, unless
+// something differs from what is usual.
+func (t *tsSegment) takeMuxer(r, sound *rendition) error {
+	usual := len(t.tracks[0].list) > 0 && t.tracks[0].codec == r.codec
+	if sound != nil {
+		usual = usual && len(t.tracks[1].list) > 0 && t.tracks[1].codec == sound.codec
+	}
+	if usual {
+		t.muxers = r.muxers
+		if t.muxer, _ = t.muxers.Get().(*mpegts.Muxer); t.muxer != nil {
+			return nil
+		}
+	}
+	if err := t.newMuxer(); err != nil {
+		t.muxers = nil
+		return err
+	}
+	return nil
+}
+
+// newMuxer makes a muxer. A track without samples is not declared: players would wait for it.
 func (t *tsSegment) newMuxer() error {
 	kept := t.tracks[:0]
 	for _, u := range t.tracks {
@@ -85,15 +110,23 @@ func (t *tsSegment) newMuxer() error {
 			continue
 		}
 		kept = append(kept, u)
-		t.streams = append(t.streams, elementary(u.codec))
 	}
 	t.tracks = kept
 	if len(kept) == 0 {
 		return fmt.Errorf("hls: segment %d has no samples: %w", t.number, smooth.ErrNotFound)
 	}
 	var err error
-	t.muxer, err = mpegts.NewMuxer(t.streams)
+	t.muxer, err = mpegts.NewMuxer(t.streams())
 	return err
+}
+
+// streams returns how MPEG-2 TS carries the tracks.
+func (t *tsSegment) streams() []mpegts.Stream {
+	var list []mpegts.Stream
+	for _, u := range t.tracks {
+		list = append(list, elementary(u.codec))
+	}
+	return list
 }
 
 // size returns an upper bound of the bytes of the segment, which is exact for most. Packets with nothing but a clock

@@ -31,6 +31,7 @@ type Snapshot struct {
 	NotSmooth error
 
 	memo       memo
+	derived    sync.Map
 	modified   atomic.Pointer[[]string] // ModTime as a header value, once made
 	superseded chan struct{}
 	replace    sync.Once
@@ -127,6 +128,22 @@ const MemoBytes = 16 << 20
 // error is returned to those who waited and not kept. Results beyond [MemoBytes] in all are built anew each time.
 func (s *Snapshot) Memo(key string, build func() ([]byte, error)) ([]byte, error) {
 	return s.memo.get(key, build)
+}
+
+// Derive returns the value that is kept with the snapshot under key, as build has made it, for what is dear to find out
+// about a presentation again and again. Of several callers at first each may build; all get the same value. Nothing bounds
+// what is kept, so keys must be few and must not come from requests; a key of a type of one's own meets no other. An
+// error is not kept.
+func (s *Snapshot) Derive(key any, build func() (any, error)) (any, error) {
+	if v, ok := s.derived.Load(key); ok {
+		return v, nil
+	}
+	v, err := build()
+	if err != nil {
+		return nil, err
+	}
+	v, _ = s.derived.LoadOrStore(key, v)
+	return v, nil
 }
 
 // memo is a byte-bounded map of coalesced results.
