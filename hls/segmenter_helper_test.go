@@ -253,8 +253,8 @@ func checkContinuity(tb testing.TB, ts []byte) {
 	}
 }
 
-// samplesOf returns times and bytes of all samples of a stream's level.
-func samplesOf(tb testing.TB, p smooth.Presentation, st *smooth.Stream, level int) (times []uint64, data [][]byte) {
+// trackSamples returns times and bytes of all samples of a stream's level.
+func trackSamples(tb testing.TB, p smooth.Presentation, st *smooth.Stream, level int) (times []uint64, data [][]byte) {
 	tb.Helper()
 	for _, c := range st.Timeline {
 		key := smooth.FragmentKey{Stream: st.Name, Bitrate: st.Levels[level].Bitrate, Attrs: st.Levels[level].AttrsKey(), Time: c.Time}

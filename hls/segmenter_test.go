@@ -53,14 +53,14 @@ func TestSegmenterMuxed(t *testing.T) {
 	ts := m.joinedSegments(t, "a")
 	got := demux(t, ts)
 
-	times, data := samplesOf(t, p, streamOf(t, p, "video"), 0)
+	times, data := trackSamples(t, p, streamOf(t, p, "video"), 0)
 	var found []uint64
 	for i, pes := range got[astits.StreamTypeH264Video] {
 		found = append(found, uint64(pes.Header.OptionalHeader.PTS.Base))
 		assert.True(t, bytes.HasSuffix(pes.Data, byteStream(data[i])), "picture %d", i)
 	}
 	assert.Equal(t, times, found, "every picture once and in order")
-	_, frames := samplesOf(t, p, streamOf(t, p, "audio"), 0)
+	_, frames := trackSamples(t, p, streamOf(t, p, "audio"), 0)
 	var raw, want []byte
 	for _, pes := range got[astits.StreamTypeAACAudio] {
 		for b := pes.Data; len(b) > 0; {
@@ -149,7 +149,7 @@ func TestSegmenterFMP4(t *testing.T) {
 				}
 			}
 		}
-		_, want := samplesOf(t, p, streamOf(t, p, stream), 0)
+		_, want := trackSamples(t, p, streamOf(t, p, stream), 0)
 		assert.Equal(t, len(want), len(all), dir)
 		assert.True(t, slices.EqualFunc(want, all, bytes.Equal), dir)
 	}
