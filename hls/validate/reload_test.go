@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -164,4 +165,21 @@ func TestReloadWait(t *testing.T) {
 	_, err := validate.Handler(ctx, &versions{list: []string{liveList(10, 6, 0, 0), liveList(11, 6, 0, 0)}}, "/live.m3u8", opts)
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, []time.Duration{time.Second, time.Second}, waited)
+}
+
+// TestReloadClock waits for the time that passes, which is that of the bubble.
+func TestReloadClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &versions{list: []string{liveList(10, 6, 0, 0), liveList(11, 6, 0, 0)}}
+		start := time.Now()
+		r, err := validate.Handler(context.Background(), v, "/live.m3u8", &validate.Options{Reloads: 3, PlaylistOnly: true})
+		require.NoError(t, err)
+		assert.Empty(t, r.Violations)
+		assert.Equal(t, 3*time.Second, time.Since(start), "half a target duration each")
+
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
+		defer cancel()
+		_, err = validate.Handler(ctx, v, "/live.m3u8", &validate.Options{Reloads: 3, PlaylistOnly: true})
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+	})
 }

@@ -481,3 +481,77 @@ func TestIFramesOfMuxed(t *testing.T) {
 	o.edit("master.m3u8", "1128@0", "376@564")
 	assert.Equal(t, []string{"HT111"}, rulesOf(checkURL(t, o.start(t), nil)))
 }
+
+// TestMappedTables checks I-frames that begin at their PES packets, with the tables in EXT-X-MAP.
+func TestMappedTables(t *testing.T) {
+	o := muxedPresentation(nil)
+	o.files["tables.ts"] = file{"video/mp2t", o.files["0.ts"].body[:376]}
+	ranges := "#EXT-X-VERSION:5\n#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI=\"tables.ts\"\n"
+	for n := range segments {
+		ranges += fmt.Sprintf("#EXTINF:2.000,\n#EXT-X-BYTERANGE:%d@376\n%d.ts\n", 188*3, n)
+	}
+	o.files["master.m3u8"] = list(ranges)
+	r := checkURL(t, o.start(t), nil)
+	assert.Empty(t, r.Violations)
+	assert.Equal(t, segments, r.Checked.Samples)
+}
+
+// TestDiscontinuity checks that after EXT-X-DISCONTINUITY everything may be different, and that a gap is not read.
+func TestDiscontinuity(t *testing.T) {
+	o := muxedPresentation(func(n int64, s *spec) {
+		if n == 2 {
+			*s = *videoSegment(70)
+		}
+	})
+	o.edit("master.m3u8", "#EXTINF:2.000,\n2.ts", "#EXT-X-DISCONTINUITY\n#EXTINF:2.000,\n2.ts")
+	assert.Empty(t, checkURL(t, o.start(t), nil).Violations)
+	o.edit("master.m3u8", "#EXT-X-DISCONTINUITY\n", "")
+	got := rulesOf(checkURL(t, o.start(t), nil))
+	assert.Subset(t, got, []string{"HS102", "HS104", "HT120", "HT122"})
+
+	o = muxedPresentation(nil)
+	delete(o.files, "1.ts")
+	o.edit("master.m3u8", "#EXTINF:2.000,\n1.ts", "#EXT-X-GAP\n#EXTINF:2.000,\n1.ts")
+	assert.Empty(t, checkURL(t, o.start(t), nil).Violations)
+}
+
+// TestEncryptedFragments checks fragmented MP4 under AES-128, whose EXT-X-MAP is encrypted too, and under SAMPLE-AES.
+func TestEncryptedFragments(t *testing.T) {
+	key := []byte("0123456789abcdef")
+	iv := append(make([]byte, 15), 7)
+	o := cmafPresentation()
+	o.files["key.bin"] = file{"application/octet-stream", string(key)}
+	tag := "#EXT-X-KEY:METHOD=AES-128,URI=\"key.bin\",IV=0x7\n#EXT-X-MAP"
+	for name, f := range o.files {
+		if strings.HasPrefix(name, "v") && f.typ == "video/mp4" {
+			o.files[name] = file{f.typ, string(encrypt(key, iv, []byte(f.body)))}
+		}
+	}
+	o.files["master.m3u8"] = o.files["video.m3u8"]
+	o.edit("master.m3u8", "#EXT-X-MAP", tag)
+	assert.Empty(t, checkURL(t, o.start(t), nil).Violations)
+
+	o = cmafPresentation()
+	o.files["key.bin"] = file{"application/octet-stream", string(key)}
+	sinf := mp4box("sinf", mp4box("frma", []byte("avc1")), fullBox("schm", 0, 0, []byte("cbcs"), u32(0x10000)))
+	o.files["v.mp4"] = file{"video/mp4", string(initBox([][]byte{initTrackBox(1, 90000, "vide", videoEntry("encv", sinf))}, 1))}
+	o.files["master.m3u8"] = o.files["video.m3u8"]
+	o.edit("master.m3u8", "#EXT-X-MAP", strings.Replace(tag, "AES-128", "SAMPLE-AES", 1))
+	assert.Empty(t, checkURL(t, o.start(t), nil).Violations)
+	o.edit("master.m3u8", "METHOD=SAMPLE-AES", "METHOD=SAMPLE-AES-CTR")
+	assert.Equal(t, []string{"HK124"}, rulesOf(checkURL(t, o.start(t), nil)))
+}
+
+// TestVariables checks that variables of the master playlist and of the URL reach the media playlists.
+func TestVariables(t *testing.T) {
+	o := tsPresentation()
+	o.edit("master.m3u8", "#EXTM3U\n", "#EXTM3U\n#EXT-X-VERSION:11\n#EXT-X-DEFINE:NAME=\"l\",VALUE=\"low\"\n#EXT-X-DEFINE:QUERYPARAM=\"t\"\n")
+	o.edit("master.m3u8", "\nlow.m3u8", "\n{$l}.m3u8?x={$t}")
+	o.edit("low.m3u8", "#EXT-X-VERSION:3\n", "#EXT-X-VERSION:8\n#EXT-X-DEFINE:IMPORT=\"l\"\n")
+	o.edit("low.m3u8", "low1.ts", "{$l}1.ts")
+	target := o.start(t)
+	assert.Empty(t, checkURL(t, target+"?t=1", nil).Violations)
+	assert.Equal(t, []string{"HP120"}, rulesOf(checkURL(t, target, nil)))
+	o.edit("low.m3u8", "IMPORT=\"l\"", "IMPORT=\"m\"")
+	assert.Equal(t, []string{"HH111", "HP120"}, rulesOf(checkURL(t, target+"?t=1", nil)))
+}
