@@ -55,7 +55,7 @@ func newPlan(s *smooth.Snapshot, st *smooth.Stream, length time.Duration) plan {
 		length = max(length, longest)
 	}
 	p.span = max(smooth.Rescale(uint64(length), uint64(time.Second), p.timescale), 1)
-	p.cut = p.live && p.mayBeCut(s.Manifest)
+	p.cut = p.mayBeCut(s.Manifest)
 	if len(s.Periods) > 1 {
 		scale := timescaleOf(s.Manifest)
 		for i := range s.Periods {
@@ -66,18 +66,11 @@ func newPlan(s *smooth.Snapshot, st *smooth.Stream, length time.Duration) plan {
 	return p
 }
 
-// mayBeCut reports whether fragments may have left the window of a live presentation: it is full, but for the fragments
-// that are not listed yet and one that is on its way out.
+// mayBeCut reports whether fragments may have left the window of a live presentation, also one that has ended since. A
+// presentation that is longer than its window has been archived whole.
 func (p *plan) mayBeCut(m *smooth.Manifest) bool {
-	if m.DVRWindowLength == 0 || len(p.line) == 0 {
-		return false
-	}
-	longest := uint64(0)
-	for _, c := range p.line {
-		longest = max(longest, c.Duration)
-	}
 	window := smooth.Rescale(m.DVRWindowLength, timescaleOf(m), p.timescale)
-	return p.line.End()-p.line.Start()+longest*(uint64(m.LookaheadCount)+2) >= window
+	return window > 0 && len(p.line) > 0 && (p.live || p.line.End()-p.line.Start() < window+window/2)
 }
 
 // timescaleOf returns the timescale of a manifest's own times.

@@ -21,8 +21,8 @@ type Config struct {
 	Live bool
 	// Lookahead is the number of newest fragments of a live stream that are complete but not yet listed.
 	Lookahead int
-	// DVRWindow is the length of the window that the manifest of a live presentation states, rounded to its timescale.
-	// Zero means that it is unbounded. It is [Presentation.Trim] that drops fragments.
+	// DVRWindow is the length of the window that the manifest states, also when the presentation has ended, rounded to
+	// its timescale. Zero means that it is unbounded. It is [Presentation.Trim] that drops fragments.
 	DVRWindow time.Duration
 	// Wall is the wall-clock time at the start of the timeline; zero means unknown.
 	Wall time.Time
@@ -156,8 +156,8 @@ func (p *Presentation) publish() {
 	m := &smooth.Manifest{MajorVersion: 2, MinorVersion: 2, Timescale: smooth.DefaultTimescale, IsLive: !p.ended}
 	if m.IsLive {
 		m.LookaheadCount = uint32(p.config.Lookahead)
-		m.DVRWindowLength = smooth.Rescale(uint64(p.config.DVRWindow), uint64(time.Second), m.Timescale)
 	}
+	m.DVRWindowLength = smooth.Rescale(uint64(p.config.DVRWindow), uint64(time.Second), m.Timescale)
 	var edges []smooth.Edge
 	for i := range p.config.Streams {
 		st, listed := p.stream(i)
