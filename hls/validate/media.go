@@ -257,6 +257,9 @@ func (c *checker) key(it *item) *key {
 			c.rec.add("HL114", p, "the IV has %d hexadecimal digits", len(k.iv)-2)
 		}
 	}
+	if k.method == "SAMPLE-AES" {
+		c.need(5, it.line, "METHOD is SAMPLE-AES")
+	}
 	if l.has("KEYFORMAT") || l.has("KEYFORMATVERSIONS") {
 		c.need(5, it.line, "EXT-X-KEY has KEYFORMAT or KEYFORMATVERSIONS")
 	}

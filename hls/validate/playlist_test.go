@@ -32,6 +32,7 @@ func commonFixtures() []fixture {
 		{"HP106", "vod", "#EXT-X-VERSION:4", "#EXT-X-VERSION:3"},
 		{"HP106", "map", "#EXT-X-VERSION:6", "#EXT-X-VERSION:5"},
 		{"HP106", "drm", "#EXT-X-VERSION:5", "#EXT-X-VERSION:4"},
+		{"HP106", "vod", "METHOD=AES-128", "METHOD=SAMPLE-AES"},
 		{"HP106", "low", "#EXT-X-VERSION:9", "#EXT-X-VERSION:8"},
 		{"HP106", "low", "SKIPPED-SEGMENTS=3", `SKIPPED-SEGMENTS=3,RECENTLY-REMOVED-DATERANGES="a"`},
 		{"HP106", "master", `INSTREAM-ID="CC1"`, `INSTREAM-ID="SERVICE7"`},
@@ -283,9 +284,9 @@ func profileFixtures() []fixture {
 func TestBombs(t *testing.T) {
 	value := strings.Repeat("y", 60_000)
 	text := "#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:1\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"" + value + "\"\n"
-	r := checkText(t, text+strings.Repeat("#EXTINF:0,\n{$a}\n", 100_000), nil)
+	r := checkText(t, text+strings.Repeat("#EXTINF:0,\n{$a}\n", 1000), nil)
 	assert.Contains(t, rulesOf(r), "HP100")
-	maps := strings.Repeat("#EXT-X-MAP:URI=\"a\"\n", 200_000)
+	maps := strings.Repeat("#EXT-X-MAP:URI=\"a\"\n", 50_000)
 	r = checkText(t, "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:1\n"+maps+"#EXTINF:1,\na\n#EXT-X-ENDLIST\n", nil)
 	assert.Empty(t, r.Violations)
 }

@@ -253,6 +253,7 @@ func samplePresentation() *presentation {
 	o := muxedPresentation(sampleStreams)
 	o.files["key.bin"] = file{"application/octet-stream", "0123456789abcdef"}
 	o.edit("master.m3u8", "#EXTINF", "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"key.bin\",IV=0x09\n#EXTINF")
+	o.edit("master.m3u8", "VERSION:3", "VERSION:5")
 	return o
 }
 

@@ -22,7 +22,6 @@ func bitrate(bytes int64, d time.Duration) float64 {
 // measured are the bit rates of one media playlist, in bits per second.
 type measured struct {
 	peak    float64 // over groups of segments of 0.5 to 1.5 target durations, as RFC 8216 section 4.3.4.2 defines it
-	short   float64 // of the one segment, however short, with the highest
 	average float64
 }
 
@@ -38,7 +37,6 @@ func (l *list) measured() measured {
 	for i, first := range l.measures {
 		bytes += first.bytes
 		total += first.duration
-		out.short = max(out.short, bitrate(first.bytes, first.duration))
 		var sum int64
 		var d time.Duration
 		for j, m := range l.measures[i:min(i+maxGroup, len(l.measures))] {
@@ -72,17 +70,45 @@ func (l *list) complete() bool {
 	return len(l.measures) == n
 }
 
-// add adds the largest bit rates of a group: the variant is played with one of its members.
+// add adds the largest bit rates of a group: the variant is played with one of its members. It reports whether all of
+// their segments were read.
 func (m *measured) add(group []*list) bool {
 	var worst measured
 	whole := true
 	for _, l := range group {
 		x := l.measured()
-		worst = measured{max(worst.peak, x.peak), max(worst.short, x.short), max(worst.average, x.average)}
+		worst = measured{peak: max(worst.peak, x.peak), average: max(worst.average, x.average)}
 		whole = whole && l.complete()
 	}
-	m.peak, m.short, m.average = m.peak+worst.peak, m.short+worst.short, m.average+worst.average
+	m.peak, m.average = m.peak+worst.peak, m.average+worst.average
 	return whole
+}
+
+// shortest returns the highest bit rate of a segment, however short, with the renditions that are played with it:
+// those of the same number.
+func (l *list) shortest(with [][]*list) float64 {
+	rates := make(map[uint64]float64, len(l.measures))
+	for _, m := range l.measures {
+		rates[m.number] = bitrate(m.bytes, m.duration)
+	}
+	for _, group := range with {
+		worst := make(map[uint64]float64)
+		for _, x := range group {
+			for _, m := range x.measures {
+				if x != l {
+					worst[m.number] = max(worst[m.number], bitrate(m.bytes, m.duration))
+				}
+			}
+		}
+		for number := range rates {
+			rates[number] += worst[number]
+		}
+	}
+	highest := 0.0
+	for _, r := range rates {
+		highest = max(highest, r)
+	}
+	return highest
 }
 
 // rates compares what a variant says to what was measured, with the renditions that it needs.
@@ -100,6 +126,7 @@ func (w *walk) rates(l *list, v *variant, with [][]*list) {
 			whole = false
 		}
 	}
+	short := l.shortest(with)
 	p := Place{Document: w.master.name, Line: v.line}
 	limit, live := float64(v.bandwidth), l.p.media.live()
 	if live {
@@ -108,10 +135,10 @@ func (w *walk) rates(l *list, v *variant, with [][]*list) {
 	switch {
 	case m.peak > limit:
 		w.rec.add("HC106", p, "BANDWIDTH is %d, the peak of %s %.0f", v.bandwidth, l.name, m.peak)
-	case m.short > limit:
-		w.rec.add("HC107", p, "BANDWIDTH is %d, a segment of %s has %.0f", v.bandwidth, l.name, m.short)
-	case whole && !live && float64(v.bandwidth) > 1.1*max(m.peak, m.short):
-		w.rec.add("HC108", p, "BANDWIDTH is %d, the peak of %s %.0f", v.bandwidth, l.name, max(m.peak, m.short))
+	case short > limit:
+		w.rec.add("HC107", p, "BANDWIDTH is %d, a segment of %s has %.0f", v.bandwidth, l.name, short)
+	case whole && !live && float64(v.bandwidth) > 1.1*max(m.peak, short):
+		w.rec.add("HC108", p, "BANDWIDTH is %d, the peak of %s %.0f", v.bandwidth, l.name, max(m.peak, short))
 	}
 	if !whole {
 		return

@@ -32,12 +32,14 @@ func formatOf(data []byte) format {
 		return formatUnknown
 	case isText(data):
 		return formatText
-	case data[0] == syncByte, len(data) > packetSize && data[packetSize] == syncByte:
+	case data[0] == syncByte:
 		return formatTransport
 	case string(data[:min(len(data), 3)]) == "ID3", packedCodec(data) != "":
 		return formatAudio
 	case isFragment(data):
 		return formatFragment
+	case len(data) > 2*packetSize && data[packetSize] == syncByte && data[2*packetSize] == syncByte:
+		return formatTransport // the first packet is broken
 	}
 	return formatUnknown
 }

@@ -92,6 +92,7 @@ func tsFixtures() []tsFixture {
 		{"HT102", func(s *spec) {
 			s.packets = func(b []byte) []byte { return append(b, make([]byte, 188)...) }
 		}},
+		{"HT102", func(s *spec) { s.packets = func(b []byte) []byte { b[0] = 0; return b } }},
 		{"HT103", onPacket(videoPID, 3, func(p []byte) { p[1] |= 0x80 })},
 		{"HT103", onPacket(videoPID, 3, func(p []byte) { p[3] |= 0x80 })},
 		{"HT104", func(s *spec) { // a packet with neither

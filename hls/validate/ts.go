@@ -57,7 +57,7 @@ type tsChecker struct {
 	packet  int // number of the packet
 	pmtPID  int // -1 before the PAT
 	gotPMT  bool
-	wrong   bool   // a table is broken, and was reported
+	wrong   bool   // a table or the packets are broken, and that was reported
 	order   string // what is wrong with the order of the tables, or empty
 	pcrPID  uint16
 	streams []*esStream
@@ -110,6 +110,7 @@ func (c *tsChecker) packets(data []byte) {
 	for c.packet = 0; len(data) >= packetSize; c.packet++ {
 		if data[0] != syncByte {
 			c.rec.add("HT102", c.place("packet"), "the packet begins with %#x", data[0])
+			c.wrong = true
 			return
 		}
 		c.one(data[:packetSize])
@@ -301,7 +302,7 @@ func (c *tsChecker) finish() {
 		}
 		s.flush()
 		s.end()
-		if s.info.frames == 0 && s.format.codec != "id3" {
+		if s.info.frames == 0 && s.format.codec != "id3" && !c.wrong {
 			c.rec.add("HT118", top, "the PMT lists PID %d with stream_type %#x, and there is no data of it",
 				s.pid, s.typ)
 		}

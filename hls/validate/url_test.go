@@ -236,9 +236,11 @@ func keyFixtures() []urlFixture {
 		{"HK112", "aes", "", key("0123456789abcdeX")},
 		{"HK121", "muxed", "METHOD is \"SAMPLE-AES\"", func(o *presentation) {
 			o.edit("master.m3u8", "#EXTINF", "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"data:,0123456789abcdef\",IV=0x9\n#EXTINF")
+			o.edit("master.m3u8", "VERSION:3", "VERSION:5")
 		}},
 		{"HK121", "sample", "METHOD is \"\"", func(o *presentation) {
 			o.edit("master.m3u8", "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"key.bin\",IV=0x09\n", "")
+			o.edit("master.m3u8", "VERSION:5", "VERSION:3")
 		}},
 		{"HK122", "sample", "zavc", unmarked(0, "")},
 		{"HK122", "sample", "aacd", unmarked(1, "\x0f\x04ac3d\x05\x06apadzz")},
