@@ -95,9 +95,7 @@ func (l *list) shortest(with [][]*list) float64 {
 		worst := make(map[uint64]float64)
 		for _, x := range group {
 			for _, m := range x.measures {
-				if x != l {
-					worst[m.number] = max(worst[m.number], bitrate(m.bytes, m.duration))
-				}
+				worst[m.number] = max(worst[m.number], bitrate(m.bytes, m.duration))
 			}
 		}
 		for number := range rates {
@@ -118,10 +116,10 @@ func (w *walk) rates(l *list, v *variant, with [][]*list) {
 	}
 	m := l.measured()
 	whole := l.complete()
+	with = slices.DeleteFunc(slices.Clone(with), func(group []*list) bool {
+		return slices.Contains(group, l) // the variant is its own rendition
+	})
 	for _, group := range with {
-		if slices.Contains(group, l) {
-			continue // the variant is its own rendition
-		}
 		if !m.add(group) {
 			whole = false
 		}
