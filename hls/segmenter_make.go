@@ -67,7 +67,7 @@ func (s *segmentation) sealed(ctx context.Context, w io.Writer, t *segmentedTrac
 	return aes128Size(n), err
 }
 
-// makeCMAF makes a segment of fragmented MP4. The samples need not come through the memory of the process.
+// makeCMAF makes a segment of fragmented MP4.
 func (s *segmentation) makeCMAF(ctx context.Context, w io.Writer, t *segmentedTrack, g *segment) (made madeFile, err error) {
 	c, err := newCMAFSegment(ctx, s, t.r, g)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *segmentation) makeCMAF(ctx context.Context, w io.Writer, t *segmentedTr
 			return made, err
 		}
 	}
-	made.Size, err = s.sealed(ctx, w, t, g, c.WriteTo)
+	made.Size, err = s.sealed(ctx, w, t, g, func(w io.Writer) (int64, error) { return writeBlocks(w, c) })
 	return made, err
 }
 
