@@ -112,7 +112,7 @@ func (e *entryWriter) appendLive(dst []byte, list []segment, lists *liveLists, n
 		dst = e.append(dst, list, i)
 		note()
 	}
-	v.lines = append([]byte(nil), dst[start:]...)
+	v.lines = dst[start:len(dst):len(dst)] // nobody changes what has been written
 	lists.put(v)
 	return dst
 }

@@ -2,6 +2,7 @@ package hls
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,7 +29,7 @@ type byteRange struct {
 // mediaPlaylist returns the playlist of a rendition. name tells it from all others that may be live.
 func (o *Output) mediaPlaylist(w *show, r *rendition, link linker, name string) []byte {
 	m := mediaWriter{show: w, o: o, r: r, plan: newPlan(w.snap, w.referenceOf(r), o.length()), link: link}
-	list := m.complete(m.plan.segments(make([]segment, 0, len(m.plan.line))))
+	list := m.complete(m.plan.segments(make([]segment, 0, len(m.plan.line)/2+1)))
 	dst := m.appendHead(make([]byte, 0, 512+160*len(list)), list, mediaPlaylist)
 	e := entryWriter{mediaWriter: &m, target: m.segmentTarget(), extra: m.soundOption(r)}
 	if w.snap.Manifest.IsLive {
@@ -125,25 +126,31 @@ func (m *mediaWriter) listVersion(list []segment, k kind) int {
 	return v
 }
 
+// targetKey is where the target duration is kept with a snapshot.
+type targetKey struct {
+	showKey
+	length time.Duration
+}
+
 // targetDuration returns the EXT-X-TARGETDURATION, which is the same for all playlists of a master. See RFC 8216
 // section 6.2.4.
 func (w *mediaWriter) targetDuration() uint64 {
-	target := uint64(1)
-	seen := func(st *smooth.Stream) {
-		pl := newPlan(w.snap, st, w.o.length())
-		if w.snap.Manifest.IsLive {
-			target = max(target, pl.liveTarget())
-			return
+	v, err := w.snap.Derive(targetKey{w.key, w.o.length()}, func() (any, error) {
+		target := uint64(1)
+		for _, r := range slices.Concat(w.audio, w.video[:min(1, len(w.video))]) {
+			pl := newPlan(w.snap, r.stream, w.o.length())
+			if w.snap.Manifest.IsLive {
+				target = max(target, pl.liveTarget())
+			} else {
+				target = max(target, targetDuration(pl.segments(make([]segment, 0, len(pl.line)/2+1)), pl.timescale))
+			}
 		}
-		target = max(target, targetDuration(pl.segments(nil), pl.timescale))
+		return target, nil
+	})
+	if err != nil {
+		return 1
 	}
-	if len(w.video) > 0 {
-		seen(w.video[0].stream)
-	}
-	for i := range w.audio {
-		seen(w.audio[i].stream)
-	}
-	return target
+	return v.(uint64)
 }
 
 // discontinuitySequence returns the discontinuities before the first segment.
@@ -162,6 +169,7 @@ type entryWriter struct {
 	*mediaWriter
 	target target
 	extra  string
+	urls   *urlTemplate // made with the first segment
 
 	key    uint64 // period of the last EXT-X-KEY, plus one
 	mapped bool   // an EXT-X-MAP applies
@@ -195,7 +203,18 @@ func (e *entryWriter) append(dst []byte, list []segment, i int) []byte {
 		dst = fmt.Appendf(dst, "#EXT-X-BYTERANGE:%d@%d\n", e.ranges[i].size, e.ranges[i].offset)
 	}
 	e.target.key.Time, e.target.count = s.start, max(s.count, 1)
-	return append(e.link.append(dst, &e.target, e.extra), '\n')
+	return append(e.appendURL(dst), '\n')
+}
+
+// appendURL writes the URL of the target.
+func (e *entryWriter) appendURL(dst []byte) []byte {
+	if e.urls == nil {
+		e.urls = newURLTemplate(&e.link, e.target, e.extra)
+	}
+	if e.urls.whole {
+		return e.link.append(dst, &e.target, e.extra)
+	}
+	return e.urls.append(dst, &e.target)
 }
 
 // appendMap writes the EXT-X-MAP of a segment's period, in the clear. See RFC 8216 section 4.3.2.5.

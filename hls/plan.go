@@ -129,7 +129,8 @@ func (p *plan) number(c smooth.Chunk) uint64 {
 func (p *plan) endOf(i int) (end int, closed bool) {
 	bucket, period := p.bucket(p.line[i]), p.period(p.line[i].Time)
 	for end = i + 1; end < len(p.line); end++ {
-		if p.bucket(p.line[end]) != bucket || p.period(p.line[end].Time) != period {
+		c := &p.line[end]
+		if beyond := c.Time + c.Duration/2 - bucket*p.span; beyond >= p.span || len(p.periods) > 0 && p.period(c.Time) != period {
 			return end, true
 		}
 	}

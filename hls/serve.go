@@ -288,6 +288,11 @@ func (w *show) textSegment(ctx context.Context, p smooth.Presentation, r *rendit
 	at := w.reachOf(pl, s)
 	scale := w.snap.Manifest.TimescaleOf(r.stream)
 	lo, hi := r.stream.Timeline.Overlap(smooth.Rescale(at.start, at.timescale, scale), smooth.Rescale(at.end, at.timescale, scale))
+	if !w.snap.Manifest.IsLive {
+		// A cue may reach over the end of its fragment, or be cut there and go on in the next one. While a list moves, what is
+		// beside a segment comes and goes, and the segment must stay the same.
+		lo, hi = max(lo-1, 0), min(hi+1, len(r.stream.Timeline))
+	}
 	var cues []cue
 	for _, c := range r.stream.Timeline[lo:hi] {
 		f, err := p.Fragment(ctx, r.key(c.Time))
@@ -301,7 +306,7 @@ func (w *show) textSegment(ctx context.Context, p smooth.Presentation, r *rendit
 		}
 		cues = append(cues, more...)
 	}
-	cues = overlapping(cues, smooth.Rescale(at.start, at.timescale, mpegScale), smooth.Rescale(at.end, at.timescale, mpegScale))
+	cues = overlapping(arrange(cues), smooth.Rescale(at.start, at.timescale, mpegScale), smooth.Rescale(at.end, at.timescale, mpegScale))
 	offset := uint64(startOffset)
 	if w.layout == fragmented { // whose times are those of the presentation
 		offset = 0

@@ -38,6 +38,7 @@ type show struct {
 	alone []rendition
 	// sampleAES tells that samples are encrypted one by one.
 	sampleAES bool
+	key       showKey
 }
 
 // showKey is where a show is kept with its snapshot.
@@ -60,7 +61,7 @@ func showOf(s *smooth.Snapshot, l layout, format string, sampleAES bool) (*show,
 
 // newShow looks for what can be shown. The error is an [smooth.UnsupportedError] if there is neither sound nor picture.
 func newShow(s *smooth.Snapshot, l layout, format string, sampleAES bool) (*show, error) {
-	w := &show{snap: s, layout: l, format: format, sampleAES: sampleAES}
+	w := &show{snap: s, layout: l, format: format, sampleAES: sampleAES, key: showKey{l, format, sampleAES}}
 	var refused error
 	for _, st := range s.Manifest.Streams {
 		if st.Parent != "" || st.ManifestOutput {
