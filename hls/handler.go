@@ -66,14 +66,9 @@ func (h *Handler) Stats() Stats { return h.output.Stats() }
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q, links, ok := parsePlain(r.URL)
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
 	u, err := url.Parse("/" + q.String())
-	if err != nil {
-		http.NotFound(w, r)
-		return
+	if !ok || err != nil {
+		u = &url.URL{Path: "/"} // which nothing has; it is refused as everything else that is not there
 	}
 	r2 := r.WithContext(context.WithValue(r.Context(), plainKey{}, links))
 	r2.URL = u
@@ -170,6 +165,9 @@ func parsePlain(u *url.URL) (smooth.Request, *plainLinks, bool) {
 	q := smooth.Request{RawQuery: u.RawQuery}
 	links := new(plainLinks)
 	file := parts[n-1]
+	if raw := strings.ToLower(u.RawPath); strings.Contains(raw, "%2f") || strings.Contains(raw, "%5c") {
+		return q, nil, false // a separator in disguise, which others between us and the client may take for none
+	}
 	switch {
 	case n >= 3 && formOf(parts[n-2]) >= 0: // master or key
 		q.Format = forms[formOf(parts[n-2])].format
@@ -232,10 +230,13 @@ func parsePlainFile(q *smooth.Request, file string) bool {
 		return true
 	}
 	q.Kind = smooth.FragmentRequest
-	name := strings.TrimSuffix(file, path.Ext(file))
+	ext := path.Ext(file)
+	name := strings.TrimSuffix(file, ext)
 	count, start := "", name
-	switch {
-	case strings.HasPrefix(name, "init-"):
+	switch fragments := q.Format == formatCMAF; {
+	case ext != ".vtt" && (ext != ".mp4" || !fragments) && (ext != ".ts" || fragments):
+		return false
+	case strings.HasPrefix(name, "init-") && ext == ".mp4":
 		q.Noun, start = smooth.FragmentInfo, name[len("init-"):]
 	case strings.HasPrefix(name, "key-"):
 		q.Noun, start = smooth.KeyFrames, name[len("key-"):]
