@@ -309,7 +309,8 @@ func (m *masterWriter) appendRates(dst []byte, v weight) []byte {
 func (m *masterWriter) appendRenditions(dst []byte, groups []*audioGroup) []byte {
 	for _, g := range groups {
 		for i, r := range g.list {
-			dst = m.appendRendition(dst, "AUDIO", g.id, r, i == 0)
+			same := groups[0].counterpart(g, i)
+			dst = m.appendRendition(dst, "AUDIO", g.id, same, r, same == groups[0].list[0])
 			if n := r.codec.Channels; n > 0 {
 				dst = fmt.Appendf(dst, `,CHANNELS="%d"`, n)
 			}
@@ -318,14 +319,38 @@ func (m *masterWriter) appendRenditions(dst []byte, groups []*audioGroup) []byte
 	}
 	for i := range m.text {
 		r := &m.text[i]
-		dst = m.appendRendition(dst, "SUBTITLES", "text", r, i == 0)
+		dst = m.appendRendition(dst, "SUBTITLES", "text", r, r, i == 0)
 		dst = m.appendURI(append(dst, ",FORCED=NO"...), r, mediaPlaylist)
 	}
 	return dst
 }
 
-func (m *masterWriter) appendRendition(dst []byte, kind, group string, r *rendition, first bool) []byte {
-	dst = fmt.Appendf(dst, `#EXT-X-MEDIA:TYPE=%s,GROUP-ID="%s",NAME="%s"`, kind, group, quotable(r.stream.Name))
+// counterpart returns the rendition of g that has what number i of another group has, in another codec: the first in the
+// language if that is the first there, and so on. If there is none it returns the one of the other group.
+func (g *audioGroup) counterpart(other *audioGroup, i int) *rendition {
+	r := other.list[i]
+	speaks := func(o *rendition) bool { return languageTag(o.stream.Language) == languageTag(r.stream.Language) }
+	before := 0
+	for _, o := range other.list[:i] {
+		if speaks(o) {
+			before++
+		}
+	}
+	for _, o := range g.list {
+		if speaks(o) {
+			if before == 0 {
+				return o
+			}
+			before--
+		}
+	}
+	return r
+}
+
+// appendRendition writes an EXT-X-MEDIA up to its URI. It has the name of its counterpart in the first group, since all
+// groups must have the same names. See RFC 8216 section 4.3.4.1.1.
+func (m *masterWriter) appendRendition(dst []byte, kind, group string, same, r *rendition, first bool) []byte {
+	dst = fmt.Appendf(dst, `#EXT-X-MEDIA:TYPE=%s,GROUP-ID="%s",NAME="%s"`, kind, group, quotable(same.stream.Name))
 	if tag := languageTag(r.stream.Language); tag != "" {
 		dst = fmt.Appendf(dst, `,LANGUAGE="%s"`, tag)
 	}
