@@ -149,8 +149,13 @@ func muxedSegment(n int64) *spec {
 	s := videoSegment(n)
 	s.streams = append(s.streams, es{typ: 0x0F, pid: audioPID})
 	s.units = append(s.units, soundUnits(soundFrames(n), soundFrames(n+1), 6)...)
-	slices.SortStableFunc(s.units, func(a, b unit) int { return cmp.Compare(a.time(), b.time()) })
+	s.sort()
 	return s
+}
+
+// sort puts the units in the order of time.
+func (s *spec) sort() {
+	slices.SortStableFunc(s.units, func(a, b unit) int { return cmp.Compare(a.time(), b.time()) })
 }
 
 // crc is that of sections, by its definition.

@@ -34,6 +34,7 @@ func segmentRules() []row {
 		{"HS102", Error, rfc + "3", "timestamps continue from segment to segment, unless there is EXT-X-DISCONTINUITY"},
 		{"HS103", Error, rfc + "4.3.2.1", "EXTINF does not drift from the timestamps"},
 		{"HS104", Error, rfc + "4.3.2.3", "tracks do not change without EXT-X-DISCONTINUITY"},
+		{"HS105", Warning, apple + "renditions", "sound and picture of a segment end together, except in the last one"},
 		{"HS106", Error, rfc + "4.3.2.3", "the format of segments does not change without EXT-X-DISCONTINUITY"},
 		{"HS107", Error, rfc + "3.1", "a segment is a transport stream, fragmented MP4, packed audio or WebVTT"},
 		{"HS108", Error, "limit of this validator", "a segment is at most as long as Options.MaxSegmentSize"},

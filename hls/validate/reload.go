@@ -129,6 +129,9 @@ func (l *list) overlap(a, b *media) {
 		}
 		t := b.segments[s.number-b.sequence]
 		first := s.number == b.sequence && i > 0 // its discontinuity may have been counted
+		if t.number == b.sequence {
+			l.series.hasOrigin = l.series.hasOrigin && t.duration == s.duration
+		}
 		if t.uri != s.uri || t.duration != s.duration || t.discontinuity != s.discontinuity && !first || t.gap != s.gap {
 			l.rec.add("HR103", Place{Document: l.name, Line: t.line}, "segment %d is %q of %s, and was %q of %s",
 				s.number, clip(t.uri), t.duration, clip(s.uri), s.duration)

@@ -291,6 +291,9 @@ func (l *list) content(data []byte, want expect, s *segment, a *answer, p Place)
 	}
 	if !want.iframes {
 		l.series.add(c, s, p)
+		if m := l.p.media; s != m.segments[len(m.segments)-1] {
+			l.series.together(c, p)
+		}
 	}
 	l.note(c, s, p)
 }

@@ -149,6 +149,22 @@ func (s *series) follow(c *content, p Place) {
 	}
 }
 
+// together checks that sound and picture of a segment end at the same time, but for a frame of each. What is shown
+// last lags as far behind the decode times as what is shown first.
+func (s *series) together(c *content, p Place) {
+	for _, v := range c.tracks {
+		for _, a := range c.tracks {
+			if !v.video || !a.audio || v.frames == 0 || a.frames == 0 {
+				continue
+			}
+			shown := v.end + v.present - v.first
+			if off := shown - a.end; off.Abs() > v.longest+a.longest+50*time.Millisecond {
+				s.rec.add("HS105", p, "%s ends at %s, %s at %s, %s away", v.name(), shown, a.name(), a.end, off)
+			}
+		}
+	}
+}
+
 // duration compares EXTINF to the media, alone and added up.
 func (s *series) duration(c *content, seg *segment, p Place) {
 	m := c.main()

@@ -174,6 +174,17 @@ func crossFixtures() []urlFixture {
 				o.files[name] = f
 			}
 		}},
+		{"HS105", "muxed", "audio 257", rebuilt(func(n int64, s *spec) { // frames of sound that come a segment early
+			from, to := soundFrames(n), soundFrames(n+1)
+			if n > 0 {
+				from += 14
+			}
+			if n < segments-1 {
+				to += 14
+			}
+			s.units = append(videoSegment(n).units, soundUnits(from, to, 6)...)
+			s.sort()
+		})},
 		{"HS106", "muxed", "", func(o *presentation) { o.files["1.ts"] = file{"text/vtt", vttText} }},
 		{"HS107", "muxed", "", func(o *presentation) { o.files["1.ts"] = file{"video/mp2t", "nothing"} }},
 		{"HT120", "muxed", "", rebuilt(func(n int64, s *spec) {
