@@ -115,7 +115,7 @@ func (m *mediaWriter) listVersion(list []segment, k kind) int {
 	if k == iframePlaylist {
 		v = max(v, 4)
 	}
-	if m.sampleAES || m.ranges != nil {
+	if m.sampleAES && m.r.stream.Type != smooth.Text || m.ranges != nil {
 		v = max(v, 5)
 	}
 	for i := range list {
