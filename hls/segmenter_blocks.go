@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"errors"
 	"io"
 	"math"
 
@@ -10,8 +11,8 @@ import (
 // blockSize is the size of the writes that small parts are collected for, in bytes.
 const blockSize = 256 << 10
 
-// A blockWriter writes the parts of a segment of fragmented MP4: the samples straight from the page cache of their file
-// where they lie together, else from a block in which they are collected.
+// A blockWriter writes the parts of a segment of fragmented MP4. Samples that lie together in a file are left to the system,
+// by way of [io.ReaderFrom] where the sink has it; those that lie apart, or in memory, are collected in blocks.
 type blockWriter struct {
 	w     io.Writer
 	block []byte
@@ -35,13 +36,17 @@ func writeBlocks(w io.Writer, c *cmafSegment) (int64, error) {
 	return b.total, err
 }
 
+// errTogether tells that the samples of a fragment lie together in a file.
+var errTogether = errors.New("the samples lie together")
+
 // payload writes the sample data of a fragment.
 func (b *blockWriter) payload(f *smooth.Fragment) error {
 	lent, err := f.Borrow(func(at func(off int64, n int) []byte) error {
-		if n := f.PayloadSize(); n <= math.MaxInt {
-			if p := at(0, int(n)); p != nil {
-				return b.write(p)
+		if size := f.PayloadSize(); size <= math.MaxInt && at(0, int(size)) != nil {
+			if size >= blockSize {
+				return errTogether
 			}
+			return b.write(at(0, int(size)))
 		}
 		for x, err := range f.Samples() {
 			if err == nil {
@@ -53,7 +58,7 @@ func (b *blockWriter) payload(f *smooth.Fragment) error {
 		}
 		return nil
 	})
-	if lent {
+	if lent && err != errTogether {
 		return err
 	}
 	if err := b.flush(); err != nil {
@@ -64,16 +69,8 @@ func (b *blockWriter) payload(f *smooth.Fragment) error {
 	return err
 }
 
-// write writes a part, a large one without a copy.
+// write adds a part.
 func (b *blockWriter) write(p []byte) error {
-	if len(p) >= blockSize {
-		if err := b.flush(); err != nil {
-			return err
-		}
-		n, err := b.w.Write(p)
-		b.total += int64(n)
-		return err
-	}
 	for len(p) > 0 {
 		n := copy(b.block[len(b.block):cap(b.block)], p)
 		b.block, p = b.block[:len(b.block)+n], p[n:]
