@@ -89,6 +89,10 @@ func (o *Output) Serve(w http.ResponseWriter, r *http.Request, req *smooth.Reque
 	if err != nil {
 		return err
 	}
+	if a := archiveOf(p); a != nil {
+		x := exchange{o: o, w: w, r: r, req: req, p: p, target: t, archive: a}
+		return x.serveArchive(s)
+	}
 	show, err := showOf(s, t.layout, t.format, o.protect != nil && o.protect.method == SampleAES)
 	if err != nil {
 		return err
@@ -126,15 +130,16 @@ func (o *Output) serveKey(w http.ResponseWriter, r *http.Request, name string, p
 
 // An exchange is one request on its way.
 type exchange struct {
-	o      *Output
-	w      http.ResponseWriter
-	r      *http.Request
-	req    *smooth.Request
-	p      smooth.Presentation
-	show   *show
-	target target
-	r1     *rendition // that the target names, or nil
-	made   uint64     // see madeOf
+	o       *Output
+	w       http.ResponseWriter
+	r       *http.Request
+	req     *smooth.Request
+	p       smooth.Presentation
+	show    *show
+	target  target
+	r1      *rendition // that the target names, or nil
+	archive *archive   // that p is or shows a part of, or nil
+	made    uint64     // see madeOf
 }
 
 // queryMark stands in a kept playlist for the query that rides along, which differs from viewer to viewer.
