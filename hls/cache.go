@@ -29,6 +29,7 @@ const (
 type segmentCache struct {
 	limit int64 // bytes; negative means that nothing is kept
 	dir   string
+	files fileKind
 
 	mu      sync.Mutex // guards the fields below
 	entries map[cacheKey]*list.Element
@@ -69,7 +70,7 @@ type segmentBody struct {
 
 func newSegmentCache(limit int64, dir string) *segmentCache {
 	return &segmentCache{
-		limit: limit, dir: cmp.Or(dir, os.TempDir()),
+		limit: limit, dir: cmp.Or(dir, os.TempDir()), files: systemFiles,
 		entries: make(map[cacheKey]*list.Element), flights: make(map[cacheKey]*flight), seen: make(map[cacheKey]bool),
 	}
 }
@@ -182,7 +183,7 @@ func (c *segmentCache) firstTime(key cacheKey) bool {
 
 // keep copies a segment into a file.
 func (c *segmentCache) keep(key cacheKey, data []byte) {
-	file, err := newHeldFile(c.dir, data)
+	file, err := newHeldFile(c.files, c.dir, data)
 	if err != nil {
 		return // no room, or no files: the segment is made again
 	}
@@ -254,6 +255,7 @@ const maxIdleFiles = 8
 // A heldFile is a file without a name, open until its last user has released it. Each sender has a descriptor of its own,
 // because the kernel sends from where the descriptor stands.
 type heldFile struct {
+	kind fileKind
 	base *os.File
 	refs atomic.Int32
 
@@ -261,16 +263,16 @@ type heldFile struct {
 	idle []*os.File
 }
 
-func newHeldFile(dir string, data []byte) (*heldFile, error) {
-	f, err := newNamelessFile(dir)
+func newHeldFile(kind fileKind, dir string, data []byte) (*heldFile, error) {
+	f, err := kind.create(dir)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := f.Write(data); err != nil {
-		closeNameless(f)
+		kind.discard(f)
 		return nil, err
 	}
-	h := &heldFile{base: f}
+	h := &heldFile{kind: kind, base: f}
 	h.refs.Store(1)
 	return h, nil
 }
@@ -284,7 +286,7 @@ func (h *heldFile) release() {
 	for _, f := range h.idle { // nobody else has it any more
 		f.Close()
 	}
-	closeNameless(h.base)
+	h.kind.discard(h.base)
 }
 
 // lease returns a descriptor of its own position, or nil.
@@ -297,7 +299,7 @@ func (h *heldFile) lease() *os.File {
 		return f
 	}
 	h.mu.Unlock()
-	f, err := reopen(h.base)
+	f, err := h.kind.reopen(h.base)
 	if err != nil {
 		return nil
 	}

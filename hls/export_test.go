@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"context"
 	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -35,3 +36,50 @@ func (p *Plan) Number(i int) uint64 { return p.p.exactNumber(i, p.p.at(i, 0).num
 
 // LiveTarget returns the target duration of a live list.
 func (p *Plan) LiveTarget() uint64 { return p.p.liveTarget() }
+
+// Cache is a cache of segments as tests see it.
+type Cache struct{ c *segmentCache }
+
+// Body is a segment from the cache.
+type Body = segmentBody
+
+// NewCache returns a cache with files in a directory: those of the system, or those with names.
+func NewCache(limit int64, dir string, named bool) *Cache {
+	c := newSegmentCache(limit, dir)
+	if named {
+		c.files = namedFiles
+	}
+	return &Cache{c}
+}
+
+// Get returns the segment of a key.
+func (c *Cache) Get(ctx context.Context, key string, build func() ([]byte, error)) (*Body, error) {
+	return c.c.get(ctx, cacheKey{name: key}, func(context.Context) (*[]byte, error) {
+		data, err := build()
+		if err != nil {
+			return nil, err
+		}
+		buf := getBuffer(len(data))
+		*buf = append(*buf, data...)
+		return buf, nil
+	})
+}
+
+// Bytes returns the size of what is kept, and the number of segments.
+func (c *Cache) Bytes() (int64, int) {
+	c.c.mu.Lock()
+	defer c.c.mu.Unlock()
+	return c.c.bytes, len(c.c.entries)
+}
+
+// Stats returns the counts of the cache.
+func (c *Cache) Stats() Stats { return (&Output{cache: c.c}).Stats() }
+
+// Clear gives up all that is kept.
+func (c *Cache) Clear() { c.c.clear() }
+
+// Release gives a segment back.
+func (b *Body) Release() { b.release() }
+
+// IsFile reports whether a segment is in a file.
+func (b *Body) IsFile() bool { return b.file != nil }

@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// systemFiles are those that [newNamelessFile] makes.
+var systemFiles = fileKind{newNamelessFile, reopenNameless, func(f *os.File) { f.Close() }}
+
 const namelessName = "hls-segment"
 
 // newNamelessFile returns a file in a directory that no name leads to, or else in memory. The kernel sends from the
@@ -22,9 +25,7 @@ func newNamelessFile(dir string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), namelessName), nil
 }
 
-// reopen returns a descriptor of the same file with a position of its own.
-func reopen(f *os.File) (*os.File, error) {
+// reopenNameless returns a descriptor of the same file with a position of its own.
+func reopenNameless(f *os.File) (*os.File, error) {
 	return os.Open("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
 }
-
-func closeNameless(f *os.File) { f.Close() }

@@ -53,6 +53,14 @@ func smoothHandler(src smooth.Source, opts *hls.Options) *smooth.Handler {
 	})
 }
 
+// smoothHandlerLogging is smoothHandler with a log.
+func smoothHandlerLogging(src smooth.Source, log io.Writer) *smooth.Handler {
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	return smooth.NewHandler(src, &smooth.HandlerOptions{
+		Logger: logger, Outputs: []smooth.Output{hls.NewOutput(&hls.Options{Logger: logger})},
+	})
+}
+
 // do sends a request. headers are in the form "Name: value".
 func do(h http.Handler, method, target string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, nil)

@@ -150,7 +150,7 @@ func (x *exchange) serveTS(pl *plan, s *segment) error {
 	}()
 	if !x.show.snap.Ended {
 		// What a live segment is made of tells it from one at the same time before a restart.
-		if err := collect(ctx); err != nil {
+		if err := collect(context.WithoutCancel(ctx)); err != nil { // others may wait for it, too
 			return err
 		}
 		for _, u := range ready.tracks {
@@ -158,7 +158,7 @@ func (x *exchange) serveTS(pl *plan, s *segment) error {
 		}
 	}
 	if !x.o.encrypts() && !httpx.Conditional(x.r) && x.o.cache.firstTime(x.key(identity)) {
-		if err := collect(ctx); err != nil {
+		if err := collect(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
 		if done, err := x.streamTS(ready, identity); done || err != nil {
@@ -231,6 +231,9 @@ func (x *exchange) sendMade(mime string, identity uint64, build func(ctx context
 // serveCMAF answers with a segment of fragmented MP4.
 func (x *exchange) serveCMAF(s *segment) error {
 	ctx := x.r.Context()
+	if x.o.encrypts() {
+		ctx = context.WithoutCancel(ctx) // others may wait for it, too
+	}
 	c, err := newCMAFSegment(ctx, x.p, x.r1, s)
 	if err != nil {
 		return err
