@@ -56,6 +56,7 @@ type flight struct {
 	body    *segmentBody
 	err     error
 	waiters int
+	landed  bool // the body is being kept
 }
 
 // A segmentBody is a segment to send. The user calls release.
@@ -87,6 +88,12 @@ func (c *segmentCache) get(ctx context.Context, key cacheKey, build func(ctx con
 		return &segmentBody{size: e.size, file: e.file}, nil
 	}
 	if fl, ok := c.flights[key]; ok {
+		if fl.landed {
+			fl.body.refs.Add(1)
+			c.mu.Unlock()
+			c.shared.Add(1)
+			return fl.body, nil
+		}
 		fl.waiters++
 		c.mu.Unlock()
 		c.shared.Add(1)
@@ -133,20 +140,21 @@ func (c *segmentCache) make(ctx context.Context, key cacheKey, fl *flight, build
 // land ends a flight, also one whose build has panicked.
 func (c *segmentCache) land(key cacheKey, fl *flight) {
 	c.mu.Lock()
-	delete(c.flights, key)
-	keep := false
 	if fl.body != nil {
 		users := int32(fl.waiters + 1)
-		if keep = c.wants(key, fl); keep {
+		if fl.landed = c.wants(key, fl); fl.landed {
 			users++
 		}
 		fl.body.refs.Store(users)
 	}
+	keep := fl.landed
+	if !keep {
+		delete(c.flights, key)
+	}
 	close(fl.done)
 	c.mu.Unlock()
 	if keep {
-		defer fl.body.release()
-		c.keep(key, *fl.body.memory)
+		c.keep(key, fl.body)
 	}
 }
 
@@ -181,17 +189,16 @@ func (c *segmentCache) firstTime(key cacheKey) bool {
 	return true
 }
 
-// keep copies a segment into a file.
-func (c *segmentCache) keep(key cacheKey, data []byte) {
+// keep copies a segment into a file, from which those who come later get it; until then they share it in memory.
+func (c *segmentCache) keep(key cacheKey, body *segmentBody) {
+	data := *body.memory
 	file, err := newHeldFile(c.files, c.dir, data)
-	if err != nil {
-		return // no room, or no files: the segment is made again
-	}
+	defer body.release()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.entries[key]; ok { // made twice meanwhile
-		file.release()
-		return
+	delete(c.flights, key)
+	if err != nil {
+		return // no room, or no files: the segment is made again
 	}
 	c.kept.Add(1)
 	c.entries[key] = c.recent.PushFront(&cacheEntry{key: key, size: int64(len(data)), file: file})
