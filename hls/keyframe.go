@@ -70,12 +70,8 @@ func keyFrameCMAF(ctx context.Context, p smooth.Presentation, r *rendition, s *s
 		if sample.Size > maxSample {
 			return nil, sampleTooLarge(f, sample.Size)
 		}
-		head := fmp4.FragmentHead{
-			Sequence: 1, TrackID: fmp4.CMAFTrackID, Tfdt: true, DecodeTime: sample.DTS, BaseIsMoof: true,
-			Samples: []fmp4.RunSample{{Duration: uint32(f.Key.Time + f.Duration - sample.DTS), Size: sample.Size, Flags: sample.Flags, CTS: int32(sample.CTS)}},
-		}
 		buf := getBuffer(int(sample.Size) + boxOverhead)
-		data, err := head.AppendTo(*buf)
+		data, err := appendKeyFrameHead(*buf, f, &sample)
 		if err == nil {
 			n := len(data)
 			data = data[:n+int(sample.Size)]
@@ -89,6 +85,15 @@ func keyFrameCMAF(ctx context.Context, p smooth.Presentation, r *rendition, s *s
 		return buf, nil
 	}
 	return nil, noKeyFrame(r, s)
+}
+
+// appendKeyFrameHead appends the boxes before the bytes of a key frame, which lasts until the end of its fragment.
+func appendKeyFrameHead(dst []byte, f *smooth.Fragment, s *smooth.Sample) ([]byte, error) {
+	head := fmp4.FragmentHead{
+		Sequence: 1, TrackID: fmp4.CMAFTrackID, Tfdt: true, DecodeTime: s.DTS, BaseIsMoof: true,
+		Samples: []fmp4.RunSample{{Duration: uint32(f.Key.Time + f.Duration - s.DTS), Size: s.Size, Flags: s.Flags, CTS: int32(s.CTS)}},
+	}
+	return head.AppendTo(dst)
 }
 
 // maxKeyFrames bounds the key frames whose size is looked at for the bit rate of a list of them.
@@ -138,7 +143,8 @@ func (m *masterWriter) keyFrameSize(r *rendition, pl *plan, s *segment) (uint64,
 			return 0, err
 		}
 		if sample.IsSync() {
-			return uint64(sample.Size) + boxOverhead, nil
+			head, err := appendKeyFrameHead(nil, f, &sample)
+			return uint64(len(head)) + uint64(sample.Size), err
 		}
 	}
 	return 0, noKeyFrame(r, s)

@@ -65,6 +65,9 @@ func (m *masterWriter) playlist() ([]byte, error) {
 	dst = append(dst, "\n#EXT-X-INDEPENDENT-SEGMENTS\n"...)
 	full := m.layout != muxed || m.files
 	if full {
+		if len(m.alone) > 0 {
+			groups = nil // its levels are the variants, and need no rendition
+		}
 		dst = m.appendRenditions(dst, groups)
 	}
 	for i := range variants {
@@ -184,14 +187,48 @@ func (m *masterWriter) variantsOf(r *rendition, groups []*audioGroup) ([]variant
 	return list, nil
 }
 
-// textWeight returns the weight of the heaviest subtitles, of which only those in files have been measured: they hardly
-// count.
+// textWeight returns the weight of the heaviest subtitles.
 func (m *masterWriter) textWeight() (most weight) {
+	if m.layout == muxed && !m.files {
+		return most // there are none
+	}
 	for i := range m.text {
-		v := m.known[&m.text[i]]
+		v, ok := m.known[&m.text[i]]
+		if !ok {
+			v = m.weighText(&m.text[i])
+			m.known[&m.text[i]] = v
+		}
 		most.peak, most.average = max(most.peak, v.peak), max(most.average, v.average)
 	}
 	return most
+}
+
+// weighText returns the weight of subtitles: that of their segments, or of a long or live presentation what the manifest
+// promises. Text that cannot be read is reported to whoever asks for it.
+func (m *masterWriter) weighText(r *rendition) weight {
+	pl := newPlan(m.snap, m.referenceOf(r), m.o.length())
+	list := pl.segments(nil)
+	v := weight{peak: r.level.Bitrate, average: r.level.Bitrate}
+	if !m.snap.Ended || len(list) > maxMeasured {
+		return v
+	}
+	var peak, bytes, ticks uint64
+	for i := range list {
+		s := &list[i]
+		if s.gap || s.end == s.start {
+			continue
+		}
+		data, err := m.textSegment(m.ctx, m.p, r, &pl, s)
+		if err != nil {
+			return v
+		}
+		peak = max(peak, smooth.Rescale(uint64(len(data))*8, s.end-s.start, pl.timescale)+1)
+		bytes, ticks = bytes+uint64(len(data)), ticks+s.end-s.start
+	}
+	if ticks == 0 {
+		return v
+	}
+	return weight{peak: peak, average: smooth.Rescale(bytes*8, ticks, pl.timescale)}
 }
 
 // soundAlone returns variants of sound without picture: one for each codec or, where there is no picture at all, one for
@@ -216,7 +253,8 @@ func (m *masterWriter) soundAlone(groups []*audioGroup) ([]variant, error) {
 		}
 		return m.limit(list), nil
 	case m.layout == muxed:
-		return list, add(&m.audio[0], nil)
+		err := add(&m.audio[0], nil)
+		return list, err
 	}
 	for _, g := range groups {
 		if err := add(g.list[0], g); err != nil {
@@ -283,6 +321,9 @@ func (m *masterWriter) appendVariant(dst []byte, v *variant) []byte {
 	}
 	if v.group != nil {
 		dst = fmt.Appendf(dst, `,AUDIO="%s"`, v.group.id)
+	}
+	if m.o.opts.NoClosedCaptions && v.main.stream.Type == smooth.Video {
+		dst = append(dst, ",CLOSED-CAPTIONS=NONE"...)
 	}
 	if len(m.text) > 0 && (m.layout != muxed || m.files) && v.main.stream.Type == smooth.Video {
 		dst = append(dst, `,SUBTITLES="text"`...)

@@ -26,6 +26,9 @@ type Options struct {
 	// the suffix (QuickTime and iOS 3, recent versions of ffmpeg) and caches know what they get. Requests are understood
 	// in both forms.
 	OmitSuffixes bool
+	// NoClosedCaptions states CLOSED-CAPTIONS=NONE, which Apple's authoring rules want where there are none. Whether the
+	// pictures carry captions is not looked at, and players do not offer those of a presentation that denies them.
+	NoClosedCaptions bool
 	// OmitAudioOnly leaves out the variant without picture, as the option audio-only=false of a request does.
 	OmitAudioOnly bool
 	// Encryption of segments of sound and picture. Nil means none. If it is not valid, every request fails and says so

@@ -49,7 +49,10 @@ func (w *show) collect(ctx context.Context, p smooth.Presentation, r *rendition,
 	t.tracks = append(t.tracks, u)
 	var err error
 	if r.stream.Type == smooth.Video {
-		err = u.collectVideo(ctx, p, r, s.first, s.count)
+		var delay uint64
+		if delay, err = w.decodeDelay(ctx, p, r); err == nil {
+			err = u.collectVideo(ctx, p, r, s.first, s.count, delay)
+		}
 	} else {
 		whole := reach{pl.line[s.first].Time, pl.line[s.first+s.count-1].End(), pl.timescale}
 		err = u.collectAudio(ctx, p, r, whole, pl.timescale, packAlone)

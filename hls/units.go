@@ -72,21 +72,58 @@ func toMPEG(dts uint64, cts int64, timescale uint64) (d, p uint64) {
 	return d, smooth.Rescale(uint64(at), timescale, mpegScale) + startOffset
 }
 
-// collectVideo adds the access units of count fragments of a video track from position first of its timeline on.
-func (u *units) collectVideo(ctx context.Context, p smooth.Presentation, r *rendition, first, count int) error {
+// delayKey is where the decode delay of a track is kept with a snapshot.
+type delayKey struct {
+	stream, attrs string
+	bitrate       uint64
+}
+
+// decodeDelay returns by how much pictures of a track are to be decoded earlier than their decode times say, in 90 kHz.
+// Smooth Streaming has tracks with negative composition offsets, whose pictures are decoded later than they are shown;
+// MPEG-2 TS has not. One fragment is looked at, since encoders reorder in the same way throughout.
+func (w *show) decodeDelay(ctx context.Context, p smooth.Presentation, r *rendition) (uint64, error) {
+	v, err := w.snap.Derive(delayKey{r.stream.Name, r.attrs, r.level.Bitrate}, func() (any, error) {
+		f, err := p.Fragment(ctx, r.key(r.stream.Timeline.Start()))
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		most := uint64(0)
+		for s, err := range f.Samples() {
+			if err != nil {
+				return nil, err
+			}
+			if dts, pts := toMPEG(s.DTS, s.CTS, f.Timescale); pts < dts {
+				most = max(most, dts-pts)
+			}
+		}
+		return min(most, maxDecodeDelay), nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return v.(uint64), nil
+}
+
+// maxDecodeDelay bounds the decode delay: startOffset, less what clock references are ahead.
+const maxDecodeDelay = startOffset - mpegScale
+
+// collectVideo adds the access units of count fragments of a video track from position first of its timeline on. They are
+// decoded earlier by a delay.
+func (u *units) collectVideo(ctx context.Context, p smooth.Presentation, r *rendition, first, count int, delay uint64) error {
 	for _, c := range r.stream.Timeline[first : first+count] {
 		f, err := p.Fragment(ctx, r.key(c.Time))
 		if err != nil {
 			return err
 		}
-		if err := u.addPictures(f, u.add(f)); err != nil {
+		if err := u.addPictures(f, u.add(f), delay); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (u *units) addPictures(f *smooth.Fragment, n int32) error {
+func (u *units) addPictures(f *smooth.Fragment, n int32, delay uint64) error {
 	end := uint64(0)
 	for s, err := range f.Samples() {
 		if err != nil {
@@ -99,6 +136,7 @@ func (u *units) addPictures(f *smooth.Fragment, n int32) error {
 		x.dts, x.pts = toMPEG(s.DTS, s.CTS, f.Timescale)
 		end = smooth.Rescale(s.DTS+uint64(s.Duration), f.Timescale, mpegScale) + startOffset
 		x.duration = uint32(min(end-x.dts, 1<<31))
+		x.dts -= delay
 		u.list = append(u.list, x)
 		u.identify(&x)
 	}
