@@ -2,6 +2,7 @@ package hls
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -83,3 +84,9 @@ func (b *Body) Release() { b.release() }
 
 // IsFile reports whether a segment is in a file.
 func (b *Body) IsFile() bool { return b.file != nil }
+
+// ParsePlain returns the request that a URL of a [Handler] means.
+func ParsePlain(u *url.URL) (smooth.Request, bool) {
+	q, _, ok := parsePlain(u)
+	return q, ok
+}
