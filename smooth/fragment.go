@@ -211,16 +211,22 @@ func (f *Fragment) WriteTo(w io.Writer) (int64, error) {
 }
 
 // WritePayload writes the sample data to w the cheapest way.
-func (f *Fragment) WritePayload(w io.Writer) (int64, error) {
+func (f *Fragment) WritePayload(w io.Writer) (int64, error) { return f.WritePayloadPart(w, 0, f.size) }
+
+// WritePayloadPart writes n bytes of the sample data from an offset on to w the cheapest way.
+func (f *Fragment) WritePayloadPart(w io.Writer, off, n int64) (int64, error) {
+	if off < 0 || n < 0 || off > f.size-n {
+		return 0, fmt.Errorf("smooth: fragment %s %d: %d bytes from %d on of %d", f.Key.Stream, f.Key.Time, n, off, f.size)
+	}
 	if f.memory != nil {
-		n, err := w.Write(f.memory[len(f.head):])
+		n, err := w.Write(f.memory[int64(len(f.head))+off:][:n])
 		return int64(n), err
 	}
 	if file, ok := f.body.(*os.File); ok && f.sending.CompareAndSwap(false, true) {
 		defer f.sending.Store(false)
-		return sendSection(w, file, f.offset, f.size)
+		return sendSection(w, file, f.offset+off, n)
 	}
-	return copySection(w, f.body, f.offset, f.size)
+	return copySection(w, f.body, f.offset+off, n)
 }
 
 func (f *Fragment) sendFile(w io.Writer, file *os.File) (int64, error) {

@@ -1,6 +1,10 @@
 package smooth_test
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,5 +38,37 @@ func TestFragmentFaults(t *testing.T) {
 			require.ErrorIs(t, err, tt.want)
 			assert.ErrorContains(t, err, "smooth: fragment video 42")
 		})
+	}
+}
+
+// TestWritePayloadPart writes parts of the same sample data from memory, from a reader and from a file of its own.
+func TestWritePayloadPart(t *testing.T) {
+	const head, payload = "\x00\x00\x00\x08moof\x00\x00\x00\x12mdat", "0123456789"
+	name := filepath.Join(t.TempDir(), "body")
+	require.NoError(t, os.WriteFile(name, []byte("xxx"+payload), 0o666))
+	file, err := os.Open(name)
+	require.NoError(t, err)
+	defer file.Close()
+	for form, in := range map[string]smooth.FragmentInit{
+		"memory": {Memory: []byte(head + payload), HeadLen: len(head)},
+		"reader": {Head: []byte(head), Body: strings.NewReader("xxx" + payload), Offset: 3, Size: 10},
+		"file":   {Head: []byte(head), Body: file, Offset: 3, Size: 10},
+	} {
+		f := smooth.NewFragment(in)
+		for _, c := range []struct {
+			off, n int64
+			ok     bool
+		}{{0, 10, true}, {3, 4, true}, {10, 0, true}, {0, 11, false}, {-1, 1, false}, {1, -1, false}, {11, 0, false}, {5, 1 << 62, false}} {
+			var w bytes.Buffer
+			n, err := f.WritePayloadPart(&w, c.off, c.n)
+			if !c.ok {
+				assert.Error(t, err, "%s %v", form, c)
+				continue
+			}
+			require.NoError(t, err, form)
+			assert.Equal(t, c.n, n, form)
+			assert.Equal(t, payload[c.off:c.off+c.n], w.String(), form)
+		}
+		require.NoError(t, f.Close())
 	}
 }
