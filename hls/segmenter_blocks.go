@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"math"
-
-	"github.com/smoothkit/smoothkit/smooth"
 )
 
 // blockSize is the size of the writes that small parts are collected for, in bytes.
@@ -19,16 +17,16 @@ type blockWriter struct {
 	total int64 // bytes written
 }
 
-// writeBlocks writes a segment and returns its size.
-func writeBlocks(w io.Writer, c *cmafSegment) (int64, error) {
+// writeBlocks writes the chunks of a segment and returns its size.
+func writeBlocks(w io.Writer, chunks []cmafChunk) (int64, error) {
 	buf := getBuffer(blockSize)
 	defer putBuffer(buf)
 	b := blockWriter{w: w, block: (*buf)[:0:blockSize]}
-	for _, p := range c.parts {
-		if err := b.write(p.head); err != nil {
+	for i := range chunks {
+		if err := b.write(chunks[i].head); err != nil {
 			return b.total, err
 		}
-		if err := b.payload(p.fragment); err != nil {
+		if err := b.payload(&chunks[i]); err != nil {
 			return b.total, err
 		}
 	}
@@ -39,34 +37,43 @@ func writeBlocks(w io.Writer, c *cmafSegment) (int64, error) {
 // errTogether tells that the samples of a fragment lie together in a file.
 var errTogether = errors.New("the samples lie together")
 
-// payload writes the sample data of a fragment.
-func (b *blockWriter) payload(f *smooth.Fragment) error {
-	lent, err := f.Borrow(func(at func(off int64, n int) []byte) error {
-		if size := f.PayloadSize(); size <= math.MaxInt && at(0, int(size)) != nil {
-			if size >= blockSize {
-				return errTogether
-			}
-			return b.write(at(0, int(size)))
-		}
-		for x, err := range f.Samples() {
-			if err == nil {
-				err = b.write(at(x.Offset, int(x.Size)))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+// payload writes the sample data of a chunk.
+func (b *blockWriter) payload(c *cmafChunk) error {
+	lent, err := c.fragment.Borrow(func(at func(off int64, n int) []byte) error { return b.collect(c, at) })
 	if lent && err != errTogether {
 		return err
 	}
 	if err := b.flush(); err != nil {
 		return err
 	}
-	n, err := f.WritePayload(b.w)
+	n, err := c.fragment.WritePayloadPart(b.w, c.offset, c.size)
 	b.total += n
 	return err
+}
+
+// collect adds the samples of a chunk that are in memory, unless they are many that lie together.
+func (b *blockWriter) collect(c *cmafChunk, at func(off int64, n int) []byte) error {
+	if c.size <= math.MaxInt && at(c.offset, int(c.size)) != nil {
+		if c.size >= blockSize {
+			return errTogether
+		}
+		return b.write(at(c.offset, int(c.size)))
+	}
+	for x, err := range c.fragment.Samples() {
+		if err != nil {
+			return err
+		}
+		if x.Offset < c.offset {
+			continue
+		}
+		if x.Offset >= c.offset+c.size {
+			return nil
+		}
+		if err := b.write(at(x.Offset, int(x.Size))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write adds a part.

@@ -74,34 +74,35 @@ func (s *segmentation) makeCMAF(ctx context.Context, w io.Writer, t *segmentedTr
 		return made, err
 	}
 	defer c.close()
+	chunks := wholeChunks(c)
 	if t.r.stream.Type == smooth.Video {
-		if err := made.note(c); err != nil {
+		for _, p := range c.parts {
+			for _, err := range p.fragment.Samples() {
+				if err != nil {
+					return made, err
+				}
+				made.Units++
+			}
+		}
+		if chunks, err = splitChunks(c, g.first); err != nil {
 			return made, err
 		}
+		made.note(chunks)
 	}
-	made.Size, err = s.sealed(ctx, w, t, g, func(w io.Writer) (int64, error) { return writeBlocks(w, c) })
+	made.Size, err = s.sealed(ctx, w, t, g, func(w io.Writer) (int64, error) { return writeBlocks(w, chunks) })
 	return made, err
 }
 
-// note notes what lists of key frames and the master playlist need to know. A key frame is a fragment up to the end of
-// its first sample.
-func (m *madeFile) note(c *cmafSegment) error {
+// note notes where the key frames are that are chunks of their own.
+func (m *madeFile) note(chunks []cmafChunk) {
 	offset := int64(0)
-	for _, p := range c.parts {
-		first := true
-		for x, err := range p.fragment.Samples() {
-			if err != nil {
-				return err
-			}
-			if first && x.IsSync() {
-				m.Frames = append(m.Frames, offset, int64(len(p.head))+int64(x.Size))
-			}
-			first = false
-			m.Units++
+	for i := range chunks {
+		size := int64(len(chunks[i].head)) + chunks[i].size
+		if chunks[i].keyFrame {
+			m.Frames = append(m.Frames, offset, size)
 		}
-		offset += int64(len(p.head)) + p.fragment.PayloadSize()
+		offset += size
 	}
-	return nil
 }
 
 // makeTS makes a segment of MPEG-2 TS, piece by piece.
