@@ -278,3 +278,12 @@ func checkJoined(t testing.TB, segments [][]byte, file []byte) {
 	}
 	require.True(t, bytes.Equal(withoutTables(file), withoutTables(joined)), "all packets in their order")
 }
+
+// map2fs returns files of names and contents.
+func map2fs(list ...any) fstest.MapFS {
+	files := fstest.MapFS{}
+	for i := 0; i < len(list); i += 2 {
+		files[list[i].(string)] = archiveFile(list[i+1].([]byte))
+	}
+	return files
+}

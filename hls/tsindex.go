@@ -75,7 +75,7 @@ type contextReaderAt interface {
 // indexTS indexes the first size bytes of a file. It reads them once, in order. The error wraps errNotTS, or
 // [smooth.ErrTooLarge], or is one of reading.
 func indexTS(ctx context.Context, file contextReaderAt, size int64) (*tsIndex, error) {
-	s := newTSScanner(ctx, file, size)
+	s := newTSScanner(ctx, file, size, scanWindow)
 	if err := s.scan(); err != nil {
 		return nil, err
 	}

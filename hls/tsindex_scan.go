@@ -50,10 +50,11 @@ const (
 
 func pidOf(header uint32) uint32 { return header >> 8 & 0x1FFF }
 
-func newTSScanner(ctx context.Context, file contextReaderAt, size int64) *tsScanner {
+// newTSScanner returns a scanner of the first size bytes of a file, which reads window bytes at a time.
+func newTSScanner(ctx context.Context, file contextReaderAt, size, window int64) *tsScanner {
 	return &tsScanner{
 		ctx: ctx, file: file, size: size, watch: noPID,
-		buf: make([]byte, 0, lookBack+int(min(scanWindow, max(size, 0)))),
+		buf: make([]byte, 0, lookBack+int(min(window, max(size, 0)))),
 	}
 }
 
