@@ -90,3 +90,6 @@ func ParsePlain(u *url.URL) (smooth.Request, bool) {
 	q, _, ok := parsePlain(u)
 	return q, ok
 }
+
+// Fingerprint returns what tells the playlists of an output from those of others.
+func Fingerprint(o *Output) string { return o.mark }

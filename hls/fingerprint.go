@@ -7,7 +7,9 @@ import "strconv"
 func (o *Output) fingerprint() string {
 	h := mix(hashStart, uint64(o.opts.SegmentDuration))
 	h = mix(h, o.opts.MaxBitrate)
-	for _, set := range [...]bool{o.opts.OmitCodecs, o.opts.DisallowCaching, o.opts.OmitSuffixes, o.opts.OmitAudioOnly} {
+	for _, set := range [...]bool{
+		o.opts.OmitCodecs, o.opts.DisallowCaching, o.opts.OmitSuffixes, o.opts.OmitAudioOnly, o.opts.NoClosedCaptions,
+	} {
 		h = hashText(h, strconv.FormatBool(set))
 	}
 	h = mix(h, o.protect.identity(0))

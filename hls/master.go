@@ -237,6 +237,9 @@ func (m *masterWriter) soundAlone(groups []*audioGroup) ([]variant, error) {
 	var list []variant
 	add := func(r *rendition, g *audioGroup) error {
 		v, err := m.weigh(r)
+		if g != nil { // the player may choose any of them
+			v = g.weight
+		}
 		if err == nil {
 			list = append(list, variant{main: r, group: g, weight: v, codecs: []string{codecsOf(r.codec, m.layout)}})
 		}
