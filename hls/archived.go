@@ -21,7 +21,8 @@ type ArchiveOptions struct {
 	// Logger gets errors with the name of the file, and warnings about files that are left out. Nil means slog.Default().
 	Logger *slog.Logger
 	// Revalidate is how long an archive is used before its files are checked for changes. Zero means one second;
-	// negative means on every use.
+	// negative means on every use. An archive that took long to read, such as one that is still being written, is checked
+	// less often, so that no more than an eighth of the time goes into reading it again.
 	Revalidate time.Duration
 	// MaxIndexBytes bounds the memory of the indexes of the archives that are kept open; one in use may exceed it by
 	// itself. Zero means 64 MiB.
@@ -72,12 +73,16 @@ type archiveEntry struct {
 	name     string
 	element  *list.Element // in recent; nil once it was given up
 	previous *archive      // whose indexes may still be right; only while it is loading
-	done     chan struct{} // closed when a and err are set
+	done     chan struct{} // closed when a, err and cost are set
 	a        *archive
 	err      error
 
-	checked atomic.Int64 // when the files were last compared, in Unix nanoseconds
+	cost    time.Duration // of the load
+	checked atomic.Int64  // when the files were last compared, in Unix nanoseconds
 }
+
+// maxReloading is the part of the time that goes into reading an archive whose files change all the time.
+const maxReloading = 8
 
 // WithArchives returns a source of the presentations of src and of the archives in its files. It takes src over: its
 // Close closes src. It copies opts.
@@ -250,7 +255,8 @@ func (s *ArchiveSource) remember(name string, e *archiveEntry) {
 
 // load opens the archive of e on behalf of everyone who waits for it.
 func (s *ArchiveSource) load(e *archiveEntry) {
-	e.checked.Store(s.opts.Now().UnixNano()) // a change during the load must not go unnoticed
+	started := s.opts.Now()
+	e.checked.Store(started.UnixNano()) // a change during the load must not go unnoticed
 	ctx, cancel := context.WithTimeout(s.base, archiveTimeout)
 	defer cancel()
 	a, err := s.openArchive(ctx, e.name, e.previous)
@@ -261,6 +267,7 @@ func (s *ArchiveSource) load(e *archiveEntry) {
 	default:
 		s.opts.Logger.Error("archive cannot be opened", "presentation", e.name, "err", err)
 	}
+	e.cost = s.opts.Now().Sub(started)
 	var gone []*archive
 	s.mu.Lock()
 	e.a, e.err, e.previous = a, err, nil
@@ -321,7 +328,11 @@ func (s *ArchiveSource) drop(e *archiveEntry) {
 func (s *ArchiveSource) stale(ctx context.Context, e *archiveEntry) bool {
 	now := s.opts.Now().UnixNano()
 	last := e.checked.Load()
-	if now-last < int64(s.opts.Revalidate) || !e.checked.CompareAndSwap(last, now) {
+	interval := s.opts.Revalidate
+	if interval >= 0 {
+		interval = max(interval, maxReloading*e.cost)
+	}
+	if now-last < int64(interval) || !e.checked.CompareAndSwap(last, now) {
 		return false
 	}
 	if e.a == nil {

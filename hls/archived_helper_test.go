@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -129,13 +130,20 @@ func (a archiveTS) make(t testing.TB) []byte {
 	return ts
 }
 
+// noise returns n bytes that are neither a start code nor need emulation prevention.
 func noise(r *rand.Rand, n int) []byte {
-	b := make([]byte, n)
+	at := r.IntN(len(noisy) - n)
+	return noisy[at : at+n]
+}
+
+var noisy = func() []byte {
+	r := rand.New(rand.NewPCG(3, 4))
+	b := make([]byte, 64<<10)
 	for i := range b {
-		b[i] = byte(r.Uint32()) | 4 // nothing that needs emulation prevention, no start code
+		b[i] = byte(r.Uint32()) | 4
 	}
 	return b
-}
+}()
 
 func avcSample(kind byte, data []byte) []byte {
 	b := binary.BigEndian.AppendUint32(nil, uint32(len(data)+1))
@@ -286,4 +294,19 @@ func map2fs(list ...any) fstest.MapFS {
 		files[list[i].(string)] = archiveFile(list[i+1].([]byte))
 	}
 	return files
+}
+
+// sampleFilesFS returns the files of the sample.
+func sampleFilesFS(t testing.TB) fstest.MapFS {
+	t.Helper()
+	out := fstest.MapFS{}
+	require.NoError(t, fs.WalkDir(smoothtest.Sample(), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(smoothtest.Sample(), name)
+		out[name] = archiveFile(data)
+		return err
+	}))
+	return out
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,7 +19,6 @@ import (
 	"github.com/smoothkit/smoothkit/hls"
 	"github.com/smoothkit/smoothkit/hls/validate"
 	"github.com/smoothkit/smoothkit/smooth"
-	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
 
 func TestArchiveMaster(t *testing.T) {
@@ -165,14 +163,8 @@ func TestArchiveAlsoAsISM(t *testing.T) {
 	for _, name := range []string{"Event", "Event-m3u8-aapl"} {
 		assert.Contains(t, string(s.body(t, "/live/"+name+".ism/Manifest(format=m3u8-aapl)")), "464000")
 	}
-	both, err := fs.Sub(smoothtest.Sample(), ".")
-	require.NoError(t, err)
-	names, err := fs.Glob(both, "*")
-	require.NoError(t, err)
-	for _, name := range names {
-		data, err := fs.ReadFile(both, name)
-		require.NoError(t, err)
-		files[name] = archiveFile(data)
+	for name, f := range sampleFilesFS(t) {
+		files[name] = f
 	}
 	files["sample-m3u8-aapl.ism"] = archiveFile(archiveISM("video 464000 live/Event_464000.ts"))
 	src := hls.WithArchives(smooth.FS(files, nil), nil)
