@@ -1,4 +1,4 @@
-// Command mediaserver serves Smooth Streaming presentations and a page that plays them.
+// Command mediaserver serves presentations as Smooth Streaming and as HLS, and a page that plays them.
 //
 //	go run ./examples/mediaserver                  serve the sample
 //	go run ./examples/mediaserver -root DIR        serve the presentations below DIR
@@ -91,6 +91,7 @@ func announce(ctx context.Context, out io.Writer, s *server.Server, addr net.Add
 	const most = 20
 	for _, p := range list[:min(most, len(list))] {
 		fmt.Fprintf(out, "Manifest:  %s%s\n", base, p.URL)
+		fmt.Fprintf(out, "HLS:       %s%s\n", base, p.HLS)
 	}
 	if len(list) > most {
 		fmt.Fprintf(out, "           and %d more\n", len(list)-most)

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,9 +58,9 @@ func start(t *testing.T, args ...string) (base, printed string) {
 	return found[1], printed
 }
 
-func get(t *testing.T, url string) (*http.Response, []byte) {
+func get(t *testing.T, address string) (*http.Response, []byte) {
 	t.Helper()
-	resp, err := http.Get(url)
+	resp, err := http.Get(address)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
@@ -72,7 +74,12 @@ func TestSample(t *testing.T) {
 	assert.Contains(t, printed, base+"sample/sample.ism/Manifest\n")
 
 	_, body := get(t, base+"presentations.json")
-	assert.JSONEq(t, `{"presentations":[{"name":"sample/sample.ism","url":"sample/sample.ism/Manifest"}],"players":null}`, string(body))
+	assert.JSONEq(t, `{"presentations":[{
+		"name":"sample/sample.ism", "url":"sample/sample.ism/Manifest",
+		"hls":"sample/sample.ism/Manifest(format=m3u8-aapl).m3u8",
+		"hlsMuxed":"sample/sample.ism/Manifest(format=m3u8-aapl-v3).m3u8",
+		"hlsFMP4":"sample/sample.ism/Manifest(format=m3u8-cmaf).m3u8"
+	}],"players":null}`, string(body))
 
 	resp, body := get(t, base+"sample/sample.ism/Manifest")
 	require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -94,15 +101,66 @@ func fetchTrack(t *testing.T, base string, stream *smooth.Stream, level *smooth.
 	t.Helper()
 	assert.Greater(t, len(stream.Timeline), 1, stream.Name)
 	for _, chunk := range stream.Timeline {
-		url := strings.NewReplacer(
+		path := strings.NewReplacer(
 			"{bitrate}", strconv.FormatUint(level.Bitrate, 10),
 			"{start time}", strconv.FormatUint(chunk.Time, 10),
 		).Replace(stream.URL)
-		resp, body := get(t, base+url)
-		require.Equal(t, http.StatusOK, resp.StatusCode, url)
-		require.Greater(t, len(body), 16, url)
-		require.Equal(t, "moof", string(body[4:8]), url)
+		resp, body := get(t, base+path)
+		require.Equal(t, http.StatusOK, resp.StatusCode, path)
+		require.Greater(t, len(body), 16, path)
+		require.Equal(t, "moof", string(body[4:8]), path)
 	}
+}
+
+// TestHLS follows the addresses from the list to segments, as a player does: those in the playlists are relative.
+func TestHLS(t *testing.T) {
+	base, printed := start(t)
+	assert.Contains(t, printed, "HLS:       "+base+"sample/sample.ism/Manifest(format=m3u8-aapl).m3u8\n")
+
+	_, body := get(t, base+"presentations.json")
+	var list struct{ Presentations []map[string]string }
+	require.NoError(t, json.Unmarshal(body, &list))
+	for _, c := range []struct {
+		member string
+		lists  int // media playlists: levels, languages, subtitles, key frames
+		mime   string
+	}{
+		{"hls", 3 + 2 + 1 + 3, "video/mp2t"}, {"hlsMuxed", 3 + 1, "video/mp2t"}, {"hlsFMP4", 3 + 2 + 1 + 3, "video/mp4"},
+	} {
+		address := base + list.Presentations[0][c.member]
+		seen := map[string]bool{}
+		for _, child := range references(t, address) {
+			if seen[child] {
+				continue
+			}
+			seen[child] = true
+			segments := references(t, child)
+			require.Greater(t, len(segments), 5, child)
+			resp, body := get(t, segments[len(segments)-1])
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+			if strings.Contains(child, "Manifest(video,") {
+				assert.Equal(t, c.mime, resp.Header.Get("Content-Type"), child)
+			}
+			assert.NotEmpty(t, body)
+		}
+		assert.Len(t, seen, c.lists, c.member)
+	}
+}
+
+// references returns the URLs in a playlist.
+func references(t *testing.T, address string) (urls []string) {
+	t.Helper()
+	resp, body := get(t, address)
+	require.Equal(t, http.StatusOK, resp.StatusCode, address)
+	require.Equal(t, "application/vnd.apple.mpegurl", resp.Header.Get("Content-Type"))
+	base, err := url.Parse(address)
+	require.NoError(t, err)
+	for _, found := range regexp.MustCompile(`(?m)URI="([^"]+)"|^([^#\s].*)$`).FindAllSubmatch(body, -1) {
+		u, err := base.Parse(string(found[1]) + string(found[2]))
+		require.NoError(t, err)
+		urls = append(urls, u.String())
+	}
+	return urls
 }
 
 func TestPage(t *testing.T) {

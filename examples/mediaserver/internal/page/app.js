@@ -1,9 +1,20 @@
-// The page: the list of presentations, the player's controls and the keyboard.
+// The page: the list of presentations, the player's controls, the addresses and the keyboard.
 import { findEngines } from "./engines.js";
 
 const $ = (id) => document.getElementById(id);
 const video = $("video");
 let engines = [], engine = null, current = null;
+
+// The formats of a presentation. address names the member of its entry in the server's list, kind the engines that play it.
+const formats = [
+  { id: "smooth", kind: "smooth", address: "url", label: "Smooth" },
+  { id: "hls", kind: "hls", address: "hls", label: "HLS" },
+  { id: "hls-muxed", kind: "hls", address: "hlsMuxed", label: "HLS, sound muxed" },
+  { id: "hls-fmp4", kind: "hls", address: "hlsFMP4", label: "HLS, fMP4" },
+];
+const format = () => formats.find((f) => f.id === $("format").value) ?? formats[0];
+const addressOf = (presentation, f) => new URL(presentation[f.address], document.baseURI).href;
+const enginesOf = (f) => engines.filter((e) => e.kind === f.kind);
 
 function element(name, properties, ...children) {
   const el = Object.assign(document.createElement(name), properties);
@@ -34,32 +45,72 @@ $("search").oninput = () => {
 async function play(presentation, now = true) {
   stop();
   if (now) video.scrollIntoView({ block: "nearest" }); // on a phone the list is below the picture
-  current = presentation;
-  const url = new URL(presentation.url, document.baseURI).href;
-  $("url").value = url;
-  document.title = `${presentation.name} – smoothkit`;
-  history.replaceState(null, "", `#${encodeURIComponent(presentation.name)}`);
-  for (const b of $("presentations").querySelectorAll("button")) b.setAttribute("aria-current", b.dataset.name === presentation.name);
-
-  const usable = await Promise.all(engines.map((e) => e.plays(url)));
-  [...$("engine").options].forEach((o, i) => { o.disabled = !usable[i]; });
-  if (!usable[$("engine").selectedIndex]) $("engine").selectedIndex = 0;
-  if (current !== presentation) return;
-  const fail = (message) => { if (current === presentation) $("error").textContent = message; };
-  const mine = engine = engines[$("engine").selectedIndex].create(video, () => mine === engine && showChoices(), fail);
+  if (current !== presentation) showPresentation(presentation);
+  const chosen = format(), list = enginesOf(chosen);
+  const create = (list[$("engine").selectedIndex] ?? list.find((e) => e.usable)).create;
+  for (const li of $("addresses").children) li.classList.toggle("playing", li.dataset.format === chosen.id);
+  const fail = (message) => mine === engine && failed(message, chosen, now);
+  const mine = engine = create(video, () => mine === engine && showChoices(), fail);
+  video.onerror = () => video.error && fail(video.error.message || "the browser cannot play this");
   try {
-    await mine.load(url);
+    await mine.load(addressOf(presentation, chosen));
     if (now) await video.play();
   } catch (err) {
-    if (mine !== engine || err.name === "AbortError") return;
-    if (err.name !== "NotAllowedError") fail(err.message); // else the browser waits for a click
+    if (err.name === "AbortError" || err.name === "NotAllowedError") return; // another was chosen; the browser waits for a click
+    fail(err.message);
   }
 }
 
+// failed shows what went wrong. HLS that does not even begin is played as Smooth Streaming instead.
+function failed(message, chosen, now) {
+  if (chosen.kind !== "hls" || video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
+    $("error").textContent = message;
+    return;
+  }
+  chooseFormat("smooth");
+  play(current, now);
+  $("note").textContent = `HLS does not play here (${message}): this is Smooth Streaming.`;
+}
+
+function showPresentation(presentation) {
+  current = presentation;
+  document.title = `${presentation.name} – smoothkit`;
+  history.replaceState(null, "", `#${encodeURIComponent(presentation.name)}`);
+  for (const b of $("presentations").querySelectorAll("button")) b.setAttribute("aria-current", b.dataset.name === presentation.name);
+  $("addresses").replaceChildren(...formats.map((f) => addressRow(f, addressOf(presentation, f))));
+}
+
+function addressRow(f, url) {
+  const input = element("input", { id: `address-${f.id}`, readOnly: true, value: url });
+  const copy = element("button", { type: "button" }, "Copy");
+  copy.onclick = async () => {
+    input.select();
+    await navigator.clipboard?.writeText(url).catch(() => {});
+    copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+  };
+  copy.setAttribute("aria-label", `Copy the address of ${f.label}`);
+  const open = element("a", { href: url, target: "_blank", rel: "noopener" }, "Open");
+  open.setAttribute("aria-label", `Open ${f.label} in a new tab`);
+  const row = element("li", {}, element("label", { htmlFor: input.id }, f.label), input, copy, open);
+  row.dataset.format = f.id;
+  return row;
+}
+
+// chooseFormat selects a format and lists its players, the first usable one chosen.
+function chooseFormat(id) {
+  $("format").value = id;
+  const list = enginesOf(format());
+  $("engine").replaceChildren(...list.map((e) => element("option", { disabled: !e.usable }, e.name)));
+  $("engine").selectedIndex = list.findIndex((e) => e.usable);
+  $("engine-label").hidden = list.length < 2;
+}
+
 function stop() {
+  video.onerror = null;
   engine?.close();
   engine = null;
-  $("error").textContent = "";
+  $("error").textContent = $("note").textContent = "";
   for (const id of ["quality", "audio", "captions"]) choices(id, [], []);
 }
 
@@ -69,15 +120,16 @@ function showChoices() {
   choices("captions", [{ id: "off", label: "Off" }], engine.texts());
 }
 
-// choices fills a select element. It has one option at least, so that its width does not jump.
+// choices fills a select element and keeps what is chosen. It has one option at least, so that its width does not jump.
 function choices(id, first, rest) {
-  const select = $(id);
+  const select = $(id), chosen = select.value;
   const options = [...first, ...rest].map((c) => {
     const option = element("option", { value: c.id, lang: c.language ?? "" }, c.label);
     if (c.height) option.dataset.height = c.height;
     return option;
   });
   select.replaceChildren(...(options.length ? options : [element("option", {}, "–")]));
+  if (options.some((o) => o.value === chosen)) select.value = chosen;
   select.disabled = options.length < 2;
 }
 
@@ -85,13 +137,10 @@ $("quality").onchange = () => engine?.selectQuality($("quality").value === "auto
 $("audio").onchange = () => engine?.selectAudio($("audio").value);
 $("captions").onchange = () => engine?.selectText($("captions").value === "off" ? null : $("captions").value);
 $("engine").onchange = () => current && play(current);
-$("copy").onclick = async () => {
-  $("url").select();
-  await navigator.clipboard?.writeText($("url").value).catch(() => {});
-  $("copy").textContent = "Copied";
-  setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+$("format").onchange = () => {
+  chooseFormat($("format").value);
+  if (current) play(current);
 };
-video.addEventListener("error", () => { if (engine && video.error) $("error").textContent = video.error.message; });
 
 const keys = {
   " ": () => (video.paused ? video.play() : video.pause()),
@@ -110,7 +159,7 @@ const keys = {
 };
 document.addEventListener("keydown", (event) => {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const typing = event.target.closest("select, input, button") !== null;
+  const typing = event.target.closest("select, input, button, a") !== null;
   if (!keys[key] || typing || event.ctrlKey || event.metaKey || event.altKey || !engine) return;
   event.preventDefault();
   Promise.resolve(keys[key]()).catch(() => {});
@@ -132,9 +181,8 @@ async function start() {
   if (!answer.ok) throw new Error(`the server answered ${answer.status} to the list of presentations`);
   const { presentations, players } = await answer.json();
   engines = await findEngines(players);
-  $("engine").replaceChildren(...engines.map((e) => element("option", {}, e.name)));
-  if (engines.length > 1) $("engine").selectedIndex = 1; // -players asks for them instead
-  $("engine-label").hidden = engines.length < 2;
+  $("format").replaceChildren(...formats.map((f) => element("option", { value: f.id, disabled: !enginesOf(f).some((e) => e.usable) }, f.label)));
+  chooseFormat("smooth");
   showList(presentations);
   const wanted = decodeURIComponent(location.hash.slice(1));
   const first = presentations.find((p) => p.name === wanted) ?? presentations[0];

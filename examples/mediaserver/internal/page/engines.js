@@ -1,5 +1,5 @@
-// The players that the page can use, behind one face: the small one of this directory, and dash.js and hls.js where
-// the server was started with -players.
+// The players that the page can use, behind one face: the small one of this directory, which plays Smooth Streaming, the
+// browser itself where it plays HLS, and dash.js and hls.js where the server was started with -players.
 //
 //   load(url), close(), qualities() -> [{id, height, label}], audios() and texts() -> [{id, language, label}],
 //   selectQuality(id or null), selectAudio(id), selectText(id or null), rate() -> bits per second or 0
@@ -49,6 +49,7 @@ function dashJS(video, onready, onerror) {
     async load(url) {
       player.on("error", (e) => onerror(e.error?.message ?? "dash.js reports an error"));
       player.on("streamInitialized", onready);
+      player.updateSettings({ streaming: { text: { defaultEnabled: false } } }); // until one is chosen
       player.initialize(video, url, false);
       player.attachTTMLRenderingDiv(document.getElementById("text"));
     },
@@ -74,26 +75,56 @@ function dashJS(video, onready, onerror) {
 
 function hlsJS(video, onready, onerror) {
   const player = new Hls();
+  player.subtitleDisplay = false; // until one is chosen, whatever the playlist's default is
   const listed = (list) => tracks(list.map((t, i) => ({ id: i, language: t.lang, name: t.name })));
   return {
     async load(url) {
       player.on(Hls.Events.ERROR, (_, e) => e.fatal && onerror(`${e.type}: ${e.details}`));
-      player.on(Hls.Events.MANIFEST_PARSED, onready);
-      player.loadSource(hlsURL(url));
+      for (const e of ["MANIFEST_PARSED", "AUDIO_TRACKS_UPDATED", "SUBTITLE_TRACKS_UPDATED"]) player.on(Hls.Events[e], onready);
+      player.loadSource(url);
       player.attachMedia(video);
     },
     close: () => player.destroy(),
-    qualities: () => player.levels.map((l, i) => quality(i, l.height, l.bitrate)),
+    qualities: () => player.levels.map((l, i) => (l.videoCodec ? quality(i, l.height, l.bitrate) : { id: String(i), label: `Sound only · ${kbits(l.bitrate)}` })),
     audios: () => listed(player.audioTracks),
     texts: () => listed(player.subtitleTracks),
     selectQuality: (id) => { player.nextLevel = id === null ? -1 : Number(id); },
     selectAudio: (id) => { player.audioTrack = Number(id); },
-    selectText: (id) => { player.subtitleTrack = id === null ? -1 : Number(id); },
+    selectText(id) {
+      player.subtitleDisplay = id !== null;
+      player.subtitleTrack = id === null ? -1 : Number(id);
+    },
     rate: () => player.bandwidthEstimate,
   };
 }
 
-const hlsURL = (url) => `${url}(format=m3u8-aapl)`;
+// browser leaves everything to the video element. Safari says what languages there are, Chromium decides by itself.
+function browser(video, onready) {
+  const listening = new AbortController(), { signal } = listening;
+  const before = new Set(video.textTracks); // of other players; a text track cannot be removed
+  const sounds = () => [...(video.audioTracks ?? [])];
+  const subtitles = () => [...video.textTracks].filter((t) => !before.has(t) && t.kind !== "metadata");
+  const listed = (list) => tracks(list.map((t, i) => ({ id: i, language: t.language, name: t.label })));
+  return {
+    async load(url) {
+      video.addEventListener("loadedmetadata", onready, { signal });
+      for (const list of [video.audioTracks, video.textTracks]) list?.addEventListener("addtrack", onready, { signal });
+      video.src = url;
+    },
+    close() {
+      listening.abort();
+      video.removeAttribute("src");
+      video.load();
+    },
+    qualities: () => [],
+    audios: () => listed(sounds()),
+    texts: () => listed(subtitles()),
+    selectQuality() {},
+    selectAudio: (id) => sounds().forEach((t, i) => { t.enabled = String(i) === id; }),
+    selectText: (id) => subtitles().forEach((t, i) => { t.mode = String(i) === id ? "showing" : "disabled"; }),
+    rate: () => 0,
+  };
+}
 
 function script(src) {
   return new Promise((done, failed) => {
@@ -104,21 +135,24 @@ function script(src) {
 }
 
 // external makes an engine of scripts. One that cannot be loaded is listed as such and plays nothing.
-async function external(name, sources, create, plays) {
+async function external(kind, name, sources, create) {
   try {
     for (const src of sources) await script(src);
-    return { name, create, plays };
+    return { kind, name, create, usable: true };
   } catch (err) {
     console.warn(err.message);
-    return { name: `${name} (cannot be loaded)`, create, plays: async () => false };
+    return { kind, name: `${name} (cannot be loaded)`, create, usable: false };
   }
 }
 
-// findEngines returns [{name, create, plays}]; scripts is what the server says about -players: {dash: [urls], hls: [urls]}.
+// findEngines returns [{kind, name, create, usable}], the preferred ones of each kind of format first: smooth and hls.
+// scripts is what the server says about -players: {dash: [urls], hls: [urls]}.
 export async function findEngines(scripts) {
-  const hasHLS = async (url) => (await fetch(hlsURL(url), { method: "HEAD" }).catch(() => null))?.ok === true;
-  const engines = [{ name: "Built in", create: builtIn, plays: async () => true }];
-  if (scripts?.dash) engines.push(await external("dash.js", scripts.dash, dashJS, async () => true));
-  if (scripts?.hls) engines.push(await external("hls.js", scripts.hls, hlsJS, hasHLS));
+  const engines = [];
+  if (scripts?.dash) engines.push(await external("smooth", "dash.js", scripts.dash, dashJS));
+  engines.push({ kind: "smooth", name: "Built in", create: builtIn, usable: true });
+  if (scripts?.hls) engines.push(await external("hls", "hls.js", scripts.hls, hlsJS));
+  const native = document.createElement("video").canPlayType("application/vnd.apple.mpegurl") !== "";
+  if (native) engines.push({ kind: "hls", name: "Browser", create: browser, usable: true });
   return engines;
 }

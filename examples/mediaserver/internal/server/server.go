@@ -1,5 +1,5 @@
-// Package server is the program code of the media server example: it mounts presentations, lists them for the page,
-// and serves the page.
+// Package server is the program code of the media server example: it mounts presentations, as Smooth Streaming and as
+// HLS, lists them for the page, and serves the page.
 package server
 
 import (
@@ -51,6 +51,17 @@ type Presentation struct {
 	Name string `json:"name"`
 	// URL of its manifest, relative to the server's root.
 	URL string `json:"url"`
+	// HLS is the URL of its HLS master playlist, HLSMuxed that of the one for old clients, whose segments hold picture and
+	// sound, and HLSFragmented that of the one with fragmented MP4.
+	HLS           string `json:"hls"`
+	HLSMuxed      string `json:"hlsMuxed"`
+	HLSFragmented string `json:"hlsFMP4"`
+}
+
+func newPresentation(name string) Presentation {
+	manifest := escapePath(name) + "/Manifest"
+	master := func(format string) string { return manifest + "(format=" + format + ").m3u8" }
+	return Presentation{name, manifest, master("m3u8-aapl"), master("m3u8-aapl-v3"), master("m3u8-cmaf")}
 }
 
 // New returns a server. It fails if the root or the players cannot be found.
@@ -118,8 +129,7 @@ func (s *Server) Presentations(ctx context.Context) ([]Presentation, error) {
 	list := []Presentation{}
 	for _, m := range s.mounts {
 		err := m.source.List(ctx, func(info smooth.Info) bool {
-			name := m.prefix + info.Name
-			list = append(list, Presentation{Name: name, URL: escapePath(name) + "/Manifest"})
+			list = append(list, newPresentation(m.prefix+info.Name))
 			return len(list) < listLimit
 		})
 		if err != nil {
