@@ -26,12 +26,15 @@ type order struct {
 	Player     string  `json:"player"`
 	URL        string  `json:"url"`
 	Name       string  `json:"name,omitempty"`
+	Format     string  `json:"format,omitempty"`
+	Engine     string  `json:"engine,omitempty"`
 	Seconds    float64 `json:"seconds"`
 	Seek       float64 `json:"seek"`
 	Captions   bool    `json:"captions,omitempty"`
 	Chromium   string  `json:"chromium"`
 	Screenshot string  `json:"screenshot,omitempty"`
 	Missing    string  `json:"missing,omitempty"`
+	Refused    string  `json:"refused,omitempty"`
 
 	single bool // one quality and one language, or none that can be chosen: nothing to switch
 	muxed  bool // sound comes with the picture: no language to switch
@@ -192,6 +195,30 @@ func TestPageWithoutPlayers(t *testing.T) {
 		_, err := play(t, order{Player: "page", URL: page, Seconds: 1, Seek: 19, Chromium: browser, Missing: mirror.URL})
 		return err
 	})
+}
+
+// TestPageHLS chooses HLS on the page: in the browser's own player, in hls.js, and where HLS is refused, which leaves
+// Smooth Streaming.
+func TestPageHLS(t *testing.T) {
+	browser := chromium(t)
+	own := startMediaServer(t)
+	for _, c := range []struct {
+		name string
+		o    order
+	}{
+		{"browser", order{URL: own, Format: "hls", single: true}},
+		{"hls.js", order{URL: startMediaServer(t, "-players", "node_modules"), Format: "hls-fmp4", Engine: "hls.js", Captions: true}},
+		{"refused", order{URL: own, Format: "hls", Captions: true, Refused: "m3u8"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := c.o
+			o.Player, o.Seconds, o.Seek, o.Chromium = "page", 1, 19, browser
+			twice(t, func() error {
+				_, err := play(t, o)
+				return err
+			})
+		})
+	}
 }
 
 // startMediaServer starts examples/mediaserver on a free port and returns the address of its page.

@@ -1,8 +1,10 @@
-// Package e2e holds the tests that play presentations with real clients: dash.js, rx-player and the page of
-// examples/mediaserver in headless Chromium, GStreamer and VLC. They need those programs and "npm ci" in this
-// directory, and run only when the environment variable SMOOTHKIT_E2E is 1.
+// Package e2e holds the tests that play presentations with real clients: as Smooth Streaming in dash.js, rx-player,
+// GStreamer and VLC, as HLS in hls.js, Chromium itself, ffmpeg and GStreamer, and both on the page of
+// examples/mediaserver. They need those programs and "npm ci" in this directory, and run only when the environment
+// variable SMOOTHKIT_E2E is 1.
 //
 // The driver can be used alone, against any server:
 //
 //	node play.mjs '{"player":"dash","url":"http://127.0.0.1:8080/sample/sample.ism/Manifest","seek":20}'
+//	node play.mjs '{"player":"hls","url":"http://127.0.0.1:8080/sample/sample.ism/Manifest(format=m3u8-aapl).m3u8","seek":20}'
 package e2e

@@ -6,8 +6,9 @@
 // is the browser itself, an HLS master playlist, or for "page" the address of the example server's page), seconds (how
 // long to play first), seek (where to, in seconds), chromium (path of the browser), captions (whether to show them and
 // wait for one), screenshot (where to save one), missing (the address of a server whose files may be missing).
-// For "page": name (which presentation of the list), format (which one to choose, as the page calls it) and engine
-// (which player to choose).
+// For "page": name (which presentation of the list), format (which one to choose, as the page calls it), engine (which
+// player to choose), and refused (part of the paths that shall be answered with 415 instead, so that the page must help
+// itself).
 import { readFileSync, rmSync, mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -134,10 +135,12 @@ const adapters = {
     };
     return {
       errors,
-      load(name) {
+      load({ name, format, engine }) {
         const status = document.getElementById("error");
         new MutationObserver(() => { if (status.textContent.trim()) errors.push(status.textContent); })
           .observe(status, { childList: true, subtree: true, characterData: true });
+        if (format) choose("format", format);
+        if (engine) choose("engine", options("engine").find((o) => o.textContent === engine).value);
         const entries = [...document.querySelectorAll("#presentations button")];
         (entries.find((b) => b.dataset.name === name) ?? entries[0]).click();
       },
@@ -228,14 +231,16 @@ async function run(args) {
   const report = { player: args.player, url: args.url, requests: {}, failed: [], errors: [] };
   try {
     const page = await browser.newPage();
-    const mayFail = (r) => args.missing !== undefined && r.url().startsWith(args.missing);
+    const refused = (url) => args.refused !== undefined && String(url).includes(args.refused);
+    const mayFail = (r) => args.missing !== undefined && r.url().startsWith(args.missing) || refused(r.url());
+    await page.route(refused, (route) => route.fulfill({ status: 415, body: "" }));
     page.on("response", (r) => { if (!mayFail(r)) count(report, r); });
     page.on("requestfailed", (r) => {
       if (r.failure()?.errorText !== "net::ERR_ABORTED" && !mayFail(r)) report.failed.push(`${r.failure()?.errorText} ${r.url()}`);
     });
     page.on("pageerror", (e) => report.errors.push(`script: ${e.message}`));
     await prepare(page, args);
-    await page.evaluate((what) => adapter.load(what), args.player === "page" ? args.name : args.url);
+    await page.evaluate((what) => adapter.load(what), args.player === "page" ? args : args.url);
     report.played = await playFirst(page, args.seconds ?? 8);
     report.quality = await switchQuality(page);
     report.audio = await switchAudio(page);
@@ -277,7 +282,6 @@ async function prepare(page, args) {
 
 // count sums up answers per track: {"video@300000": 5}.
 function count(report, response) {
-  if (response.request().method() === "HEAD") return; // the page asks whether there is HLS
   const path = decodeURIComponent(new URL(response.url()).pathname);
   if (response.status() >= 400 && !path.endsWith("/favicon.ico")) report.failed.push(`${response.status()} ${response.url()}`);
   const m = path.match(/QualityLevels\((\d+)[^)]*\)\/Fragments\(([^=]+)=\d+/i);
