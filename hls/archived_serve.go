@@ -26,7 +26,7 @@ func newArchiveShow(s *smooth.Snapshot, a *archive, t *target, p *protection) (*
 	case p != nil && p.method == SampleAES:
 		return nil, refuse("it is stored as MPEG-2 TS, whose samples are not encrypted one by one")
 	}
-	w, err := newShow(s, separate, t.format, false)
+	w, err := showOf(s, separate, t.format, false)
 	if err != nil {
 		return nil, err
 	}
