@@ -42,7 +42,7 @@ type Server struct {
 // mount is a set of presentations below a path prefix, which is empty or ends in a slash.
 type mount struct {
 	prefix string
-	source *smooth.FileSource
+	source *hls.ArchiveSource
 }
 
 // Presentation is an entry of the list.
@@ -103,14 +103,14 @@ func (s *Server) addPresentations(root string) error {
 		if info, err := os.Stat(root); err != nil || !info.IsDir() {
 			return fmt.Errorf("-root %s is not a directory that can be read", root)
 		}
-		source := smooth.Dir(root, &smooth.FileOptions{Logger: s.log})
+		source := s.source(smooth.Dir(root, &smooth.FileOptions{Logger: s.log}))
 		s.mounts = append(s.mounts, mount{source: source})
 		s.mux.Handle("/", smooth.NewHandler(source, opts))
 		if _, err := fs.Stat(os.DirFS(root), "sample"); err == nil {
 			return nil
 		}
 	}
-	sample := smooth.FS(smoothtest.Sample(), &smooth.FileOptions{Logger: s.log})
+	sample := s.source(smooth.FS(smoothtest.Sample(), &smooth.FileOptions{Logger: s.log}))
 	s.mounts = append(s.mounts, mount{prefix: "sample/", source: sample})
 	handler := smooth.NewHandler(sample, opts)
 	s.mux.Handle("/sample/", http.StripPrefix("/sample", handler))
@@ -119,6 +119,11 @@ func (s *Server) addPresentations(root string) error {
 		s.mux.Handle("/crossdomain.xml", handler)
 	}
 	return nil
+}
+
+// source adds what IIS archived for HLS to a source.
+func (s *Server) source(src *smooth.FileSource) *hls.ArchiveSource {
+	return hls.WithArchives(src, &hls.ArchiveOptions{Logger: s.log})
 }
 
 // listLimit bounds the list that the page gets.
