@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math"
 	"slices"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -223,13 +222,13 @@ const (
 // those measured.
 func (m *scale) bound(i int) uint64 {
 	s := &m.list[i]
-	if m.sizer == nil { // a guess, as nothing is known without reading
-		return smooth.Rescale(s.end-s.start, m.plan.timescale, m.w.nominal(m.r).peak/8)
-	}
-	payload := m.payload(m.r, m.plan.line[s.first:s.first+s.count])
+	payload, known := m.payload(m.r, m.plan.line[s.first:s.first+s.count])
 	units := uint64(2)
 	if m.ticks > 0 {
 		units += smooth.Rescale(s.end-s.start, m.ticks, m.units)
+	}
+	if !known {
+		return m.guess(s)
 	}
 	if m.w.layout == fragmented {
 		return payload + units*sampleOverhead + uint64(s.count)*boxOverhead + sealing
@@ -240,27 +239,42 @@ func (m *scale) bound(i int) uint64 {
 		end := smooth.Rescale(at.end, at.timescale, scale)
 		lo, hi := sound.stream.Timeline.Overlap(smooth.Rescale(at.start, at.timescale, scale), end)
 		chunks := sound.stream.Timeline[lo:hi]
-		payload += m.payload(sound, chunks)
+		n, known := m.payload(sound, chunks)
+		if !known {
+			return m.guess(s)
+		}
+		payload += n
 		for _, c := range chunks {
 			units += 2 + smooth.Rescale(c.Duration, scale, 10) // a PES packet has 180 ms at most if frames are short
 		}
 	}
 	bytes := payload + units*unitOverhead + uint64(s.count)*m.parameterSets()
-	return bytes*188/184 + closing + sealing
+	bytes = bytes*188/184 + closing + sealing
+	if m.w.sampleAES {
+		bytes += sampleAESGrowth(bytes)
+	}
+	return bytes
+}
+
+// guess returns what the bit rate in the manifest promises for a segment, where nothing is known without reading.
+func (m *scale) guess(s *segment) uint64 {
+	return smooth.Rescale(s.end-s.start, m.plan.timescale, m.w.nominal(m.r).peak/8)
 }
 
 // parameterSets returns the bytes of the parameter sets, which every fragment repeats.
 func (m *scale) parameterSets() uint64 { return uint64(len(m.r.codec.PrivateData)) + 16 }
 
-// payload sums the sizes of fragments up.
-func (m *scale) payload(r *rendition, chunks []smooth.Chunk) uint64 {
-	total := uint64(0)
+// payload sums the sizes of fragments up. It reports false if one is not known.
+func (m *scale) payload(r *rendition, chunks []smooth.Chunk) (total uint64, known bool) {
+	if m.sizer == nil {
+		return 0, false
+	}
 	for _, c := range chunks {
 		n, err := m.sizer.FragmentSize(r.key(c.Time))
 		if err != nil {
-			return math.MaxUint32
+			return 0, false
 		}
 		total += uint64(n)
 	}
-	return total
+	return total, true
 }

@@ -301,6 +301,28 @@ func (c *Composite) fragment(ctx context.Context, st *compositeState, k Fragment
 	return f, nil
 }
 
+// FragmentSize implements [Sizer], as far as the sources do. It knows the fragments of the last snapshot only.
+func (c *Composite) FragmentSize(k FragmentKey) (int64, error) {
+	st := c.state.Load()
+	if st == nil {
+		return 0, fmt.Errorf("smooth: %s: no snapshot: %w", c.name, ErrNotFound)
+	}
+	_, part, _, err := st.find(k)
+	if err != nil {
+		return 0, fmt.Errorf("smooth: %s: %w", c.name, err)
+	}
+	p, err := c.src.Open(context.Background(), st.sources[part.source].name)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Close()
+	z, ok := p.(Sizer)
+	if !ok {
+		return 0, fmt.Errorf("smooth: %s: sizes of %s: %w", c.name, st.sources[part.source].name, ErrNotFound)
+	}
+	return z.FragmentSize(FragmentKey{Stream: part.stream, Attrs: k.Attrs, Bitrate: k.Bitrate, Time: k.Time - part.dst + part.src})
+}
+
 // find returns where a fragment comes from, and its position in its stream.
 func (st *compositeState) find(k FragmentKey) (*compositeStream, *compositePart, int, error) {
 	out := st.snap.Manifest.Stream(k.Stream)

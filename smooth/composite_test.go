@@ -135,9 +135,14 @@ func TestCompositePlaysAcrossClips(t *testing.T) {
 		got, err := f.Load(t.Context(), nil)
 		require.NoError(t, err)
 		assert.Equal(t, want, got, "the samples are the source's")
+		size, err := p.(smooth.Sizer).FragmentSize(f.Key)
+		require.NoError(t, err)
+		assert.Equal(t, f.PayloadSize(), size)
 		require.NoError(t, inner.Close())
 		require.NoError(t, f.Close())
 	}
+	_, err = p.(smooth.Sizer).FragmentSize(smooth.FragmentKey{Stream: "video", Bitrate: 400_000, Time: 1})
+	assert.ErrorIs(t, err, smooth.ErrNotFound)
 	assert.Zero(t, base.(*smoothtest.Presentation).OpenFragments())
 	requireFragments(t, p, s)
 	_, ok := p.(interface {
