@@ -243,10 +243,13 @@ func (s *ArchiveSource) lookup(name string, old *archive) (e *archiveEntry, fres
 	return e, true, nil
 }
 
-// remember keeps what a name means.
+// remember keeps what a name means, as long as the entry is kept.
 func (s *ArchiveSource) remember(name string, e *archiveEntry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if e.element == nil {
+		return
+	}
 	if len(s.names) >= maxArchiveNames {
 		clear(s.names)
 	}
@@ -301,6 +304,11 @@ func (s *ArchiveSource) forget(e *archiveEntry) *archive {
 	s.recent.Remove(e.element)
 	e.element = nil
 	delete(s.entries, e.name)
+	for name, other := range s.names {
+		if other == e {
+			delete(s.names, name)
+		}
+	}
 	if e.a != nil {
 		s.bytes -= e.a.bytes
 	}
@@ -310,11 +318,6 @@ func (s *ArchiveSource) forget(e *archiveEntry) *archive {
 // drop gives an entry up that is out of date.
 func (s *ArchiveSource) drop(e *archiveEntry) {
 	s.mu.Lock()
-	for name, other := range s.names {
-		if other == e {
-			delete(s.names, name)
-		}
-	}
 	var a *archive
 	if e.element != nil {
 		a = s.forget(e)

@@ -258,21 +258,21 @@ func (t *archiveTrack) body(pl *plan, s *segment) (*archiveBody, error) {
 	return b, nil
 }
 
-// WriteTo writes the segment the cheapest way.
+// WriteTo writes the segment the cheapest way: the kernel sends the parts of a file that it can lend. One that was
+// replaced cannot any more, but what is open of it can still be read.
 func (b *archiveBody) WriteTo(w io.Writer) (int64, error) {
+	var f *os.File
+	rf, canSend := w.(io.ReaderFrom)
+	if leaser, ok := b.file.file.(smooth.Leaser); ok && canSend {
+		if lent, err := leaser.Lease(); err == nil {
+			f = lent
+			defer leaser.Return(f)
+		}
+	}
 	n, err := w.Write(b.head)
 	done := int64(n)
 	if err != nil {
 		return done, err
-	}
-	leaser, _ := b.file.file.(smooth.Leaser)
-	rf, canSend := w.(io.ReaderFrom)
-	var f *os.File
-	if leaser != nil && canSend {
-		if f, err = leaser.Lease(); err != nil {
-			return done, err
-		}
-		defer leaser.Return(f)
 	}
 	for _, p := range b.pieces {
 		var m int64

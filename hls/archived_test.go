@@ -374,7 +374,7 @@ func TestArchiveOfFiles(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, f.Data, 0o644))
 	}
-	src := hls.WithArchives(smooth.Dir(dir, nil), &hls.ArchiveOptions{Logger: quiet})
+	src := hls.WithArchives(smooth.Dir(dir, nil), &hls.ArchiveOptions{Logger: quiet, Revalidate: time.Hour})
 	defer src.Close()
 	srv := httptest.NewServer(smooth.NewHandler(src, &smooth.HandlerOptions{Outputs: []smooth.Output{hls.NewOutput(nil)}}))
 	defer srv.Close()
@@ -383,9 +383,15 @@ func TestArchiveOfFiles(t *testing.T) {
 	for _, u := range uris(fetch(t, base+"Manifest(Video,format=m3u8-aapl).m3u8")) {
 		segments = append(segments, fetch(t, base+u))
 	}
-	file, err := os.ReadFile(filepath.Join(dir, "live", "Event_464000.ts"))
+	name := filepath.Join(dir, "live", "Event_464000.ts")
+	file, err := os.ReadFile(name)
 	require.NoError(t, err)
 	checkJoined(t, segments, file)
+
+	// Until the change is noticed, the file is what it was.
+	require.NoError(t, os.WriteFile(name+".new", file[:len(file)/2], 0o644))
+	require.NoError(t, os.Rename(name+".new", name))
+	assert.Equal(t, segments[2], fetch(t, base+"Fragments(Video=120000000,format=m3u8-aapl)"))
 }
 
 func fetch(t *testing.T, url string) []byte {

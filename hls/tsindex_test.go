@@ -42,7 +42,8 @@ func starts(ix *hls.TSIndex) (list []int64) {
 }
 
 func TestIndexTS(t *testing.T) {
-	ts := archiveTS{seconds: 20, start: 1<<33 - 10*90_000, reorder: true}.make(t)
+	const start = uint64(1<<33 - 10*90_000)
+	ts := archiveTS{seconds: 20, start: start, reorder: true}.make(t)
 	ix := indexOf(t, ts)
 	keys := keyOffsets(ts)
 	require.Len(t, keys, 10)
@@ -50,8 +51,8 @@ func TestIndexTS(t *testing.T) {
 	assert.Equal(t, keys, starts(ix))
 	assert.EqualValues(t, len(ts), ix.End)
 	for i, p := range ix.Points {
-		assert.Equal(t, uint64(1<<33-10*90_000+i*180_000+archiveFrame), p.Time)
-		assert.Equal(t, uint64(1<<33-10*90_000+(i+1)*180_000+2*archiveFrame), p.End, "%d: the last picture but one is shown last", i)
+		assert.Equal(t, start+uint64(i*180_000+archiveFrame), p.Time)
+		assert.Equal(t, start+uint64((i+1)*180_000+2*archiveFrame), p.End, "%d: the last picture but one is shown last", i)
 	}
 	video, audio := sampleCodecs(t)
 	assert.Equal(t, video.Codecs(), ix.Video.Codecs())
