@@ -61,6 +61,7 @@ func without(s *smooth.Snapshot, from, to uint64) {
 		}
 		st.Timeline = kept
 	}
+	s.Edges = nil // they know nothing of it
 }
 
 // liveConfig is a live presentation of picture, sound and text in fragments of about two seconds with a window of 40.
@@ -242,6 +243,31 @@ func TestLiveSegments(t *testing.T) {
 			}
 			assert.Zero(t, p.OpenFragments())
 		})
+	}
+}
+
+// TestLiveLookahead: segments are listed as soon as they have been received, whatever Smooth Streaming has to hold back;
+// a filter that ends earlier still counts.
+func TestLiveLookahead(t *testing.T) {
+	cfg := liveConfig(0)
+	cfg.Streams[0].Durations = smoothtest.Repeat(6, 2*second)
+	cfg.Streams[1].Durations = smoothtest.Repeat(6, 2*48_000)
+	p := smoothtest.New(cfg)
+	h := smoothHandler(sourceOf(p), nil)
+	s, err := p.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Len(t, s.Manifest.Streams[0].Timeline, 4)
+	for _, tt := range []struct {
+		options string
+		want    int
+	}{{"", 2}, {",startTime=60000000", 1}, {",endTime=60000000", 1}, {",endTime=100000000", 1}, {",endTime=120000000", 2}} {
+		for _, format := range []string{"m3u8-aapl", "m3u8-aapl-v3", "m3u8-cmaf"} {
+			list := readMedia(t, h, "/a.ism/QualityLevels(300000)/Manifest(video,format="+format+tt.options+")")
+			assert.Len(t, list.entries, tt.want, "%s %s", format, tt.options)
+			for _, e := range list.entries {
+				assert.NotEmpty(t, get(t, h, e.url))
+			}
+		}
 	}
 }
 

@@ -63,10 +63,11 @@ func showOf(s *smooth.Snapshot, l layout, format string, sampleAES bool) (*show,
 func newShow(s *smooth.Snapshot, l layout, format string, sampleAES bool) (*show, error) {
 	w := &show{snap: s, layout: l, format: format, sampleAES: sampleAES, key: showKey{l, format, sampleAES}}
 	var refused error
-	for _, st := range s.Manifest.Streams {
+	for i, st := range s.Manifest.Streams {
 		if st.Parent != "" || st.ManifestOutput {
 			continue // a sparse or control stream is data for applications
 		}
+		st = w.received(i)
 		levels, err := w.levels(st)
 		if err != nil && refused == nil {
 			refused = err
@@ -92,6 +93,18 @@ func newShow(s *smooth.Snapshot, l layout, format string, sampleAES bool) (*show
 		refused = &smooth.UnsupportedError{Format: format, Reason: "there is neither sound nor picture"}
 	}
 	return nil, refused
+}
+
+// received returns a stream of the manifest with all fragments that have been received: the look-ahead is for clients of
+// Smooth Streaming, who learn from a fragment when the next ones begin.
+func (w *show) received(i int) *smooth.Stream {
+	st := w.snap.Manifest.Streams[i]
+	if w.snap.Ended || i >= len(w.snap.Edges) || len(w.snap.Edges[i].Received) <= len(st.Timeline) {
+		return st
+	}
+	whole := *st
+	whole.Timeline = w.snap.Edges[i].Received
+	return &whole
 }
 
 func compareRates(a, b *rendition) int {
@@ -190,8 +203,8 @@ func (w *show) find(k smooth.FragmentKey) (*rendition, error) {
 
 // findOther finds a level that the master playlist does not list.
 func (w *show) findOther(k smooth.FragmentKey) (*rendition, error) {
-	st := w.snap.Manifest.Stream(k.Stream)
-	if st != nil {
+	if st := w.snap.Manifest.Stream(k.Stream); st != nil {
+		st = w.received(slices.Index(w.snap.Manifest.Streams, st))
 		for _, l := range st.Levels {
 			if l.Bitrate == k.Bitrate && l.AttrsKey() == k.Attrs {
 				r, err := w.rendition(st, l)

@@ -246,7 +246,7 @@ func (c *filterChain) snapshot(base *Snapshot, chosen []chosenStream, span tickS
 	s.ModTime, s.NotSmooth = base.ModTime, base.NotSmooth
 	s.superseded = base.superseded
 	s.Periods = span.periods(base.Periods, &out)
-	s.Edges = edges(base.Edges, chosen)
+	s.Edges = span.edges(base.Edges, m, chosen)
 	s.Gaps = span.gaps(base.Gaps, &out)
 	return s
 }
@@ -342,7 +342,7 @@ func (t tickSpan) periods(base []Period, m *Manifest) []Period {
 }
 
 // edges keeps the edges of the chosen streams; one whose timeline was cut at the end ends there.
-func edges(base []Edge, chosen []chosenStream) []Edge {
+func (t tickSpan) edges(base []Edge, m *Manifest, chosen []chosenStream) []Edge {
 	if base == nil {
 		return nil
 	}
@@ -350,6 +350,11 @@ func edges(base []Edge, chosen []chosenStream) []Edge {
 	for i, cs := range chosen {
 		if cs.pos < len(base) {
 			out[i] = base[cs.pos]
+		}
+		if received := out[i].Received; received != nil {
+			_, to := t.in(m, cs.stream)
+			hi := max(received.search(to), cs.hi)
+			out[i].Received = received[cs.lo:hi:hi]
 		}
 		if cs.hi < len(cs.stream.Timeline) {
 			end := cs.stream.Timeline[:cs.hi].End()

@@ -64,6 +64,10 @@ type Edge struct {
 	Listed uint64
 	// Complete is the end of what has been received.
 	Complete uint64
+	// Received lists the fragments that have been received and can be had, for outputs that need not wait for the
+	// look-ahead: the Timeline of the stream, followed by those behind it, as two slices of one array. Nil means that only
+	// what is listed is known.
+	Received Timeline
 }
 
 // Gap is a span without content, in ticks of the stream's timescale.

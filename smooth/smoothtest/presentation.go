@@ -162,7 +162,8 @@ func (p *Presentation) publish() {
 	for i := range p.config.Streams {
 		st, listed := p.stream(i)
 		m.Streams = append(m.Streams, st)
-		edges = append(edges, smooth.Edge{Listed: listed, Complete: p.lines[i].End()})
+		received := p.lines[i][p.first[i]:len(p.lines[i]):len(p.lines[i])]
+		edges = append(edges, smooth.Edge{Listed: listed, Complete: p.lines[i].End(), Received: received})
 		if !m.IsLive {
 			m.Duration = max(m.Duration, smooth.Rescale(listed, st.Timescale, m.Timescale))
 		}

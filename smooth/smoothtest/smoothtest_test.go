@@ -107,7 +107,9 @@ func TestPresentationLive(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, s.Manifest.IsLive)
 	assert.Len(t, s.Manifest.Stream("video").Timeline, 13)
-	assert.Equal(t, smooth.Edge{Listed: 26 * second, Complete: 30 * second}, s.Edges[0])
+	edge, listed := s.Edges[0], s.Manifest.Streams[0].Timeline
+	assert.Equal(t, []uint64{26 * second, 30 * second, 30 * second}, []uint64{edge.Listed, edge.Complete, edge.Received.End()})
+	assert.Equal(t, listed, edge.Received[:len(listed)])
 	_, err = p.Fragment(t.Context(), key(15))
 	assert.ErrorIs(t, err, smooth.ErrNotYet)
 
