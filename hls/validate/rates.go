@@ -89,7 +89,10 @@ func (m *measured) add(group []*list) bool {
 func (l *list) shortest(with [][]*list) float64 {
 	rates := make(map[uint64]float64, len(l.measures))
 	for _, m := range l.measures {
-		rates[m.number] = bitrate(m.bytes, m.duration)
+		rates[m.number] = 0
+		if !l.among(with) {
+			rates[m.number] = bitrate(m.bytes, m.duration)
+		}
 	}
 	for _, group := range with {
 		worst := make(map[uint64]float64)
@@ -109,16 +112,21 @@ func (l *list) shortest(with [][]*list) float64 {
 	return highest
 }
 
+// among reports whether the list of a variant is one of its own renditions, such as the sound of one without picture.
+// Then it counts once, and another of the group may be played in its place.
+func (l *list) among(with [][]*list) bool {
+	return slices.ContainsFunc(with, func(group []*list) bool { return slices.Contains(group, l) })
+}
+
 // rates compares what a variant says to what was measured, with the renditions that it needs.
 func (w *walk) rates(l *list, v *variant, with [][]*list) {
 	if len(l.measures) == 0 || v.bandwidth == 0 {
 		return
 	}
-	m := l.measured()
-	whole := l.complete()
-	with = slices.DeleteFunc(slices.Clone(with), func(group []*list) bool {
-		return slices.Contains(group, l) // the variant is its own rendition
-	})
+	m, whole := measured{}, true
+	if !l.among(with) {
+		m, whole = l.measured(), l.complete()
+	}
 	for _, group := range with {
 		if !m.add(group) {
 			whole = false
