@@ -325,15 +325,22 @@ func checkRates(t *testing.T, address string) {
 		if v.Iframe {
 			continue
 		}
-		r, sound := rates(v.URI), bitrates{}
+		// Each group adds its heaviest member; a variant without picture is itself a member, and counts once.
+		r, alone := rates(v.URI), true
+		heaviest := map[string]bitrates{}
 		for _, a := range v.Alternatives {
-			if a.Type == "AUDIO" && a.GroupId == v.Audio && a.URI != v.URI {
-				other := rates(a.URI)
-				sound.peak, sound.average = max(sound.peak, other.peak), max(sound.average, other.average)
+			if a.GroupId != v.Audio && a.GroupId != v.Subtitles {
+				continue
 			}
+			alone = alone && a.URI != v.URI
+			h, other := heaviest[a.GroupId], rates(a.URI)
+			heaviest[a.GroupId] = bitrates{max(h.peak, other.peak), max(h.average, other.average)}
 		}
-		if v.Resolution != "" { // else it is itself one of the sounds
-			r.peak, r.average = r.peak+sound.peak, r.average+sound.average
+		if !alone {
+			r = bitrates{}
+		}
+		for _, h := range heaviest {
+			r.peak, r.average = r.peak+h.peak, r.average+h.average
 		}
 		what := fmt.Sprintf("%s: measured %.0f, on average %.0f", v.URI, r.peak, r.average)
 		t.Logf("%s; BANDWIDTH %d (%+.1f %%), AVERAGE-BANDWIDTH %d (%+.1f %%)", what, v.Bandwidth,

@@ -5,7 +5,8 @@
 // Fields of the argument: player (dash, rx, hls, native or page), url (a Smooth manifest, for "hls" and "native", which
 // is the browser itself, an HLS master playlist, or for "page" the address of the example server's page), seconds (how
 // long to play first), seek (where to, in seconds), chromium (path of the browser), captions (whether to show them and
-// wait for one), screenshot (where to save one), missing (the address of a server whose files may be missing).
+// wait for one), screenshot (where to save one), missing (the address of a server whose files may be missing), brief (to
+// switch nothing).
 // For "page": name (which presentation of the list), format (which one to choose, as the page calls it), engine (which
 // player to choose), and refused (part of the paths that shall be answered with 415 instead, so that the page must help
 // itself).
@@ -242,8 +243,10 @@ async function run(args) {
     await prepare(page, args);
     await page.evaluate((what) => adapter.load(what), args.player === "page" ? args : args.url);
     report.played = await playFirst(page, args.seconds ?? 8);
-    report.quality = await switchQuality(page);
-    report.audio = await switchAudio(page);
+    if (!args.brief) {
+      report.quality = await switchQuality(page);
+      report.audio = await switchAudio(page);
+    }
     if (args.captions) await page.evaluate(() => adapter.caption());
     if (args.seek) report.sought = { to: args.seek, time: await seek(page, args.seek) };
     if (args.captions) {

@@ -36,11 +36,9 @@ var advice = map[string][]string{
 	"HM109": nil,       // no CLOSED-CAPTIONS: it is not known whether pictures carry them
 	"HM124": nil,       // no lists of key frames, which muxed layouts, for old clients, and encrypted ones lack
 	"HM132": {"dolby"}, // no AAC
-	// The rates that variants state do not count subtitles, some hundred bits per second.
-	"HC107": {"sample", "aes-128", "sample-aes"},
-	// What ffmpeg wrote itself is served as it is: pictures have negative composition offsets, and the sound begins before
-	// zero, which Smooth cannot express, so that its first fragment comes a frame late.
-	"HT147": {"ffmpeg-ismv"}, "HT163": {"ffmpeg-ismv"}, "HF123": {"ffmpeg-ismv"},
+	// The sound that ffmpeg wrote itself begins before zero, which Smooth cannot express, so that its first fragment comes
+	// a frame late.
+	"HT163": {"ffmpeg-ismv"}, "HF123": {"ffmpeg-ismv"},
 }
 
 // TestHLSValidator checks what the clients of the other tests play as HLS.
