@@ -360,3 +360,36 @@ func TestNoiseIsNoPicture(t *testing.T) {
 	assert.Equal(t, 200, do(h, "GET", "/a.ism/QualityLevels(1)/Fragments(video=0,format=m3u8-cmaf,n=3).mp4").Code)
 	assert.Zero(t, p.OpenFragments())
 }
+
+// TestOverConnections: over real connections, where the kernel sends, clients get the whole or leave in the middle, and
+// nothing is held in the end.
+func TestOverConnections(t *testing.T) {
+	cfg := smoothtest.Default()
+	cfg.MaxPayload = 1 << 20
+	p := smoothtest.New(cfg)
+	h := smoothHandler(sourceOf(p), nil)
+	server := httptest.NewServer(h)
+	defer server.Close()
+	for _, format := range []string{"m3u8-aapl", "m3u8-aapl-v3", "m3u8-cmaf"} {
+		target := "/a.ism/QualityLevels(400000)/Fragments(video=0,format=" + format + ",n=3)"
+		want := get(t, h, target)
+		for i := range 8 {
+			resp, err := server.Client().Get(server.URL + target)
+			require.NoError(t, err)
+			if i%2 == 1 {
+				_, err = io.CopyN(io.Discard, resp.Body, 1000)
+				require.NoError(t, err)
+				require.NoError(t, resp.Body.Close())
+				continue
+			}
+			got, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.True(t, bytes.Equal(want, got), "%s, request %d", target, i)
+			require.EqualValues(t, len(want), resp.ContentLength)
+		}
+	}
+	server.CloseClientConnections()
+	server.Close() // waits for the handlers
+	assert.Zero(t, p.OpenFragments())
+}

@@ -33,7 +33,7 @@ func (p *Plan) Segments() []Segment {
 }
 
 // Number returns the media sequence number that the answer to a request for the segment from fragment i on has.
-func (p *Plan) Number(i int) uint64 { return p.p.exactNumber(i, p.p.at(i, 0).number) }
+func (p *Plan) Number(i int) uint64 { return exactNumber(p.p.numbers(), i, p.p.at(i, 0).number) }
 
 // LiveTarget returns the target duration of a live list.
 func (p *Plan) LiveTarget() uint64 { return p.p.liveTarget() }

@@ -3,6 +3,7 @@ package hls
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -236,6 +237,35 @@ func (p *plan) fillGap(dst []segment, s *segment, missing uint64) []segment {
 	}
 	dst[len(dst)-1].end = until
 	return dst
+}
+
+// numbers returns the segments that have media if their numbers are not those of their spans, else nil: in a list that is
+// complete and has gaps, fragments longer than a span or several periods, they are counted.
+func (p *plan) numbers() []segment {
+	if p.live || len(p.periods) < 2 && p.regular() {
+		return nil
+	}
+	return slices.DeleteFunc(p.segments(nil), func(s segment) bool { return s.gap })
+}
+
+// regular reports whether every span of the timeline has a fragment.
+func (p *plan) regular() bool {
+	for i := 1; i < len(p.line); i++ {
+		if b, before := p.bucket(p.line[i]), p.bucket(p.line[i-1]); b != before && b != before+1 {
+			return false
+		}
+	}
+	return true
+}
+
+// exactNumber returns the media sequence number of the segment that starts with fragment i: n, unless list, which is what
+// numbers has returned, has another one.
+func exactNumber(list []segment, i int, n uint64) uint64 {
+	at, ok := slices.BinarySearchFunc(list, i, func(s segment, i int) int { return s.first - i })
+	if !ok {
+		return n
+	}
+	return list[at].number
 }
 
 // targetDuration returns the EXT-X-TARGETDURATION in seconds that the segments need: the longest one, rounded to the

@@ -30,9 +30,22 @@ func (x *exchange) locate() (plan, segment, error) {
 	case !x.show.covers(x.r1, &pl, &s):
 		return pl, s, x.incomplete(&pl)
 	}
-	s.number = pl.exactNumber(i, s.number)
+	s.number = exactNumber(x.numbers(&pl, st), i, s.number)
 	x.target.count, x.made = s.count, x.madeOf(&s)
 	return pl, s, nil
+}
+
+// numbers returns the numbers of the list of a plan, which are looked at once.
+func (x *exchange) numbers(pl *plan, st *smooth.Stream) []segment {
+	type key struct {
+		stream string
+		span   uint64
+	}
+	v, err := x.show.snap.Derive(key{st.Name, pl.span}, func() (any, error) { return pl.numbers(), nil })
+	if err != nil {
+		return pl.numbers()
+	}
+	return v.([]segment)
 }
 
 // incomplete returns the error for a segment of which a part is not there.
@@ -66,30 +79,6 @@ func (x *exchange) plausible(pl *plan, s *segment) bool {
 	const longest = 4
 	d := pl.line[s.first+s.count-1].End() - s.start
 	return d/longest <= pl.span || d <= smooth.Rescale(60, 1, pl.timescale)
-}
-
-// exactNumber returns the media sequence number of the segment that starts with fragment i, which is likely to be n: in a
-// list with gaps or several periods only the list itself tells.
-func (p *plan) exactNumber(i int, n uint64) uint64 {
-	if p.live || len(p.periods) < 2 && p.regular() {
-		return n
-	}
-	for _, s := range p.segments(nil) {
-		if !s.gap && s.first == i {
-			return s.number
-		}
-	}
-	return n
-}
-
-// regular reports whether every span of the timeline has a fragment, so that segments have the numbers of their spans.
-func (p *plan) regular() bool {
-	for i := 1; i < len(p.line); i++ {
-		if b, before := p.bucket(p.line[i]), p.bucket(p.line[i-1]); b != before && b != before+1 {
-			return false
-		}
-	}
-	return true
 }
 
 // serveSegment answers a request for a segment, or for a key frame of one.
