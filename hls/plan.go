@@ -118,11 +118,7 @@ func (p *plan) bucket(c smooth.Chunk) uint64 { return (c.Time + c.Duration/2) / 
 
 // number returns the media sequence number of a segment that starts with a fragment.
 func (p *plan) number(c smooth.Chunk) uint64 {
-	n := p.bucket(c)
-	if i := p.period(c.Time); i >= 0 {
-		n += p.periods[i].discontinuity
-	}
-	return n
+	return p.bucket(c) + p.discontinuities(c.Time)
 }
 
 // endOf returns the position after the last fragment of the segment that begins with fragment i, and whether it is
@@ -208,15 +204,27 @@ func (p *plan) fill(dst []segment, s *segment) []segment {
 }
 
 // fillNumbers puts an entry into a live list for each number without media. None is longer than a span, so that the
-// target duration holds.
+// target duration holds. Periods without media of the stream are among them: players count discontinuities to know what
+// belongs together in several lists.
 func (p *plan) fillNumbers(dst []segment, s *segment, missing uint64) []segment {
 	last := dst[len(dst)-1]
 	each := min((max(s.start, last.end)-last.end)/missing, p.span)
+	before, now := p.discontinuities(last.start), p.discontinuities(s.start)
 	for n := range missing {
 		at := last.end + n*each
-		dst = append(dst, segment{start: at, end: at + each, number: last.number + 1 + n, gap: true})
+		g := segment{start: at, end: at + each, number: last.number + 1 + n, gap: true}
+		g.discontinuity = before+n+1 < now // that of s is its own
+		dst = append(dst, g)
 	}
 	return dst
+}
+
+// discontinuities returns how many there are before the period of time t.
+func (p *plan) discontinuities(t uint64) uint64 {
+	if i := p.period(t); i >= 0 {
+		return p.periods[i].discontinuity
+	}
+	return 0
 }
 
 // fillGap puts entries for the numbers without media into a list that is complete. They take their time from the segment

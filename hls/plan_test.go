@@ -40,7 +40,8 @@ func randomTimeline(r *rand.Rand) *timelineCase {
 			at += uint64(mean * r.Float64() * []float64{0.1, 2, 30}[r.IntN(3)])
 		}
 		if splits > 0 && i > 0 && r.IntN(splits) == 0 {
-			c.periods = append(c.periods, smooth.Period{Start: at, Discontinuity: uint64(len(c.periods))})
+			before := c.periods[len(c.periods)-1].Discontinuity
+			c.periods = append(c.periods, smooth.Period{Start: at, Discontinuity: before + 1 + uint64(r.IntN(6)/5)})
 		}
 		d := max(uint64(mean*(1+spread*(2*r.Float64()-1))), 1)
 		c.line = append(c.line, smooth.Chunk{Time: at, Duration: d})
@@ -152,7 +153,16 @@ func TestPlanOfWindowsAgree(t *testing.T) {
 			p := c.plan(first, end, true)
 			list := p.Segments()
 			target := p.LiveTarget()
+			discontinuities := uint64(0)
 			for i, s := range list {
+				if s.Discontinuity {
+					discontinuities++
+				} else if i == 0 {
+					discontinuities = c.periods[c.periodOf(s.Start)].Discontinuity
+				}
+				if !s.Gap && discontinuities != c.periods[c.periodOf(s.Start)].Discontinuity {
+					t.Errorf("segment %d comes after %d discontinuities", i, discontinuities)
+				}
 				v := listed{s.Start, s.End, s.Count, s.Gap}
 				old, seen := known[s.Number]
 				switch {
