@@ -234,7 +234,7 @@ async function run(args) {
     const page = await browser.newPage();
     const refused = (url) => args.refused !== undefined && String(url).includes(args.refused);
     const mayFail = (r) => args.missing !== undefined && r.url().startsWith(args.missing) || refused(r.url());
-    await page.route(refused, (route) => route.fulfill({ status: 415, body: "" }));
+    if (args.refused) await page.route(refused, (route) => route.fulfill({ status: 415, body: "" }));
     page.on("response", (r) => { if (!mayFail(r)) count(report, r); });
     page.on("requestfailed", (r) => {
       if (r.failure()?.errorText !== "net::ERR_ABORTED" && !mayFail(r)) report.failed.push(`${r.failure()?.errorText} ${r.url()}`);
