@@ -23,12 +23,15 @@ func TestHLSTransportStream(t *testing.T) {
 	root := media(t)
 	base := serveHLS(t, root, nil)
 	addresses := map[string]string{"dolby": serveHLS(t, dolby(t), nil) + "clip.ism/"}
-	for _, p := range presentations[:3] {
+	for _, p := range presentations {
 		addresses[p.name] = base + p.path + "/"
 	}
 	for name, address := range addresses {
 		for _, format := range []string{"m3u8-aapl", "m3u8-aapl-v3"} {
 			for _, k := range tracksOf(t, address+master(format)) {
+				if name == "ffmpeg-ismv" && (!k.video || format == "m3u8-aapl-v3") {
+					continue // its sound begins before zero, which Smooth cannot express: a frame comes late
+				}
 				t.Run(name+"/"+format+"/"+k.name(), func(t *testing.T) { checkJoined(t, k) })
 			}
 		}
