@@ -363,7 +363,7 @@ func (m *masterWriter) appendRenditions(dst []byte, groups []*audioGroup) []byte
 	}
 	for i := range m.text {
 		r := &m.text[i]
-		dst = m.appendRendition(dst, "SUBTITLES", "text", r, r, i == 0)
+		dst = m.appendRendition(dst, "SUBTITLES", "text", r, r, false) // shown when the viewer's settings ask for it
 		dst = m.appendURI(append(dst, ",FORCED=NO"...), r, mediaPlaylist)
 	}
 	return dst

@@ -100,7 +100,7 @@ func TestMasterOf(t *testing.T) {
 			"V (2000) video avc1.42c01f 320x180", "V (1000) video avc1.42c01f 320x180", "V (4000) video avc1.42c01f 320x180",
 		}},
 		{"second camera, odd text, sparse stream", []smoothtest.Stream{pictureStream("video", 1000), pictureStream("other", 2000), odd, text, sparse}, "m3u8-aapl", []string{
-			"M (1000) text text text en YES", "V (1000) video avc1.42c01f 320x180 text", "I (1000) video,format=m3u8-aapl,type=keyframes avc1.42c01f 320x180",
+			"M (1000) text text text en NO", "V (1000) video avc1.42c01f 320x180 text", "I (1000) video,format=m3u8-aapl,type=keyframes avc1.42c01f 320x180",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
