@@ -61,8 +61,8 @@ func (l *list) load(ctx context.Context, known map[[2]string]bool) (*playlist, b
 		l.lost(ctx, err, l.place())
 		return nil, false
 	}
-	if a.status != http.StatusOK || a.large {
-		l.rec.add("HH101", l.place(), "%s, after it was answered before", a.statusHint())
+	if a.Status != http.StatusOK || a.Large {
+		l.rec.add("HH101", l.place(), "%s, after it was answered before", statusHint(a))
 		return nil, false
 	}
 	if len(known) == 0 {
@@ -71,11 +71,11 @@ func (l *list) load(ctx context.Context, known map[[2]string]bool) (*playlist, b
 		}
 	}
 	quiet := newRecorder(l.opts.MaxPerRule)
-	from := origin{query: a.final.Query()}
+	from := origin{query: a.Final.Query()}
 	if l.master != nil {
 		from.imports = l.master.p.vars
 	}
-	p := checkPlaylist(quiet, l.opts, l.name, a.body, from)
+	p := checkPlaylist(quiet, l.opts, l.name, a.Body, from)
 	for _, v := range quiet.report.Violations {
 		if k := [2]string{v.Rule.ID, v.Text}; !known[k] {
 			known[k] = true

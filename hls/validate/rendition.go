@@ -56,20 +56,20 @@ func (l *list) segment(ctx context.Context, s *segment, probe, again bool) {
 	if a == nil {
 		return
 	}
-	l.measures = append(l.measures, measure{s.number, s.duration, int64(len(a.body))})
+	l.measures = append(l.measures, measure{s.number, s.duration, int64(len(a.Body))})
 	want := expect{name: p.Document, duration: s.duration, iframes: l.p.media.iframes, profile: l.opts.Profile}
 	if s.part != nil {
 		want.offset = int64(s.part.offset)
 	}
 	want.init = l.initOf(ctx, s)
-	data, ok := l.clear(ctx, s, a.body, &want, p)
+	data, ok := l.clear(ctx, s, a.Body, &want, p)
 	if ok {
 		l.content(data, want, s, a, p)
 	}
 	if l.files {
 		return
 	}
-	if a.header.Get("ETag") == "" && a.header.Get("Last-Modified") == "" {
+	if a.Header.Get("ETag") == "" && a.Header.Get("Last-Modified") == "" {
 		l.rec.add("HH141", p, "there is neither ETag nor Last-Modified")
 	}
 	if again {
@@ -97,18 +97,18 @@ func (l *list) part(ctx context.Context, target string, part *byteRange, p Place
 		return nil
 	}
 	switch {
-	case a.status != http.StatusOK && !(part != nil && a.status == http.StatusPartialContent):
-		l.rec.add("HH111", p, "%s", a.statusHint())
+	case a.Status != http.StatusOK && !(part != nil && a.Status == http.StatusPartialContent):
+		l.rec.add("HH111", p, "%s", statusHint(a))
 		return nil
-	case a.html() && !isText(a.body):
+	case a.IsHTML() && !isText(a.Body):
 		l.rec.add("HH112", p, "%s", htmlHint)
 		return nil
-	case a.large:
+	case a.Large:
 		l.rec.add("HS108", p, "the limit is %d bytes", limit)
 		return nil
 	}
 	l.common(a, p)
-	if a.cut {
+	if a.Cut {
 		return nil
 	}
 	return l.cutRange(a, part, p)
@@ -119,12 +119,12 @@ func (l *list) cutRange(a *answer, part *byteRange, p Place) *answer {
 	if part == nil {
 		return a
 	}
-	if a.status == http.StatusOK && uint64(len(a.body)) >= part.end() {
-		a.body = a.body[part.offset:part.end()]
+	if a.Status == http.StatusOK && uint64(len(a.Body)) >= part.end() {
+		a.Body = a.Body[part.offset:part.end()]
 	}
-	if uint64(len(a.body)) != part.length {
+	if uint64(len(a.Body)) != part.length {
 		l.rec.add("HH117", p, "bytes %d to %d: status %d with %d bytes",
-			part.offset, part.end()-1, a.status, len(a.body))
+			part.offset, part.end()-1, a.Status, len(a.Body))
 		return nil
 	}
 	return a
@@ -151,7 +151,7 @@ func (l *list) initOf(ctx context.Context, s *segment) *initSegment {
 	}
 	want := expect{name: p.Document, profile: l.opts.Profile}
 	keyed := &segment{number: s.number, keys: s.init.keys}
-	data, ok := l.clear(ctx, keyed, a.body, &want, p)
+	data, ok := l.clear(ctx, keyed, a.Body, &want, p)
 	if !ok {
 		return nil
 	}
@@ -251,23 +251,23 @@ func (l *list) fetchKey(ctx context.Context, target string) []byte {
 	case err != nil:
 		l.lost(ctx, err, p)
 		return nil
-	case a.status != http.StatusOK:
-		l.rec.add("HK102", p, "%s", a.statusHint())
+	case a.Status != http.StatusOK:
+		l.rec.add("HK102", p, "%s", statusHint(a))
 		return nil
-	case len(a.body) != 16:
-		l.rec.add("HK101", p, "the key has %d bytes", len(a.body))
+	case len(a.Body) != 16:
+		l.rec.add("HK101", p, "the key has %d bytes", len(a.Body))
 		return nil
 	}
 	if l.files {
-		return a.body
+		return a.Body
 	}
-	if t := a.mediaType(); t != "application/octet-stream" && t != "binary/octet-stream" {
+	if t := a.MediaType(); t != "application/octet-stream" && t != "binary/octet-stream" {
 		l.rec.add("HK103", p, "Content-Type is %q", t)
 	}
-	if c := a.header.Get("Cache-Control"); !strings.Contains(c, "no-store") && !strings.Contains(c, "private") {
+	if c := a.Header.Get("Cache-Control"); !strings.Contains(c, "no-store") && !strings.Contains(c, "private") {
 		l.rec.add("HK104", p, "Cache-Control is %q", c)
 	}
-	return a.body
+	return a.Body
 }
 
 // content checks what a segment holds.
@@ -330,7 +330,7 @@ var segmentTypes = map[format][]string{
 
 // typeOf checks the Content-Type of a segment.
 func (l *list) typeOf(a *answer, f format, p Place) {
-	if t := a.mediaType(); !l.files && !slices.Contains(segmentTypes[f], t) {
+	if t := a.MediaType(); !l.files && !slices.Contains(segmentTypes[f], t) {
 		l.rec.add("HH113", p, "Content-Type is %q, the segment is %s", t, f)
 	}
 }
@@ -339,42 +339,42 @@ func (l *list) typeOf(a *answer, f format, p Place) {
 func (l *list) again(ctx context.Context, first *answer, part *byteRange, p Place) {
 	quiet := *l
 	quiet.walk = &walk{fetcher: &fetcher{client: l.client, opts: l.opts, rec: l.rec, files: true}}
-	a := quiet.part(ctx, first.url, part, p)
-	if a == nil || bytes.Equal(a.body, first.body) {
+	a := quiet.part(ctx, first.URL, part, p)
+	if a == nil || bytes.Equal(a.Body, first.Body) {
 		return
 	}
 	at := 0
-	for at < len(a.body) && at < len(first.body) && a.body[at] == first.body[at] {
+	for at < len(a.Body) && at < len(first.Body) && a.Body[at] == first.Body[at] {
 		at++
 	}
-	l.rec.add("HH116", p, "there are %d bytes, then %d, which differ from byte %d on", len(first.body), len(a.body), at)
+	l.rec.add("HH116", p, "there are %d bytes, then %d, which differ from byte %d on", len(first.Body), len(a.Body), at)
 }
 
 // probe asks for a segment in the ways that players and caches do.
 func (l *list) probe(ctx context.Context, whole *answer, p Place) {
 	l.head(ctx, whole, "HH115", p)
-	n := len(whole.body)
+	n := len(whole.Body)
 	if n >= 8 {
-		a, err := l.get(ctx, whole.url, l.opts.MaxSegmentSize, "Range", "bytes=4-7")
+		a, err := l.get(ctx, whole.URL, l.opts.MaxSegmentSize, "Range", "bytes=4-7")
 		switch {
 		case err != nil:
 			l.lost(ctx, err, p)
-		case a.status == http.StatusOK && bytes.Equal(a.body, whole.body):
-		case a.status != http.StatusPartialContent || !bytes.Equal(a.body, whole.body[4:8]) ||
-			a.header.Get("Content-Range") != fmt.Sprintf("bytes 4-7/%d", n):
+		case a.Status == http.StatusOK && bytes.Equal(a.Body, whole.Body):
+		case a.Status != http.StatusPartialContent || !bytes.Equal(a.Body, whole.Body[4:8]) ||
+			a.Header.Get("Content-Range") != fmt.Sprintf("bytes 4-7/%d", n):
 			l.rec.add("HH117", p, "bytes 4 to 7 of %d: status %d, Content-Range %q, %d bytes",
-				n, a.status, a.header.Get("Content-Range"), len(a.body))
+				n, a.Status, a.Header.Get("Content-Range"), len(a.Body))
 		}
 	}
-	tag := whole.header.Get("ETag")
+	tag := whole.Header.Get("ETag")
 	if tag == "" {
 		return
 	}
-	a, err := l.get(ctx, whole.url, l.opts.MaxSegmentSize, "If-None-Match", tag)
+	a, err := l.get(ctx, whole.URL, l.opts.MaxSegmentSize, "If-None-Match", tag)
 	switch {
 	case err != nil:
 		l.lost(ctx, err, p)
-	case a.status != http.StatusNotModified:
-		l.rec.add("HH118", p, "If-None-Match: %s answers status %d", tag, a.status)
+	case a.Status != http.StatusNotModified:
+		l.rec.add("HH118", p, "If-None-Match: %s answers status %d", tag, a.Status)
 	}
 }

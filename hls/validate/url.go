@@ -39,9 +39,7 @@ func check(ctx context.Context, target string, o Options, root string) (*Report,
 	rec := newRecorder(o.MaxPerRule)
 	w := &walk{fetcher: newFetcher(o, rec), root: root, keys: make(map[string]*secret)}
 	w.files = root != ""
-	if o.Client == nil {
-		defer w.client.CloseIdleConnections()
-	}
+	defer w.client.Close()
 	if err := w.start(ctx, u.String()); err != nil {
 		return nil, err
 	}
@@ -164,28 +162,28 @@ func (w *walk) each(f func(*list)) {
 func (l *list) read(ctx context.Context, a *answer, from origin) bool {
 	p := Place{Document: l.name}
 	switch {
-	case a.status != http.StatusOK:
-		l.rec.add("HH101", p, "%s", a.statusHint())
+	case a.Status != http.StatusOK:
+		l.rec.add("HH101", p, "%s", statusHint(a))
 		return false
-	case a.html():
+	case a.IsHTML():
 		l.rec.add("HH102", p, "%s", htmlHint)
 		return false
-	case a.large:
+	case a.Large:
 		l.rec.add("HP100", p, "there are more than %d bytes", MaxPlaylistSize)
 		return false
 	}
-	l.base = a.final
-	from.query = a.final.Query()
-	l.p = checkPlaylist(l.rec, l.opts, l.name, a.body, from)
+	l.base = a.Final
+	from.query = a.Final.Query()
+	l.p = checkPlaylist(l.rec, l.opts, l.name, a.Body, from)
 	if l.p == nil {
 		return false
 	}
 	if !l.files {
 		l.playlistType(a, p)
 		l.common(a, p)
-		if m := l.p.media; m != nil && m.live() && m.target > 0 && a.maxAge() > int64(m.target/time.Second) {
+		if m := l.p.media; m != nil && m.live() && m.target > 0 && a.MaxAge() > int64(m.target/time.Second) {
 			l.rec.add("HH146", p, "Cache-Control is %q, the target duration %s",
-				a.header.Get("Cache-Control"), m.target)
+				a.Header.Get("Cache-Control"), m.target)
 		}
 		if !l.opts.PlaylistOnly {
 			l.headOfPlaylist(ctx, a, p)
@@ -201,7 +199,7 @@ func (l *list) read(ctx context.Context, a *answer, from origin) bool {
 func (l *list) headOfPlaylist(ctx context.Context, a *answer, p Place) {
 	if l.p.media != nil && l.p.media.live() {
 		live := *a
-		live.status = 0
+		live.Status = 0
 		a = &live
 	}
 	l.head(ctx, a, "HH109", p)
@@ -209,11 +207,11 @@ func (l *list) headOfPlaylist(ctx context.Context, a *answer, p Place) {
 
 // playlistType checks that a playlist can be told from its name or type.
 func (l *list) playlistType(a *answer, p Place) {
-	t := a.mediaType()
+	t := a.MediaType()
 	if t == "application/vnd.apple.mpegurl" || t == "audio/mpegurl" {
 		return
 	}
-	path := strings.ToLower(a.final.Path)
+	path := strings.ToLower(a.Final.Path)
 	id := "HH105"
 	if !strings.HasSuffix(path, ".m3u8") && !strings.HasSuffix(path, ".m3u") {
 		id = "HH104"

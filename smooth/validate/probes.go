@@ -50,13 +50,13 @@ func (w *walk) get(ctx context.Context, target string, headers ...string) (*answ
 
 // conditional asks for the manifest with its own ETag.
 func (w *walk) conditional(ctx context.Context, m *answer) error {
-	tag := m.header.Get("ETag")
+	tag := m.Header.Get("ETag")
 	if tag == "" || w.p.live {
 		return nil
 	}
 	a, err := w.get(ctx, w.target, "If-None-Match", tag)
-	if err == nil && a.status != http.StatusNotModified {
-		w.rec.add("SH142", Place{Document: w.target}, "If-None-Match: %s answers status %d", tag, a.status)
+	if err == nil && a.Status != http.StatusNotModified {
+		w.rec.add("SH142", Place{Document: w.target}, "If-None-Match: %s answers status %d", tag, a.Status)
 	}
 	return err
 }
@@ -67,10 +67,10 @@ func (w *walk) openRange(ctx context.Context, m *answer) error {
 	if err != nil {
 		return err
 	}
-	ok := a.status == http.StatusOK || a.status == http.StatusPartialContent
-	if !ok || !w.p.live && !bytes.Equal(a.body, m.body) {
+	ok := a.Status == http.StatusOK || a.Status == http.StatusPartialContent
+	if !ok || !w.p.live && !bytes.Equal(a.Body, m.Body) {
 		w.rec.add("SH148", Place{Document: w.target},
-			"status %d, %d bytes, without Range 200 and %d", a.status, len(a.body), len(m.body))
+			"status %d, %d bytes, without Range 200 and %d", a.Status, len(a.Body), len(m.Body))
 	}
 	return nil
 }
@@ -81,9 +81,9 @@ func (w *walk) liveLifetime(m *answer) {
 	if !w.p.live || s == nil {
 		return
 	}
-	if age := m.maxAge(); age > 0 && uint64(age)*1000 > s.longest() {
+	if age := m.MaxAge(); age > 0 && uint64(age)*1000 > s.longest() {
 		w.rec.add("SH138", Place{Document: w.target}, "Cache-Control is %q, a fragment of stream %s lasts %d ms",
-			m.header.Get("Cache-Control"), s.name, s.longest())
+			m.Header.Get("Cache-Control"), s.name, s.longest())
 	}
 }
 
@@ -95,8 +95,8 @@ func (w *walk) tolerance(ctx context.Context, m *answer) error {
 	if err != nil {
 		return err
 	}
-	if a.status != http.StatusOK {
-		w.rec.add("SH152", Place{Document: lower}, "%s", a.statusHint())
+	if a.Status != http.StatusOK {
+		w.rec.add("SH152", Place{Document: lower}, "%s", a.StatusHint(meanings))
 	}
 	separator := "?"
 	if w.query != "" {
@@ -104,9 +104,9 @@ func (w *walk) tolerance(ctx context.Context, m *answer) error {
 	}
 	query := w.target + separator + "smoothkit=1"
 	a, err = w.get(ctx, query)
-	if err == nil && (a.status != http.StatusOK || !w.p.live && !bytes.Equal(a.body, m.body)) {
+	if err == nil && (a.Status != http.StatusOK || !w.p.live && !bytes.Equal(a.Body, m.Body)) {
 		w.rec.add("SH153", Place{Document: query}, "status %d, %d bytes, without the query 200 and %d bytes",
-			a.status, len(a.body), len(m.body))
+			a.Status, len(a.Body), len(m.Body))
 	}
 	return err
 }
@@ -119,10 +119,10 @@ func (w *walk) serverManifest(ctx context.Context) error {
 		return nil
 	}
 	a, err := w.get(ctx, target+w.query)
-	if err == nil && a.status == http.StatusOK && bytes.Contains(bytes.ToLower(a.body), []byte("<smil")) {
+	if err == nil && a.Status == http.StatusOK && bytes.Contains(bytes.ToLower(a.Body), []byte("<smil")) {
 		w.rec.add("SH137", Place{Document: target},
 			"the answer is a SMIL document of %d bytes: does a file server share the directory?",
-			len(a.body))
+			len(a.Body))
 	}
 	return err
 }
@@ -148,14 +148,14 @@ func (w *walk) unknown(ctx context.Context, s *stream) error {
 		}
 		p := Place{Document: probe.target}
 		switch {
-		case a.status != http.StatusNotFound && a.status != http.StatusGone:
-			text := fmt.Sprintf("status %d", a.status)
-			if a.html() {
+		case a.Status != http.StatusNotFound && a.Status != http.StatusGone:
+			text := fmt.Sprintf("status %d", a.Status)
+			if a.IsHTML() {
 				text += "; " + htmlHint
 			}
 			w.rec.add(probe.id, p, "%s", text)
-		case a.maxAge() > 60:
-			w.rec.add("SH135", p, "Cache-Control is %q", a.header.Get("Cache-Control"))
+		case a.MaxAge() > 60:
+			w.rec.add("SH135", p, "Cache-Control is %q", a.Header.Get("Cache-Control"))
 		}
 	}
 	return nil
@@ -169,8 +169,8 @@ func (w *walk) malformed(ctx context.Context, s *stream) error {
 		if err != nil {
 			return err
 		}
-		if a.status != http.StatusBadRequest {
-			w.rec.add("SH134", Place{Document: a.url}, "status %d", a.status)
+		if a.Status != http.StatusBadRequest {
+			w.rec.add("SH134", Place{Document: a.URL}, "status %d", a.Status)
 		}
 	}
 	return nil
@@ -187,10 +187,10 @@ func (w *walk) notYet(ctx context.Context, s *stream) error {
 		return err
 	}
 	p := Place{Document: target}
-	if a.status != http.StatusPreconditionFailed || len(a.body) > 0 {
-		w.rec.add("SH136", p, "status %d with %d bytes", a.status, len(a.body))
-	} else if a.maxAge() > 60 {
-		w.rec.add("SH135", p, "Cache-Control is %q", a.header.Get("Cache-Control"))
+	if a.Status != http.StatusPreconditionFailed || len(a.Body) > 0 {
+		w.rec.add("SH136", p, "status %d with %d bytes", a.Status, len(a.Body))
+	} else if a.MaxAge() > 60 {
+		w.rec.add("SH135", p, "Cache-Control is %q", a.Header.Get("Cache-Control"))
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func (w *walk) notYet(ctx context.Context, s *stream) error {
 func (w *walk) fragmentWays(ctx context.Context, s *stream) error {
 	target := w.fragmentURL(s, s.levels[0], s.runs[0].time)
 	whole, err := w.get(ctx, target)
-	if err != nil || whole.status != http.StatusOK || whole.large {
+	if err != nil || whole.Status != http.StatusOK || whole.Large {
 		return err // reported by the track
 	}
 	relative := strings.TrimPrefix(target, w.base)
@@ -213,48 +213,48 @@ func (w *walk) fragmentWays(ctx context.Context, s *stream) error {
 		if err != nil {
 			return err
 		}
-		if a.status != http.StatusOK || !bytes.Equal(a.body, whole.body) {
+		if a.Status != http.StatusOK || !bytes.Equal(a.Body, whole.Body) {
 			w.rec.add(probe.id, Place{Document: probe.target},
-				"status %d, %d bytes, the plain form has %d", a.status, len(a.body), len(whole.body))
+				"status %d, %d bytes, the plain form has %d", a.Status, len(a.Body), len(whole.Body))
 		}
 	}
 	if err := w.ranges(ctx, whole); err != nil {
 		return err
 	}
-	tag := whole.header.Get("ETag")
+	tag := whole.Header.Get("ETag")
 	if tag == "" {
 		return nil
 	}
 	a, err := w.get(ctx, target, "If-None-Match", tag)
-	if err == nil && a.status != http.StatusNotModified {
-		w.rec.add("SH142", Place{Document: target}, "If-None-Match: %s answers status %d", tag, a.status)
+	if err == nil && a.Status != http.StatusNotModified {
+		w.rec.add("SH142", Place{Document: target}, "If-None-Match: %s answers status %d", tag, a.Status)
 	}
 	return err
 }
 
 func (w *walk) ranges(ctx context.Context, whole *answer) error {
-	n := len(whole.body)
+	n := len(whole.Body)
 	if n < 8 {
 		return nil
 	}
-	a, err := w.get(ctx, whole.url, "Range", "bytes=4-7")
+	a, err := w.get(ctx, whole.URL, "Range", "bytes=4-7")
 	if err != nil {
 		return err
 	}
-	p := Place{Document: whole.url}
+	p := Place{Document: whole.URL}
 	want := fmt.Sprintf("bytes 4-7/%d", n)
 	switch {
-	case a.status == http.StatusPartialContent && bytes.Equal(a.body, whole.body[4:8]) && a.header.Get("Content-Range") == want:
-	case a.status == http.StatusOK && bytes.Equal(a.body, whole.body):
+	case a.Status == http.StatusPartialContent && bytes.Equal(a.Body, whole.Body[4:8]) && a.Header.Get("Content-Range") == want:
+	case a.Status == http.StatusOK && bytes.Equal(a.Body, whole.Body):
 		return nil // ranges are not supported
 	default:
 		w.rec.add("SH146", p,
-			"bytes 4-7 of %d: status %d, Content-Range %q, %d bytes", n, a.status, a.header.Get("Content-Range"), len(a.body))
+			"bytes 4-7 of %d: status %d, Content-Range %q, %d bytes", n, a.Status, a.Header.Get("Content-Range"), len(a.Body))
 		return nil
 	}
-	a, err = w.get(ctx, whole.url, "Range", fmt.Sprintf("bytes=%d-", n))
-	if err == nil && a.status != http.StatusRequestedRangeNotSatisfiable {
-		w.rec.add("SH147", p, "bytes %d- of %d: status %d", n, n, a.status)
+	a, err = w.get(ctx, whole.URL, "Range", fmt.Sprintf("bytes=%d-", n))
+	if err == nil && a.Status != http.StatusRequestedRangeNotSatisfiable {
+		w.rec.add("SH147", p, "bytes %d- of %d: status %d", n, n, a.Status)
 	}
 	return err
 }

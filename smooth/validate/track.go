@@ -56,20 +56,20 @@ func (t *track) run(ctx context.Context) {
 // fragment checks one answer. It returns nil if that is no fragment at all.
 func (t *track) fragment(a *answer, p Place, chunk smooth.Chunk) *fragment {
 	switch {
-	case a.redirect():
-		t.rec.add("SH113", p, "%s", a.redirectHint())
+	case a.IsRedirect():
+		t.rec.add("SH113", p, "%s", redirectHint(a))
 		return nil
-	case a.status != http.StatusOK:
-		t.rec.add("SH111", p, "%s", a.statusHint())
+	case a.Status != http.StatusOK:
+		t.rec.add("SH111", p, "%s", a.StatusHint(meanings))
 		return nil
-	case a.html():
+	case a.IsHTML():
 		t.rec.add("SH112", p, "%s", htmlHint)
 		return nil
-	case a.large:
+	case a.Large:
 		t.rec.add("SH116", p, "the limit is %d bytes", t.opts.MaxFragmentSize)
 		return nil
 	}
-	switch m := a.mediaType(); {
+	switch m := a.MediaType(); {
 	case m == "video/mp4":
 	case m == "audio/mp4" && t.s.typ != smooth.Video:
 	case m == "application/mp4" && t.s.typ == smooth.Text:
@@ -78,15 +78,15 @@ func (t *track) fragment(a *answer, p Place, chunk smooth.Chunk) *fragment {
 	}
 	t.children(a, p)
 	t.common(a, p)
-	if a.cut {
+	if a.Cut {
 		return nil
 	}
-	return checkFragment(t.rec, a.body, t.expect(a.url, chunk))
+	return checkFragment(t.rec, a.Body, t.expect(a.URL, chunk))
 }
 
 // children checks the sparse stream pointer: sets of name=time pairs, separated by semicolons.
 func (t *track) children(a *answer, p Place) {
-	_, params, err := mime.ParseMediaType(a.header.Get("Content-Type"))
+	_, params, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	value, ok := params["childtrack"]
 	if err != nil || !ok {
 		return
@@ -144,14 +144,14 @@ func (t *track) once(ctx context.Context, a *answer, f *fragment, p Place) {
 		return
 	}
 	t.noun(ctx, a, p, "FragmentInfo", "SH121", func(b *answer) string {
-		if !bytes.Equal(b.body, f.moof) {
-			return sizes("FragmentInfo", len(b.body), "the moof", len(f.moof))
+		if !bytes.Equal(b.Body, f.moof) {
+			return sizes("FragmentInfo", len(b.Body), "the moof", len(f.moof))
 		}
 		return ""
 	})
 	t.noun(ctx, a, p, "RawFragments", "SH122", func(b *answer) string {
-		if !bytes.Equal(b.body, f.payload) {
-			return sizes("RawFragments", len(b.body), "the payload", len(f.payload))
+		if !bytes.Equal(b.Body, f.payload) {
+			return sizes("RawFragments", len(b.Body), "the payload", len(f.payload))
 		}
 		return ""
 	})
@@ -164,13 +164,13 @@ func sizes(a string, n int, b string, m int) string {
 
 // noun asks for another form of the fragment; check returns what is wrong with it.
 func (t *track) noun(ctx context.Context, a *answer, p Place, noun, id string, check func(*answer) string) {
-	p.Document = strings.Replace(a.url, "/Fragments(", "/"+noun+"(", 1)
+	p.Document = strings.Replace(a.URL, "/Fragments(", "/"+noun+"(", 1)
 	b, err := t.do(ctx, http.MethodGet, p.Document, t.opts.MaxFragmentSize)
 	switch {
 	case err != nil:
 		t.rec.add("SH108", p, "%v", err)
-	case b.status != http.StatusOK:
-		t.rec.add(id, p, "%s", b.statusHint())
+	case b.Status != http.StatusOK:
+		t.rec.add(id, p, "%s", b.StatusHint(meanings))
 	default:
 		if text := check(b); text != "" {
 			t.rec.add(id, p, "%s", text)
@@ -181,9 +181,9 @@ func (t *track) noun(ctx context.Context, a *answer, p Place, noun, id string, c
 // keyFrames checks the answer to KeyFrames: a fragment of its own whose samples are the sync samples of f, in order.
 func (t *track) keyFrames(b *answer, f *fragment) string {
 	scratch := newRecorder(1)
-	want := t.expect(b.url, smooth.Chunk{})
+	want := t.expect(b.URL, smooth.Chunk{})
 	want.HasChunk, want.Live = false, false
-	k := checkFragment(scratch, b.body, want)
+	k := checkFragment(scratch, b.Body, want)
 	for _, v := range scratch.finish().Violations {
 		if v.Rule.Severity == Error {
 			return "the answer breaks " + v.String()

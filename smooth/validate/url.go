@@ -20,9 +20,7 @@ func URL(ctx context.Context, target string, opts *Options) (*Report, error) {
 	o := opts.withDefaults()
 	rec := newRecorder(o.MaxPerRule)
 	w := &walk{fetcher: newFetcher(o, rec)}
-	if o.Client == nil {
-		defer w.client.CloseIdleConnections()
-	}
+	defer w.client.Close()
 	if err := w.locate(target); err != nil {
 		return nil, err
 	}
@@ -81,23 +79,23 @@ func (w *walk) manifest(ctx context.Context) error {
 	}
 	p := Place{Document: w.target}
 	switch {
-	case a.redirect():
-		w.rec.add("SH103", p, "%s", a.redirectHint())
+	case a.IsRedirect():
+		w.rec.add("SH103", p, "%s", redirectHint(a))
 		return nil
-	case a.status != http.StatusOK:
-		w.rec.add("SH101", p, "%s", a.statusHint())
+	case a.Status != http.StatusOK:
+		w.rec.add("SH101", p, "%s", a.StatusHint(meanings))
 		return nil
-	case a.html():
+	case a.IsHTML():
 		w.rec.add("SH102", p, "%s", htmlHint)
 		return nil
 	}
-	switch t := a.mediaType(); t {
+	switch t := a.MediaType(); t {
 	case "text/xml", "application/xml", "application/vnd.ms-sstr+xml":
 	default:
 		w.rec.add("SH104", p, "Content-Type is %q: does a static file server hand out the .ismc?", t)
 	}
 	w.common(a, p)
-	w.p = checkManifest(w.rec, w.target, a.body)
+	w.p = checkManifest(w.rec, w.target, a.Body)
 	if w.p == nil || w.opts.ManifestOnly {
 		return nil
 	}
@@ -117,16 +115,16 @@ func (w *walk) unanswered(ctx context.Context, err error) {
 
 // head compares the answer to HEAD with that to GET.
 func (w *walk) head(ctx context.Context, got *answer, id string) error {
-	a, err := w.do(ctx, http.MethodHead, got.url, 0)
+	a, err := w.do(ctx, http.MethodHead, got.URL, 0)
 	if err != nil {
 		return err
 	}
-	p := Place{Document: got.url}
+	p := Place{Document: got.URL}
 	switch {
-	case a.status != http.StatusOK:
-		w.rec.add(id, p, "HEAD answers status %d, GET 200", a.status)
-	case a.mediaType() != got.mediaType() || a.length >= 0 && a.length != int64(len(got.body)):
-		w.rec.add(id, p, "HEAD answers %q of %d bytes, GET %q of %d", a.mediaType(), a.length, got.mediaType(), len(got.body))
+	case a.Status != http.StatusOK:
+		w.rec.add(id, p, "HEAD answers status %d, GET 200", a.Status)
+	case a.MediaType() != got.MediaType() || a.Length >= 0 && a.Length != int64(len(got.Body)):
+		w.rec.add(id, p, "HEAD answers %q of %d bytes, GET %q of %d", a.MediaType(), a.Length, got.MediaType(), len(got.Body))
 	}
 	return nil
 }
