@@ -41,11 +41,11 @@ func (w *walk) compareLists() {
 	for _, l := range lists {
 		l.compareTo(first)
 		if l.p.media.iframes != l.iframe {
-			w.rec.add("HC118", l.place(), "EXT-X-I-FRAMES-ONLY is there: %t, the playlist is of an I-frame variant: %t",
+			w.rec.Add("HC118", l.place(), "EXT-X-I-FRAMES-ONLY is there: %t, the playlist is of an I-frame variant: %t",
 				l.p.media.iframes, l.iframe)
 		}
 		if !w.master.p.independent && !l.p.independent && l.isMain() && l.users[0].hasVideo() {
-			w.rec.add("HC105", l.place(), "there is no EXT-X-INDEPENDENT-SEGMENTS here and in the master playlist")
+			w.rec.Add("HC105", l.place(), "there is no EXT-X-INDEPENDENT-SEGMENTS here and in the master playlist")
 		}
 	}
 	w.alignment(lists)
@@ -56,19 +56,19 @@ func (l *list) compareTo(first *list) {
 	a, b := first.p.media, l.p.media
 	free := (l.isSubtitles() || b.iframes) && b.kind == "VOD"
 	if a.target != b.target && a.target > 0 && b.target > 0 && !free {
-		l.rec.add("HC101", l.place(), "the target duration is %s, in %s %s", b.target, first.name, a.target)
+		l.rec.Add("HC101", l.place(), "the target duration is %s, in %s %s", b.target, first.name, a.target)
 	}
 	if a.kind != b.kind {
-		l.rec.add("HC102", l.place(), "EXT-X-PLAYLIST-TYPE is %q, in %s %q", b.kind, first.name, a.kind)
+		l.rec.Add("HC102", l.place(), "EXT-X-PLAYLIST-TYPE is %q, in %s %q", b.kind, first.name, a.kind)
 	}
 	if !a.ended || !b.ended {
 		return
 	}
 	if off := a.duration() - b.duration(); off.Abs() > 500*time.Millisecond {
-		l.rec.add("HC103", l.place(), "the segments last %s, those of %s %s", b.duration(), first.name, a.duration())
+		l.rec.Add("HC103", l.place(), "the segments last %s, those of %s %s", b.duration(), first.name, a.duration())
 	}
 	if x, y := a.breaks(), b.breaks(); x != y && !b.iframes || a.discontinuity != b.discontinuity {
-		l.rec.add("HC104", l.place(), "there are %d discontinuities from %d on, in %s %d from %d on",
+		l.rec.Add("HC104", l.place(), "there are %d discontinuities from %d on, in %s %d from %d on",
 			y, b.discontinuity, first.name, x, a.discontinuity)
 	}
 }
@@ -97,12 +97,12 @@ func (w *walk) alignment(lists []*list) {
 		}
 		a, b := first.p.media.segments, l.p.media.segments
 		if len(a) != len(b) {
-			w.rec.add("HC112", l.place(), "there are %d segments, in %s %d", len(b), first.name, len(a))
+			w.rec.Add("HC112", l.place(), "there are %d segments, in %s %d", len(b), first.name, len(a))
 			continue
 		}
 		for i := range a {
 			if off := a[i].start - b[i].start; off.Abs() > 100*time.Millisecond {
-				w.rec.add("HC112", Place{Document: l.name, Line: b[i].line}, "the segment begins at %s, in %s at %s",
+				w.rec.Add("HC112", Place{Document: l.name, Line: b[i].line}, "the segment begins at %s, in %s at %s",
 					b[i].start, first.name, a[i].start)
 				break
 			}
@@ -164,7 +164,7 @@ func (l *list) sameTimes(first *list) {
 		t, ok1 := l.starts[s.number]
 		o, ok2 := first.starts[s.number]
 		if off := t - o; ok1 && ok2 && off.Abs() > 20*time.Millisecond {
-			l.rec.add("HC111", Place{Document: l.name, Line: s.line}, "the segment begins at %s, in %s at %s",
+			l.rec.Add("HC111", Place{Document: l.name, Line: s.line}, "the segment begins at %s, in %s at %s",
 				t, first.name, o)
 			return
 		}
@@ -176,7 +176,7 @@ func (l *list) describes(v *variant, with [][]*list) {
 	p := Place{Document: l.master.name, Line: v.line}
 	if r := v.attrs.get("RESOLUTION"); l.width > 0 && r != "" {
 		if got := resolution(l.width, l.height); got != r {
-			l.rec.add("HC114", p, "RESOLUTION is %s, the video of %s %s", r, l.name, got)
+			l.rec.Add("HC114", p, "RESOLUTION is %s, the video of %s %s", r, l.name, got)
 		}
 	}
 	if len(v.codecs) == 0 {
@@ -195,11 +195,11 @@ func (l *list) describes(v *variant, with [][]*list) {
 			continue
 		}
 		if !slices.ContainsFunc(v.codecs, func(s string) bool { return covers(s, codec) }) {
-			l.rec.add("HC113", p, "CODECS is %q, and there is %s", v.attrs.get("CODECS"), codec)
+			l.rec.Add("HC113", p, "CODECS is %q, and there is %s", v.attrs.get("CODECS"), codec)
 		}
 	}
 	if len(l.starts) > 0 && !l.video && slices.ContainsFunc(v.codecs, isVideoCodec) {
-		l.rec.add("HC113", p, "CODECS is %q, and there is no video", v.attrs.get("CODECS"))
+		l.rec.Add("HC113", p, "CODECS is %q, and there is no video", v.attrs.get("CODECS"))
 	}
 }
 
@@ -227,7 +227,7 @@ func (w *walk) companions(lists []*list, first *list) {
 		together := l.p.media.sequence == first.p.media.sequence && !l.p.media.live()
 		if l.hasSound && ok && first.video && !l.iframe && together {
 			if off := l.sound - start; off.Abs() > 500*time.Millisecond {
-				w.rec.add("HC120", l.place(), "sound begins at %s, the picture of %s at %s", l.sound, first.name, start)
+				w.rec.Add("HC120", l.place(), "sound begins at %s, the picture of %s at %s", l.sound, first.name, start)
 			}
 		}
 		if ok && l.isSubtitles() && !l.p.media.live() {
@@ -243,7 +243,7 @@ func (l *list) cuesInPlace(start time.Duration) {
 		from, to := start+t.seg.start-slack, start+t.seg.start+t.seg.duration+slack
 		for _, c := range t.cues {
 			if c.end < from || c.start > to {
-				l.rec.add("HC119", Place{Document: t.name, Line: c.line}, "the cue is %s to %s, the segment %s to %s",
+				l.rec.Add("HC119", Place{Document: t.name, Line: c.line}, "the cue is %s to %s, the segment %s to %s",
 					c.start, c.end, from+slack, to-slack)
 				break
 			}

@@ -13,7 +13,7 @@ func (r *mediaReader) dateRange(it *item) {
 	p, l := r.place(it.line), it.attrs
 	before, again := r.ranges[l.get("ID")]
 	if !l.has("START-DATE") && !again {
-		r.rec.add("HL122", p, "there is no START-DATE")
+		r.rec.Add("HL122", p, "there is no START-DATE")
 		return
 	}
 	start, ok := r.rangeDate(it, "START-DATE")
@@ -24,16 +24,16 @@ func (r *mediaReader) dateRange(it *item) {
 	}
 	switch {
 	case l.has("START-DATE") && l.has("END-DATE") && end.Before(start):
-		r.rec.add("HL122", p, "END-DATE %s is before START-DATE %s", l.get("END-DATE"), l.get("START-DATE"))
+		r.rec.Add("HL122", p, "END-DATE %s is before START-DATE %s", l.get("END-DATE"), l.get("START-DATE"))
 	case l.has("START-DATE") && l.has("END-DATE") && hasDuration && !end.Equal(start.Add(duration)):
-		r.rec.add("HL122", p, "END-DATE is not START-DATE and DURATION %s", duration)
+		r.rec.Add("HL122", p, "END-DATE is not START-DATE and DURATION %s", duration)
 	}
 	if l.has("END-ON-NEXT") && (!l.has("CLASS") || l.has("DURATION") || l.has("END-DATE")) {
-		r.rec.add("HL123", p, "END-ON-NEXT needs CLASS, and neither DURATION nor END-DATE")
+		r.rec.Add("HL123", p, "END-ON-NEXT needs CLASS, and neither DURATION nor END-DATE")
 	}
 	for _, a := range l {
 		if b, ok := before.lookup(a.name); ok && b.value != a.value {
-			r.rec.add("HL125", p, "%s is %q here and was %q", a.name, a.value, b.value)
+			r.rec.Add("HL125", p, "%s is %q here and was %q", a.name, a.value, b.value)
 			return
 		}
 	}
@@ -50,7 +50,7 @@ func (r *mediaReader) rangeDate(it *item, name string) (time.Time, bool) {
 	}
 	t, _, ok := parseDate(a.value)
 	if !ok && a.quoted {
-		r.rec.add("HL122", r.place(it.line), "%s is %q", name, a.value)
+		r.rec.Add("HL122", r.place(it.line), "%s is %q", name, a.value)
 	}
 	return t, ok
 }

@@ -33,7 +33,7 @@ func newFetcher(opts Options, rec *recorder) *fetcher {
 
 // do sends one request and reads at most limit bytes of the body. Extra headers are name-value pairs.
 func (f *fetcher) do(ctx context.Context, method, target string, limit int64, headers ...string) (*answer, error) {
-	f.rec.tally(func(n *Counts) { n.Requests++ })
+	f.rec.Tally(func(n *Counts) { n.Requests++ })
 	a, err := f.client.Do(ctx, method, target, limit, headers...)
 	if err != nil {
 		return nil, fmt.Errorf("validate: %w", err)
@@ -70,19 +70,19 @@ func (f *fetcher) common(a *answer, p Place) {
 		return
 	}
 	if a.Cut {
-		f.rec.add("HH106", p, "the body ends after %d bytes, Content-Length is %d", len(a.Body), a.Length)
+		f.rec.Add("HH106", p, "the body ends after %d bytes, Content-Length is %d", len(a.Body), a.Length)
 	}
 	if a.IsRedirected() {
-		f.rec.add("HH110", p, "%s answers", a.Final)
+		f.rec.Add("HH110", p, "%s answers", a.Final)
 	}
 	if a.Header.Get("Access-Control-Allow-Origin") == "" {
-		f.rec.add("HH143", p, "there is no Access-Control-Allow-Origin")
+		f.rec.Add("HH143", p, "there is no Access-Control-Allow-Origin")
 	}
 	if name, ok := a.Cookie(); ok {
-		f.rec.add("HH144", p, "there is Set-Cookie for %q: caches will not store the answer", name)
+		f.rec.Add("HH144", p, "there is Set-Cookie for %q: caches will not store the answer", name)
 	}
 	if a.Header.Get("Cache-Control") == "" {
-		f.rec.add("HH145", p, "there is no Cache-Control")
+		f.rec.Add("HH145", p, "there is no Cache-Control")
 	}
 }
 
@@ -93,16 +93,16 @@ func (f *fetcher) head(ctx context.Context, got *answer, id string, p Place) {
 	case err != nil:
 		f.lost(ctx, err, p)
 	case a.Status != http.StatusOK:
-		f.rec.add(id, p, "HEAD answers status %d, GET %d", a.Status, got.Status)
+		f.rec.Add(id, p, "HEAD answers status %d, GET %d", a.Status, got.Status)
 	case a.MediaType() != got.MediaType(),
 		a.Length >= 0 && got.Status == http.StatusOK && a.Length != int64(len(got.Body)):
-		f.rec.add(id, p, "HEAD answers %q of %d bytes, GET %q of %d", a.MediaType(), a.Length, got.MediaType(), len(got.Body))
+		f.rec.Add(id, p, "HEAD answers %q of %d bytes, GET %q of %d", a.MediaType(), a.Length, got.MediaType(), len(got.Body))
 	}
 }
 
 // lost reports a request that got no answer, unless the check was cancelled.
 func (f *fetcher) lost(ctx context.Context, err error, p Place) {
 	if ctx.Err() == nil {
-		f.rec.add("HH108", p, "%v", err)
+		f.rec.Add("HH108", p, "%v", err)
 	}
 }

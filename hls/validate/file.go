@@ -149,7 +149,7 @@ func Bytes(name string, data []byte, opts *Options) (*Report, error) {
 	rec := newRecorder(o.MaxPerRule)
 	if IsPlaylist(data) || isPlaylistName(name) {
 		checkPlaylist(rec, o, name, data, origin{})
-		return rec.finish(), nil
+		return rec.Report(), nil
 	}
 	want := expect{name: name, profile: o.Profile}
 	switch formatOf(data) {
@@ -161,12 +161,12 @@ func Bytes(name string, data []byte, opts *Options) (*Report, error) {
 			want.init = checkInit(rec, data[:cut], want)
 		}
 		if data = data[cut:]; len(data) == 0 || cut > 0 && want.init == nil {
-			return rec.finish(), nil
+			return rec.Report(), nil
 		}
 		want.offset = int64(cut)
 	}
 	checkSegment(rec, data, want, newTSState())
-	return rec.finish(), nil
+	return rec.Report(), nil
 }
 
 // initSize returns the bytes of data up to the end of the moov box, or 0 if there is none.

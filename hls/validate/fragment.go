@@ -28,7 +28,7 @@ func (c *fragmentChecker) place(path string, offset int64) Place {
 
 // fail records what keeps a track fragment from being read. What follows from that is left out.
 func (c *fragmentChecker) fail(id string, p Place, format string, args ...any) {
-	c.rec.add(id, p, format, args...)
+	c.rec.Add(id, p, format, args...)
 	c.lost = true
 }
 
@@ -46,10 +46,10 @@ func checkFragments(rec *recorder, data []byte, want expect) *content {
 		boxes, err = withCutData(data, boxes, want.offset)
 	}
 	if err != nil {
-		rec.add("HF111", c.place("/", want.offset), "%v", err)
+		rec.Add("HF111", c.place("/", want.offset), "%v", err)
 	}
 	if c.init == nil || c.init.tracks == nil {
-		rec.add("HF112", c.place("/", want.offset), "there is no EXT-X-MAP with a moov box for the segment")
+		rec.Add("HF112", c.place("/", want.offset), "there is no EXT-X-MAP with a moov box for the segment")
 		return c.out
 	}
 	c.order(boxes)
@@ -88,11 +88,11 @@ func (c *fragmentChecker) order(boxes []box) {
 			}
 		case b.typ == "mdat":
 			if i == 0 || boxes[i-1].typ != "moof" {
-				c.rec.add("HF113", p, "before mdat there is no moof: the boxes are %s", types(boxes))
+				c.rec.Add("HF113", p, "before mdat there is no moof: the boxes are %s", types(boxes))
 				return
 			}
 		case !slices.Contains(segmentBoxes, b.typ):
-			c.rec.add("HF114", p, "there is a box %q", b.typ)
+			c.rec.Add("HF114", p, "there is a box %q", b.typ)
 		}
 	}
 	if pairs == 0 {
@@ -161,7 +161,7 @@ func (c *fragmentChecker) tfhd(b box) (d defaults, ok bool) {
 	t := c.init.tracks[i]
 	d = defaults{track: t, duration: t.duration, size: t.size, flags: t.flags, baseIsMoof: flags&0x20000 != 0}
 	if flags&1 != 0 || !d.baseIsMoof {
-		c.rec.add("HF117", p, "base-data-offset-present is %d, default-base-is-moof %t", flags&1, d.baseIsMoof)
+		c.rec.Add("HF117", p, "base-data-offset-present is %d, default-base-is-moof %t", flags&1, d.baseIsMoof)
 	}
 	if flags&1 != 0 {
 		r.uint(8)
@@ -303,12 +303,12 @@ func (c *fragmentChecker) samples(t *mp4Track, list []fragmentSample, start uint
 		info.present = t.time(uint64(max(int64(start)+list[0].offset, 0)))
 		c.begins(t, list[0], p)
 	} else if off := t.time(start) - info.end; off.Abs() > info.tolerance() && !c.want.iframes {
-		c.rec.add("HF123", p, "track %d goes on at %s, the fragment before ends at %s", t.id, t.time(start), info.end)
+		c.rec.Add("HF123", p, "track %d goes on at %s, the fragment before ends at %s", t.id, t.time(start), info.end)
 	}
 	ticks := start
 	for i, s := range list {
 		if s.duration == 0 && i+1 < len(list) && (t.isVideo() || t.isAudio()) {
-			c.rec.add("HF121", p, "sample %d has no duration", i)
+			c.rec.Add("HF121", p, "sample %d has no duration", i)
 			break
 		}
 		d := t.time(uint64(s.duration))
@@ -319,13 +319,13 @@ func (c *fragmentChecker) samples(t *mp4Track, list []fragmentSample, start uint
 		info.present = min(info.present, t.time(uint64(max(int64(ticks)+s.offset, 0))))
 		ticks += uint64(s.duration)
 		if t.scheme == "" && !c.units(t, s.data) {
-			c.rec.add("HF122", p, "the lengths of NAL units do not fill sample %d of %d bytes", i, s.size)
+			c.rec.Add("HF122", p, "the lengths of NAL units do not fill sample %d of %d bytes", i, s.size)
 			break
 		}
 	}
 	info.frames += len(list)
 	info.end = t.time(ticks)
-	c.rec.tally(func(n *Counts) { n.Samples += len(list) })
+	c.rec.Tally(func(n *Counts) { n.Samples += len(list) })
 }
 
 // time converts ticks of the track.
@@ -344,11 +344,11 @@ func (c *fragmentChecker) begins(t *mp4Track, s fragmentSample, p Place) {
 	}
 	const isNonSync = 0x10000
 	if s.flags&isNonSync != 0 {
-		c.rec.add("HF124", p, "the flags of the first sample are %#x, no sync sample", s.flags)
+		c.rec.Add("HF124", p, "the flags of the first sample are %#x, no sync sample", s.flags)
 		return
 	}
 	if t.scheme == "" && (t.avc || t.hevc) && !t.hasKey(s.data) {
-		c.rec.add("HF124", p, "the first sample has no IDR picture")
+		c.rec.Add("HF124", p, "the first sample has no IDR picture")
 	}
 }
 
@@ -384,7 +384,7 @@ func (c *fragmentChecker) units(t *mp4Track, data []byte) bool {
 func (c *fragmentChecker) finish() {
 	for _, t := range c.init.tracks {
 		if c.infos[t.id] == nil && !c.lost && (t.isVideo() || t.isAudio()) {
-			c.rec.add("HF125", c.place("/", c.want.offset), "track %d of EXT-X-MAP has no samples", t.id)
+			c.rec.Add("HF125", c.place("/", c.want.offset), "track %d of EXT-X-MAP has no samples", t.id)
 		}
 	}
 }

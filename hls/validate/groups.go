@@ -29,7 +29,7 @@ func (c *checker) groups(m *master) {
 			continue
 		}
 		if a, b := nameList(groups[f]), nameList(groups[k]); a != b {
-			c.rec.add("HM119", c.place(groups[k][0].line), "group %q of %s has the names %s, and group %q %s",
+			c.rec.Add("HM119", c.place(groups[k][0].line), "group %q of %s has the names %s, and group %q %s",
 				k.id, k.kind, b, f.id, a)
 		}
 	}
@@ -52,13 +52,13 @@ func (c *checker) group(list []*rendition) {
 	for _, x := range list {
 		p := c.place(x.line)
 		if line, ok := names[x.name]; ok {
-			c.rec.add("HM117", p, "the NAME %q is in line %d too", x.name, line)
+			c.rec.Add("HM117", p, "the NAME %q is in line %d too", x.name, line)
 			continue
 		}
 		names[x.name] = x.line
 		if x.attrs.get("DEFAULT") == "YES" {
 			if standard > 0 {
-				c.rec.add("HM118", p, "DEFAULT is YES in line %d too", standard)
+				c.rec.Add("HM118", p, "DEFAULT is YES in line %d too", standard)
 			}
 			standard = x.line
 		}
@@ -71,7 +71,7 @@ func (c *checker) group(list []*rendition) {
 		}
 		k := strings.ToLower(strings.Join(parts, "\x00"))
 		if line, ok := selected[k]; ok {
-			c.rec.add("HM120", p, "LANGUAGE, ASSOC-LANGUAGE, FORCED and CHARACTERISTICS are those of line %d", line)
+			c.rec.Add("HM120", p, "LANGUAGE, ASSOC-LANGUAGE, FORCED and CHARACTERISTICS are those of line %d", line)
 		}
 		selected[k] = x.line
 	}
@@ -97,14 +97,14 @@ func (c *checker) references(m *master) {
 			k := groupKey{kind, a.value}
 			used[k] = true
 			if have[k] == 0 {
-				c.rec.add("HM111", c.place(v.line), "%s is %q, and there is no EXT-X-MEDIA of that group and type",
+				c.rec.Add("HM111", c.place(v.line), "%s is %q, and there is no EXT-X-MEDIA of that group and type",
 					kind, a.value)
 			}
 		}
 	}
 	for _, x := range m.renditions {
 		if k := (groupKey{x.kind, x.group}); !used[k] && have[k] == x.line && played {
-			c.rec.add("HM130", c.place(x.line), "no variant names group %q of %s", x.group, x.kind)
+			c.rec.Add("HM130", c.place(x.line), "no variant names group %q of %s", x.group, x.kind)
 		}
 	}
 }
@@ -132,25 +132,25 @@ func (c *checker) variants(m *master) {
 			}
 		}
 		if !v.attrs.has("AVERAGE-BANDWIDTH") {
-			c.rec.add("HM108", c.place(v.line), "there is no AVERAGE-BANDWIDTH")
+			c.rec.Add("HM108", c.place(v.line), "there is no AVERAGE-BANDWIDTH")
 		}
 		k := v.uri
 		for _, name := range []string{"AUDIO", "SUBTITLES", "VIDEO", "PATHWAY-ID"} {
 			k += "\x00" + v.attrs.get(name)
 		}
 		if line, ok := seen[k]; ok && v.uri != "" {
-			c.rec.add("HM128", c.place(v.line), "the variant of line %d has the same URI and groups", line)
+			c.rec.Add("HM128", c.place(v.line), "the variant of line %d has the same URI and groups", line)
 		}
 		seen[k] = v.line
 	}
 	if count == 0 {
-		c.rec.add("HM101", c.place(0), "there is no EXT-X-STREAM-INF")
+		c.rec.Add("HM101", c.place(0), "there is no EXT-X-STREAM-INF")
 	}
 	if video > 0 && iframes == 0 {
-		c.rec.add("HM124", c.place(0), "there is no EXT-X-I-FRAME-STREAM-INF")
+		c.rec.Add("HM124", c.place(0), "there is no EXT-X-I-FRAME-STREAM-INF")
 	}
 	if withAudio > 0 && withAAC == 0 {
-		c.rec.add("HM132", c.place(0), "there is audio, and none of it is AAC")
+		c.rec.Add("HM132", c.place(0), "there is audio, and none of it is AAC")
 	}
 	c.captions(m)
 	c.masterProfile(m)
@@ -162,7 +162,7 @@ func (c *checker) videoAttrs(v *variant) {
 		{"HM106", "RESOLUTION"}, {"HM107", "FRAME-RATE"}, {"HM109", "CLOSED-CAPTIONS"},
 	} {
 		if !v.attrs.has(rule.name) {
-			c.rec.add(rule.id, c.place(v.line), "there is no %s", rule.name)
+			c.rec.Add(rule.id, c.place(v.line), "there is no %s", rule.name)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func (c *checker) captions(m *master) {
 	for _, v := range m.variants {
 		if a, ok := v.attrs.lookup("CLOSED-CAPTIONS"); ok && !a.quoted && !v.iframes {
 			if a.value != "NONE" {
-				c.rec.add("HP113", c.place(v.line), "CLOSED-CAPTIONS is %s without quotes, and should be NONE", a.value)
+				c.rec.Add("HP113", c.place(v.line), "CLOSED-CAPTIONS is %s without quotes, and should be NONE", a.value)
 				return
 			}
 			none = v
@@ -182,7 +182,7 @@ func (c *checker) captions(m *master) {
 		}
 	}
 	if none != nil && other != nil {
-		c.rec.add("HM112", c.place(max(none.line, other.line)), "CLOSED-CAPTIONS is NONE in line %d, and not in line %d",
+		c.rec.Add("HM112", c.place(max(none.line, other.line)), "CLOSED-CAPTIONS is NONE in line %d, and not in line %d",
 			none.line, other.line)
 	}
 }

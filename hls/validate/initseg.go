@@ -43,12 +43,12 @@ func checkInit(rec *recorder, data []byte, want expect) *initSegment {
 	}
 	boxes, err := splitBoxes(data, want.offset)
 	if err != nil {
-		rec.add("HF101", p, "%v", err)
+		rec.Add("HF101", p, "%v", err)
 		return nil
 	}
 	moovs := ofType(boxes, "moov")
 	if len(moovs) != 1 || len(ofType(boxes, "ftyp")) != 1 || len(ofType(boxes, "moof"))+len(ofType(boxes, "mdat")) > 0 {
-		rec.add("HF102", p, "the boxes are %s", types(boxes))
+		rec.Add("HF102", p, "the boxes are %s", types(boxes))
 		if len(moovs) != 1 {
 			return nil
 		}
@@ -57,7 +57,7 @@ func checkInit(rec *recorder, data []byte, want expect) *initSegment {
 	kids, err := splitBoxes(moov.body, moov.offset+int64(moov.header))
 	p = Place{Document: want.name, Box: "moov", Offset: moov.offset}
 	if err != nil {
-		rec.add("HF101", p, "%v", err)
+		rec.Add("HF101", p, "%v", err)
 		return nil
 	}
 	out := &initSegment{}
@@ -68,7 +68,7 @@ func checkInit(rec *recorder, data []byte, want expect) *initSegment {
 	}
 	readTrex(moov, out.tracks)
 	if len(out.tracks) == 0 || slices.ContainsFunc(out.tracks, func(t *mp4Track) bool { return !t.hasTrex }) {
-		rec.add("HF103", p, "there are %d tracks, and not each has a trex in mvex", len(out.tracks))
+		rec.Add("HF103", p, "there are %d tracks, and not each has a trex in mvex", len(out.tracks))
 	}
 	for _, t := range out.tracks {
 		t.check(rec, want, p)
@@ -85,7 +85,7 @@ func initTrack(rec *recorder, b box, want expect) *mp4Track {
 	hdlr, ok3 := b.descend("mdia/hdlr")
 	stsd, ok4 := b.descend("mdia/minf/stbl/stsd")
 	if !ok1 || !ok2 || !ok3 || !ok4 {
-		rec.add("HF104", p, "tkhd, mdia/mdhd, mdia/hdlr or stsd is missing")
+		rec.Add("HF104", p, "tkhd, mdia/mdhd, mdia/hdlr or stsd is missing")
 		return nil
 	}
 	t.id = uint32(versionField(tkhd, 12, 20, 4))
@@ -95,7 +95,7 @@ func initTrack(rec *recorder, b box, want expect) *mp4Track {
 	}
 	t.sampleEntry(stsd)
 	if t.id == 0 || t.timescale == 0 || t.entry == "" {
-		rec.add("HF104", p, "track_ID is %d, the timescale %d, the sample entry %q", t.id, t.timescale, t.entry)
+		rec.Add("HF104", p, "track_ID is %d, the timescale %d, the sample entry %q", t.id, t.timescale, t.entry)
 		return nil
 	}
 	for _, name := range []string{"stts", "stsc", "stco"} {
@@ -104,7 +104,7 @@ func initTrack(rec *recorder, b box, want expect) *mp4Track {
 			continue
 		}
 		if n := binary.BigEndian.Uint32(table.body[4:]); n > 0 {
-			rec.add("HF105", p, "%s has %d entries", name, n)
+			rec.Add("HF105", p, "%s has %d entries", name, n)
 			break
 		}
 	}
@@ -248,12 +248,12 @@ var schemes = map[string]string{"SAMPLE-AES": "cbcs", "SAMPLE-AES-CTR": "cenc"}
 // check checks one track against the playlist and the device profile.
 func (t *mp4Track) check(rec *recorder, want expect, p Place) {
 	if s := schemes[want.method]; s != t.scheme && (t.isVideo() || t.isAudio()) {
-		rec.add("HK124", p, "track %d has the scheme %q, METHOD is %q", t.id, t.scheme, want.method)
+		rec.Add("HK124", p, "track %d has the scheme %q, METHOD is %q", t.id, t.scheme, want.method)
 	}
 	if t.entry == "hev1" || t.entry == "dvhe" {
-		rec.add("HF106", p, "the sample entry of track %d is %s", t.id, t.entry)
+		rec.Add("HF106", p, "the sample entry of track %d is %s", t.id, t.entry)
 	}
 	if want.profile == ProfileIIS {
-		rec.add("HD107", p, "the init segment is fragmented MP4")
+		rec.Add("HD107", p, "the init segment is fragmented MP4")
 	}
 }

@@ -60,16 +60,16 @@ func (x *lexer) at(line int) Place { return Place{Document: x.name, Line: line} 
 // items returns the lines that count, without the first. It reports false if data is no playlist at all.
 func (x *lexer) items(data []byte) ([]item, bool) {
 	if len(data) > MaxPlaylistSize || bytes.Count(data, []byte("\n")) >= maxLines {
-		x.rec.add("HP100", x.at(0), "there are %d bytes in %d lines", len(data), bytes.Count(data, []byte("\n"))+1)
+		x.rec.Add("HP100", x.at(0), "there are %d bytes in %d lines", len(data), bytes.Count(data, []byte("\n"))+1)
 		return nil, false
 	}
 	if bytes.HasPrefix(data, byteOrderMark) {
-		x.rec.add("HP102", x.at(1), "there is a byte order mark")
+		x.rec.Add("HP102", x.at(1), "there is a byte order mark")
 		data = data[len(byteOrderMark):]
 	}
 	first, _, _ := bytes.Cut(data, []byte("\n"))
 	if strings.TrimRight(string(first[:min(len(first), 100)]), " \t\r") != "#EXTM3U" {
-		x.rec.add("HP101", x.at(1), "the first line is %q: %s",
+		x.rec.Add("HP101", x.at(1), "the first line is %q: %s",
 			clip(string(first[:min(len(first), 60)])), contentHint(data))
 		return nil, false
 	}
@@ -87,18 +87,18 @@ func (x *lexer) items(data []byte) ([]item, bool) {
 //	#EXT<name>[:<value>] | #<comment> | <URI> | nothing
 func (x *lexer) item(n int, text string) (item, bool) {
 	if len(text) > maxLine {
-		x.rec.add("HP100", x.at(n), "the line has %d bytes", len(text))
+		x.rec.Add("HP100", x.at(n), "the line has %d bytes", len(text))
 		text = strings.ToValidUTF8(text[:maxLine], "")
 	}
 	if !utf8.ValidString(text) {
-		x.rec.add("HP102", x.at(n), "the line is no UTF-8")
+		x.rec.Add("HP102", x.at(n), "the line is no UTF-8")
 	}
 	if i := strings.IndexFunc(text, isControl); i >= 0 {
-		x.rec.add("HP103", x.at(n), "there is a character %q", text[i:i+1])
+		x.rec.Add("HP103", x.at(n), "there is a character %q", text[i:i+1])
 	}
 	trimmed := strings.Trim(text, " \t\r")
 	if trimmed != text && (trimmed == "" || trimmed[0] != '#' || strings.HasPrefix(trimmed, "#EXT")) {
-		x.rec.add("HP104", x.at(n), "the line %q has blanks around it", clip(text[:min(len(text), 100)]))
+		x.rec.Add("HP104", x.at(n), "the line %q has blanks around it", clip(text[:min(len(text), 100)]))
 	}
 	switch {
 	case trimmed == "":

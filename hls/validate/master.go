@@ -57,7 +57,7 @@ func (c *checker) master() {
 				i++
 				uri = c.p.items[i].value
 			} else {
-				c.rec.add("HM102", c.place(it.line), "the next line is no URI")
+				c.rec.Add("HM102", c.place(it.line), "the next line is no URI")
 			}
 			c.variant(m, it, uri, false)
 		case "EXT-X-I-FRAME-STREAM-INF":
@@ -69,17 +69,17 @@ func (c *checker) master() {
 				continue
 			}
 			if k := c.key(&it); k.method == "NONE" {
-				c.rec.add("HM127", c.place(it.line), "METHOD is NONE")
+				c.rec.Add("HM127", c.place(it.line), "METHOD is NONE")
 			}
 		case "":
-			c.rec.add("HM102", c.place(it.line), "the URI %q has no EXT-X-STREAM-INF before it", clip(it.value))
+			c.rec.Add("HM102", c.place(it.line), "the URI %q has no EXT-X-STREAM-INF before it", clip(it.value))
 		}
 	}
 	c.sessionData()
 	c.groups(m)
 	c.references(m)
 	c.variants(m)
-	c.rec.tally(func(n *Counts) { n.Levels += len(m.variants); n.Streams += len(m.renditions) })
+	c.rec.Tally(func(n *Counts) { n.Levels += len(m.variants); n.Streams += len(m.renditions) })
 }
 
 func (c *checker) variant(m *master, it item, uri string, iframes bool) {
@@ -88,15 +88,15 @@ func (c *checker) variant(m *master, it item, uri string, iframes bool) {
 	v.bandwidth, _ = integer(it.attrs.get("BANDWIDTH"))
 	v.average, _ = integer(it.attrs.get("AVERAGE-BANDWIDTH"))
 	if v.bandwidth == 0 && it.attrs.get("BANDWIDTH") == "0" {
-		c.rec.add("HM103", p, "BANDWIDTH is 0")
+		c.rec.Add("HM103", p, "BANDWIDTH is 0")
 	}
 	if v.average > v.bandwidth && v.bandwidth > 0 {
-		c.rec.add("HM110", p, "AVERAGE-BANDWIDTH is %d, BANDWIDTH %d", v.average, v.bandwidth)
+		c.rec.Add("HM110", p, "AVERAGE-BANDWIDTH is %d, BANDWIDTH %d", v.average, v.bandwidth)
 	}
 	if iframes {
 		for _, name := range []string{"FRAME-RATE", "AUDIO", "SUBTITLES", "CLOSED-CAPTIONS"} {
 			if it.attrs.has(name) {
-				c.rec.add("HM123", p, "EXT-X-I-FRAME-STREAM-INF has %s", name)
+				c.rec.Add("HM123", p, "EXT-X-I-FRAME-STREAM-INF has %s", name)
 			}
 		}
 	}
@@ -121,7 +121,7 @@ var codecForms = map[string]*regexp.Regexp{
 func (c *checker) codecs(v *variant, p Place) {
 	a, has := v.attrs.lookup("CODECS")
 	if !has {
-		c.rec.add("HM105", p, "there is no CODECS")
+		c.rec.Add("HM105", p, "there is no CODECS")
 		return
 	}
 	v.codecs = strings.Split(a.value, ",")
@@ -133,11 +133,11 @@ func (c *checker) codecs(v *variant, p Place) {
 		}
 		switch f := codecForms[known]; {
 		case s == "" || strings.TrimSpace(s) != s && strings.TrimSpace(s) == "":
-			c.rec.add("HM104", p, "CODECS %q has an empty part", a.value)
+			c.rec.Add("HM104", p, "CODECS %q has an empty part", a.value)
 		case f != nil && !f.MatchString(strings.TrimSpace(s)):
-			c.rec.add("HM104", p, "CODECS has %q, which is no complete name", s)
+			c.rec.Add("HM104", p, "CODECS has %q, which is no complete name", s)
 		case name == "hev1" || name == "dvhe":
-			c.rec.add("HM131", p, "CODECS has %q, and Apple plays hvc1 and dvh1", s)
+			c.rec.Add("HM131", p, "CODECS has %q, and Apple plays hvc1 and dvh1", s)
 		}
 		v.codecs[i] = strings.TrimSpace(s)
 	}
@@ -154,24 +154,24 @@ func (c *checker) rendition(m *master, it item) {
 	captions := x.kind == "CLOSED-CAPTIONS"
 	switch {
 	case captions && l.has("URI"):
-		c.rec.add("HM113", p, "CLOSED-CAPTIONS has a URI, they are in the video")
+		c.rec.Add("HM113", p, "CLOSED-CAPTIONS has a URI, they are in the video")
 	case x.kind == "SUBTITLES" && !l.has("URI"):
-		c.rec.add("HM113", p, "SUBTITLES has no URI")
+		c.rec.Add("HM113", p, "SUBTITLES has no URI")
 	}
 	c.instream(it, captions)
 	if l.has("FORCED") && x.kind != "SUBTITLES" {
-		c.rec.add("HM115", p, "FORCED is there, and TYPE is %s", x.kind)
+		c.rec.Add("HM115", p, "FORCED is there, and TYPE is %s", x.kind)
 	}
 	if l.get("DEFAULT") == "YES" && l.get("AUTOSELECT") == "NO" {
-		c.rec.add("HM116", p, "DEFAULT is YES, and AUTOSELECT NO")
+		c.rec.Add("HM116", p, "DEFAULT is YES, and AUTOSELECT NO")
 	}
 	for _, name := range []string{"LANGUAGE", "ASSOC-LANGUAGE"} {
 		if a, ok := l.lookup(name); ok && a.quoted && !languagePattern.MatchString(a.value) {
-			c.rec.add("HM121", p, "%s is %q", name, a.value)
+			c.rec.Add("HM121", p, "%s is %q", name, a.value)
 		}
 	}
 	if x.kind == "AUDIO" && !l.has("CHANNELS") {
-		c.rec.add("HM122", p, "there is no CHANNELS")
+		c.rec.Add("HM122", p, "there is no CHANNELS")
 	}
 	m.renditions = append(m.renditions, x)
 }
@@ -186,9 +186,9 @@ func (c *checker) instream(it item, captions bool) {
 	a, has := it.attrs.lookup("INSTREAM-ID")
 	switch {
 	case captions != has && !(has && c.p.version >= 13):
-		c.rec.add("HM114", c.place(it.line), "INSTREAM-ID is there: %t, and TYPE is %s", has, it.attrs.get("TYPE"))
+		c.rec.Add("HM114", c.place(it.line), "INSTREAM-ID is there: %t, and TYPE is %s", has, it.attrs.get("TYPE"))
 	case captions && !instreamPattern.MatchString(a.value):
-		c.rec.add("HM114", c.place(it.line), "INSTREAM-ID is %q", a.value)
+		c.rec.Add("HM114", c.place(it.line), "INSTREAM-ID is %q", a.value)
 	case captions && strings.HasPrefix(a.value, "SERVICE"):
 		c.need(7, it.line, "INSTREAM-ID is %s", a.value)
 	}
@@ -204,9 +204,9 @@ func (c *checker) sessionData() {
 		id := [2]string{it.attrs.get("DATA-ID"), it.attrs.get("LANGUAGE")}
 		switch {
 		case it.attrs.has("VALUE") == it.attrs.has("URI"):
-			c.rec.add("HM126", c.place(it.line), "there is not exactly one of VALUE and URI")
+			c.rec.Add("HM126", c.place(it.line), "there is not exactly one of VALUE and URI")
 		case seen[id]:
-			c.rec.add("HM126", c.place(it.line), "DATA-ID %q with LANGUAGE %q is repeated", id[0], id[1])
+			c.rec.Add("HM126", c.place(it.line), "DATA-ID %q with LANGUAGE %q is repeated", id[0], id[1])
 		}
 		seen[id] = true
 	}

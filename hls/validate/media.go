@@ -87,11 +87,11 @@ func (c *checker) media() {
 		r.item(&c.p.items[i])
 	}
 	if r.inf != nil {
-		c.rec.add("HL104", c.place(r.inf.line), "after the last EXTINF there is no URI")
+		c.rec.Add("HL104", c.place(r.inf.line), "after the last EXTINF there is no URI")
 	}
 	r.whole()
 	r.lowLatency()
-	c.rec.tally(func(n *Counts) { n.Chunks += len(r.m.segments) })
+	c.rec.Tally(func(n *Counts) { n.Chunks += len(r.m.segments) })
 }
 
 func (r *mediaReader) item(it *item) {
@@ -108,16 +108,16 @@ func (r *mediaReader) item(it *item) {
 	case "EXT-X-MEDIA-SEQUENCE":
 		r.m.sequence = n
 		if begun {
-			r.rec.add("HL108", p, "EXT-X-MEDIA-SEQUENCE stands after a segment")
+			r.rec.Add("HL108", p, "EXT-X-MEDIA-SEQUENCE stands after a segment")
 		}
 	case "EXT-X-DISCONTINUITY-SEQUENCE":
 		r.m.discontinuity, r.m.hasDiscSeq = n, true
 		if begun || r.next.discontinuity {
-			r.rec.add("HL109", p, "EXT-X-DISCONTINUITY-SEQUENCE stands after a segment or EXT-X-DISCONTINUITY")
+			r.rec.Add("HL109", p, "EXT-X-DISCONTINUITY-SEQUENCE stands after a segment or EXT-X-DISCONTINUITY")
 		}
 	case "EXT-X-PLAYLIST-TYPE":
 		if r.m.kind = it.value; it.hasValue && it.value != "VOD" && it.value != "EVENT" {
-			r.rec.add("HL110", p, "the type is %q", it.value)
+			r.rec.Add("HL110", p, "the type is %q", it.value)
 		}
 	case "EXT-X-I-FRAMES-ONLY":
 		r.need(4, it.line, "there is EXT-X-I-FRAMES-ONLY")
@@ -146,12 +146,12 @@ var extinfPattern = regexp.MustCompile(`^([0-9]+(?:\.[0-9]*)?),`)
 // extinf reads "duration,[title]".
 func (r *mediaReader) extinf(it *item) {
 	if r.inf != nil {
-		r.rec.add("HL104", r.place(it.line), "there is a second EXTINF before the URI")
+		r.rec.Add("HL104", r.place(it.line), "there is a second EXTINF before the URI")
 	}
 	r.inf = it
 	text := extinfPattern.FindStringSubmatch(it.value)
 	if text == nil && it.hasValue {
-		r.rec.add("HL105", r.place(it.line), "EXTINF is %q, and should be a decimal number and a comma", clip(it.value))
+		r.rec.Add("HL105", r.place(it.line), "EXTINF is %q, and should be a decimal number and a comma", clip(it.value))
 		loose, _, _ := strings.Cut(it.value, ",")
 		r.next.duration, _ = seconds(strings.TrimSpace(loose))
 		return
@@ -161,7 +161,7 @@ func (r *mediaReader) extinf(it *item) {
 	}
 	d, ok := seconds(text[1])
 	if !ok {
-		r.rec.add("HL105", r.place(it.line), "EXTINF is %q", clip(it.value))
+		r.rec.Add("HL105", r.place(it.line), "EXTINF is %q", clip(it.value))
 	}
 	if strings.Contains(text[1], ".") {
 		r.need(3, it.line, "EXTINF has a fraction")
@@ -179,7 +179,7 @@ func (r *mediaReader) segment(it *item) {
 		s.start = r.m.segments[n-1].start + r.m.segments[n-1].duration
 	}
 	if r.inf == nil {
-		r.rec.add("HL104", r.place(it.line), "the URI %q has no EXTINF before it", clip(it.value))
+		r.rec.Add("HL104", r.place(it.line), "the URI %q has no EXTINF before it", clip(it.value))
 	}
 	r.locate(&s)
 	r.m.segments = append(r.m.segments, &s)
@@ -194,7 +194,7 @@ func (r *mediaReader) locate(s *segment) {
 	}
 	if !s.part.hasOffset {
 		if r.lastURI != s.uri || r.lastEnd == 0 {
-			r.rec.add("HL118", r.place(s.line), "EXT-X-BYTERANGE has no offset, and the segment before is no range of %q",
+			r.rec.Add("HL118", r.place(s.line), "EXT-X-BYTERANGE has no offset, and the segment before is no range of %q",
 				clip(s.uri))
 		} else {
 			s.part.offset = r.lastEnd
@@ -209,9 +209,9 @@ func (r *mediaReader) byteRange(it *item) {
 	switch {
 	case !it.hasValue:
 	case !ok:
-		r.rec.add("HL117", r.place(it.line), "EXT-X-BYTERANGE is %q", it.value)
+		r.rec.Add("HL117", r.place(it.line), "EXT-X-BYTERANGE is %q", it.value)
 	case r.next.part != nil:
-		r.rec.add("HL117", r.place(it.line), "the segment has a second EXT-X-BYTERANGE")
+		r.rec.Add("HL117", r.place(it.line), "the segment has a second EXT-X-BYTERANGE")
 	default:
 		r.next.part = &part
 	}
@@ -247,14 +247,14 @@ func (c *checker) key(it *item) *key {
 	}
 	switch {
 	case k.method == "NONE" && (l.has("URI") || l.has("IV") || l.has("KEYFORMAT") || l.has("KEYFORMATVERSIONS")):
-		c.rec.add("HL113", p, "METHOD is NONE, and there are other attributes")
+		c.rec.Add("HL113", p, "METHOD is NONE, and there are other attributes")
 	case k.method != "NONE" && k.method != "" && !l.has("URI"):
-		c.rec.add("HL113", p, "METHOD is %s, and there is no URI", k.method)
+		c.rec.Add("HL113", p, "METHOD is %s, and there is no URI", k.method)
 	}
 	if l.has("IV") {
 		c.need(2, it.line, "EXT-X-KEY has IV")
 		if len(k.iv) > 34 && hexPattern.MatchString(k.iv) {
-			c.rec.add("HL114", p, "the IV has %d hexadecimal digits", len(k.iv)-2)
+			c.rec.Add("HL114", p, "the IV has %d hexadecimal digits", len(k.iv)-2)
 		}
 	}
 	if k.method == "SAMPLE-AES" {
@@ -264,7 +264,7 @@ func (c *checker) key(it *item) *key {
 		c.need(5, it.line, "EXT-X-KEY has KEYFORMAT or KEYFORMATVERSIONS")
 	}
 	if v, ok := l.lookup("KEYFORMATVERSIONS"); ok && v.quoted && !keyVersionsPattern.MatchString(v.value) {
-		c.rec.add("HL115", p, "KEYFORMATVERSIONS is %q", v.value)
+		c.rec.Add("HL115", p, "KEYFORMATVERSIONS is %q", v.value)
 	}
 	if k.method == "SAMPLE-AES-CTR" {
 		c.allowed = max(c.allowed, 7)
@@ -286,14 +286,14 @@ func (r *mediaReader) mapTag(it *item) {
 	if text, ok := it.attrs.lookup("BYTERANGE"); ok && text.quoted {
 		part, ok := parseRange(text.value)
 		if !ok {
-			r.rec.add("HL117", r.place(it.line), "BYTERANGE is %q", text.value)
+			r.rec.Add("HL117", r.place(it.line), "BYTERANGE is %q", text.value)
 		} else {
 			m.part = &part
 		}
 	}
 	for _, k := range r.keys {
 		if k.method == "AES-128" && k.iv == "" {
-			r.rec.add("HL116", r.place(it.line), "the key of line %d, which holds for EXT-X-MAP, has no IV", k.line)
+			r.rec.Add("HL116", r.place(it.line), "the key of line %d, which holds for EXT-X-MAP, has no IV", k.line)
 		}
 	}
 	r.init = m
@@ -307,10 +307,10 @@ func (r *mediaReader) date(it *item) {
 	t, zone, ok := parseDate(it.value)
 	switch {
 	case !ok:
-		r.rec.add("HL119", r.place(it.line), "the date is %q", clip(it.value))
+		r.rec.Add("HL119", r.place(it.line), "the date is %q", clip(it.value))
 		return
 	case !zone:
-		r.rec.add("HL120", r.place(it.line), "the date %q has no zone", it.value)
+		r.rec.Add("HL120", r.place(it.line), "the date %q has no zone", it.value)
 	}
 	r.next.date = t
 }

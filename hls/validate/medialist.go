@@ -9,25 +9,25 @@ func (r *mediaReader) whole() {
 	top := r.place(0)
 	m := r.m
 	if m.target == 0 {
-		r.rec.add("HL101", top, "there is no EXT-X-TARGETDURATION with a positive number")
+		r.rec.Add("HL101", top, "there is no EXT-X-TARGETDURATION with a positive number")
 	}
 	for _, s := range m.segments {
 		if m.target > 0 && s.duration.Round(time.Second) > m.target {
-			r.rec.add("HL102", r.place(s.line), "EXTINF is %s, rounded %d, and EXT-X-TARGETDURATION %d",
+			r.rec.Add("HL102", r.place(s.line), "EXTINF is %s, rounded %d, and EXT-X-TARGETDURATION %d",
 				s.duration, s.duration.Round(time.Second)/time.Second, m.target/time.Second)
 		}
 	}
 	if m.kind == "VOD" && !m.ended {
-		r.rec.add("HL111", top, "the type is VOD, and there is no EXT-X-ENDLIST")
+		r.rec.Add("HL111", top, "the type is VOD, and there is no EXT-X-ENDLIST")
 	}
 	if r.rangeTag > 0 && !m.dated {
-		r.rec.add("HL124", r.place(r.rangeTag), "there is no EXT-X-PROGRAM-DATE-TIME")
+		r.rec.Add("HL124", r.place(r.rangeTag), "there is no EXT-X-PROGRAM-DATE-TIME")
 	}
 	if m.ended && len(m.segments) == 0 {
-		r.rec.add("HL132", top, "the playlist has ended and lists no segment")
+		r.rec.Add("HL132", top, "the playlist has ended and lists no segment")
 	}
 	if m.target > 10*time.Second {
-		r.rec.add("HL145", top, "EXT-X-TARGETDURATION is %d", m.target/time.Second)
+		r.rec.Add("HL145", top, "EXT-X-TARGETDURATION is %d", m.target/time.Second)
 	}
 	r.startOffset()
 	r.repeats()
@@ -45,7 +45,7 @@ func (r *mediaReader) startOffset() {
 	}
 	d, ok := seconds(text)
 	if total := r.m.duration(); ok && d > total && len(r.m.segments) > 0 {
-		r.rec.add("HP118", r.place(0), "TIME-OFFSET is %s, and the playlist lasts %s",
+		r.rec.Add("HP118", r.place(0), "TIME-OFFSET is %s, and the playlist lasts %s",
 			r.p.start.get("TIME-OFFSET"), total)
 	}
 }
@@ -63,11 +63,11 @@ func (r *mediaReader) repeats() {
 		p := r.m.segments[i-1]
 		same := s.uri == p.uri && (s.part == nil && p.part == nil || s.part != nil && p.part != nil && *s.part == *p.part)
 		if same {
-			r.rec.add("HL133", r.place(s.line), "the segment before is the same")
+			r.rec.Add("HL133", r.place(s.line), "the segment before is the same")
 		}
 	}
 	if breaks > 0 && r.m.sequence > 0 && !r.m.hasDiscSeq && r.m.live() {
-		r.rec.add("HL134", r.place(0), "there are %d discontinuities and no EXT-X-DISCONTINUITY-SEQUENCE", breaks)
+		r.rec.Add("HL134", r.place(0), "there are %d discontinuities and no EXT-X-DISCONTINUITY-SEQUENCE", breaks)
 	}
 }
 
@@ -84,7 +84,7 @@ func (r *mediaReader) dates() {
 		if last != nil {
 			want := last.date.Add(s.start - last.start)
 			if off := s.date.Sub(want); off.Abs() > 500*time.Millisecond {
-				r.rec.add("HL121", r.place(s.line), "the date is %s away from the one of line %d plus the segments between",
+				r.rec.Add("HL121", r.place(s.line), "the date is %s away from the one of line %d plus the segments between",
 					off, last.line)
 			}
 		}
@@ -99,16 +99,16 @@ func (r *mediaReader) window() {
 		return
 	}
 	if !m.dated && !m.lowLatencySkips(r.p.items) {
-		r.rec.add("HL129", r.place(0), "there is no EXT-X-PROGRAM-DATE-TIME")
+		r.rec.Add("HL129", r.place(0), "there is no EXT-X-PROGRAM-DATE-TIME")
 	}
 	if m.kind != "" || m.sequence == 0 || m.lowLatencySkips(r.p.items) {
 		return
 	}
 	if d := m.duration(); d < 3*m.target {
-		r.rec.add("HL126", r.place(0), "segments were removed, and %s are left, less than three times %d s",
+		r.rec.Add("HL126", r.place(0), "segments were removed, and %s are left, less than three times %d s",
 			d, m.target/time.Second)
 	} else if len(m.segments) < 6 {
-		r.rec.add("HL128", r.place(0), "there are %d segments", len(m.segments))
+		r.rec.Add("HL128", r.place(0), "there are %d segments", len(m.segments))
 	}
 }
 
@@ -152,9 +152,9 @@ func (r *mediaReader) part(it item) {
 	d, ok := seconds(it.attrs.get("DURATION"))
 	switch {
 	case r.partInf == 0:
-		r.rec.add("HL141", r.place(it.line), "there is EXT-X-PART without EXT-X-PART-INF")
+		r.rec.Add("HL141", r.place(it.line), "there is EXT-X-PART without EXT-X-PART-INF")
 	case ok && d > r.partInf:
-		r.rec.add("HL142", r.place(it.line), "DURATION is %s, PART-TARGET %s", d, r.partInf)
+		r.rec.Add("HL142", r.place(it.line), "DURATION is %s, PART-TARGET %s", d, r.partInf)
 	}
 }
 
@@ -166,11 +166,11 @@ func (r *mediaReader) control(it item) {
 		unit  time.Duration
 	}{{"HOLD-BACK", 3, r.m.target}, {"PART-HOLD-BACK", 2, r.partInf}, {"CAN-SKIP-UNTIL", 6, r.m.target}} {
 		if d, ok := seconds(it.attrs.get(limit.name)); ok && d < limit.times*limit.unit {
-			r.rec.add("HL143", r.place(it.line), "%s is %s, less than %d times %s",
+			r.rec.Add("HL143", r.place(it.line), "%s is %s, less than %d times %s",
 				limit.name, d, limit.times, limit.unit)
 		}
 	}
 	if r.partInf > 0 && !it.attrs.has("PART-HOLD-BACK") {
-		r.rec.add("HL143", r.place(it.line), "there is EXT-X-PART-INF and no PART-HOLD-BACK")
+		r.rec.Add("HL143", r.place(it.line), "there is EXT-X-PART-INF and no PART-HOLD-BACK")
 	}
 }

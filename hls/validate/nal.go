@@ -81,7 +81,7 @@ func splitAnnexB(data []byte) ([][]byte, bool) {
 func (s *esStream) video(u pes) {
 	nalus, ok := splitAnnexB(u.payload)
 	if !ok {
-		s.c.rec.add("HT151", s.at, "the access unit begins with %x", u.payload[:min(len(u.payload), 5)])
+		s.c.rec.Add("HT151", s.at, "the access unit begins with %x", u.payload[:min(len(u.payload), 5)])
 		s.count(u)
 		return
 	}
@@ -89,12 +89,12 @@ func (s *esStream) video(u pes) {
 	missing := ""
 	for i, n := range nalus {
 		if len(n) == 0 || n[0]&0x80 != 0 {
-			s.c.rec.add("HT157", s.at, "NAL unit %d of %d bytes is empty or has forbidden_zero_bit", i, len(n))
+			s.c.rec.Add("HT157", s.at, "NAL unit %d of %d bytes is empty or has forbidden_zero_bit", i, len(n))
 			continue
 		}
 		k := kindOf(s.format.codec, n)
 		if i == 0 && k != nalAUD {
-			s.c.rec.add("HT152", s.at, "the first NAL unit begins with %x", n[:min(len(n), 2)])
+			s.c.rec.Add("HT152", s.at, "the first NAL unit begins with %x", n[:min(len(n), 2)])
 		}
 		complete := have[nalSPS] > 0 && have[nalPPS] > 0 && (s.format.codec == "avc" || have[nalVPS] > 0)
 		if k == nalKey && have[k] == 0 && !complete {
@@ -112,16 +112,16 @@ func (s *esStream) video(u pes) {
 // units checks what an access unit holds.
 func (s *esStream) units(delimiters int, isKey bool, missing string) {
 	if delimiters > 1 {
-		s.c.rec.add("HT153", s.at, "the PES packet has %d access unit delimiters", delimiters)
+		s.c.rec.Add("HT153", s.at, "the PES packet has %d access unit delimiters", delimiters)
 	}
 	switch {
 	case s.info.frames == 0 && !isKey:
-		s.c.rec.add("HT155", s.at, "the first access unit has no IDR picture")
+		s.c.rec.Add("HT155", s.at, "the first access unit has no IDR picture")
 	case missing != "":
-		s.c.rec.add("HT154", s.at, "%s", missing)
+		s.c.rec.Add("HT154", s.at, "%s", missing)
 	}
 	if isKey != s.random {
-		s.c.rec.add("HT156", s.at, "random_access_indicator is %t, and there is an IDR picture: %t", s.random, isKey)
+		s.c.rec.Add("HT156", s.at, "random_access_indicator is %t, and there is an IDR picture: %t", s.random, isKey)
 	}
 }
 
@@ -129,11 +129,11 @@ func (s *esStream) units(delimiters int, isKey bool, missing string) {
 func (s *esStream) sps(n []byte) {
 	codec, w, h, err := readSPS(s.format.codec, n)
 	if err != nil {
-		s.c.rec.add("HT158", s.at, "%v", err)
+		s.c.rec.Add("HT158", s.at, "%v", err)
 	}
 	s.info.codec, s.info.width, s.info.height = codec, w, h
 	if id, text := profileAVCName(codec); s.c.want.profile == ProfileIIS && id != "" {
-		s.c.rec.add(id, s.at, "%s: %s", codec, text)
+		s.c.rec.Add(id, s.at, "%s: %s", codec, text)
 	}
 }
 

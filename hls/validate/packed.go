@@ -70,13 +70,13 @@ func checkPacked(rec *recorder, data []byte, want expect, state *tsState) *conte
 	start, timed := packedTime(frames)
 	switch {
 	case err != nil && len(rest) == len(data) && packedCodec(data) != "":
-		rec.add("HA101", p, "the segment begins with %x: %v", data[:min(len(data), 4)], err)
+		rec.Add("HA101", p, "the segment begins with %x: %v", data[:min(len(data), 4)], err)
 	case err != nil:
-		rec.add("HA102", p, "%v", err)
+		rec.Add("HA102", p, "%v", err)
 	case !timed:
-		rec.add("HA101", p, "there is no PRIV frame of owner %s with 8 bytes", timestampOwner)
+		rec.Add("HA101", p, "there is no PRIV frame of owner %s with 8 bytes", timestampOwner)
 	case start > clockModulus-1:
-		rec.add("HA103", p, "the timestamp is %#x", start)
+		rec.Add("HA103", p, "the timestamp is %#x", start)
 		start &= clockModulus - 1
 	}
 	if timed {
@@ -106,24 +106,24 @@ func packedFrames(rec *recorder, data []byte, want expect, info *trackInfo, offs
 	p := Place{Document: want.name, Box: "frame", Offset: want.offset + offset}
 	codec := packedCodec(data)
 	if codec == "" {
-		rec.add("HA111", p, "%x is no frame of AAC, AC-3 or MPEG audio", data[:min(len(data), 4)])
+		rec.Add("HA111", p, "%x is no frame of AAC, AC-3 or MPEG audio", data[:min(len(data), 4)])
 		return
 	}
 	var samples int64
 	for len(data) > 0 {
 		f, err := parseAudio(codec, data)
 		if err != nil {
-			rec.add("HA111", p, "frame %d: %v", info.frames, err)
+			rec.Add("HA111", p, "frame %d: %v", info.frames, err)
 			break
 		}
 		switch {
 		case info.frames == 0:
 			info.rate, info.channels, info.codec = f.rate, f.channels, f.codec
 			if text := f.beyondProfile(); want.profile == ProfileIIS && text != "" {
-				rec.add("HD102", p, "%s", text)
+				rec.Add("HD102", p, "%s", text)
 			}
 		case f.rate != info.rate || f.channels != info.channels:
-			rec.add("HA112", p, "frame %d has %d Hz and %d channels, the first %d and %d",
+			rec.Add("HA112", p, "frame %d has %d Hz and %d channels, the first %d and %d",
 				info.frames, f.rate, f.channels, info.rate, info.channels)
 			data = nil
 			continue
@@ -135,7 +135,7 @@ func packedFrames(rec *recorder, data []byte, want expect, info *trackInfo, offs
 	if info.frames == 0 {
 		return
 	}
-	rec.tally(func(n *Counts) { n.Samples += info.frames })
+	rec.Tally(func(n *Counts) { n.Samples += info.frames })
 	whole := time.Duration(samples) * time.Second / time.Duration(info.rate)
 	info.end = info.first + whole
 	info.shortest, info.longest = whole/time.Duration(info.frames), whole/time.Duration(info.frames)

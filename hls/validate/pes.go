@@ -35,7 +35,7 @@ func (s *esStream) payload(starts, randomAccess bool, data []byte) {
 	}
 	if !s.open {
 		if !s.lost {
-			s.c.rec.add("HT145", s.c.place("PID %d", s.pid), "the first packet of the PID does not start a PES packet")
+			s.c.rec.Add("HT145", s.c.place("PID %d", s.pid), "the first packet of the PID does not start a PES packet")
 		}
 		s.lost = true
 		return
@@ -75,23 +75,23 @@ func (s *esStream) flush() {
 func (s *esStream) parse(b []byte) (u pes, ok bool) {
 	rec := s.c.rec
 	if len(b) < 9 || b[0] != 0 || b[1] != 0 || b[2] != 1 {
-		rec.add("HT141", s.at, "the PES packet begins with %x", b[:min(len(b), 4)])
+		rec.Add("HT141", s.at, "the PES packet begins with %x", b[:min(len(b), 4)])
 		return u, false
 	}
 	u.id, u.aligned = b[3], b[6]&4 != 0
 	if !s.fitsID(u.id) {
-		rec.add("HT141", s.at, "stream_id is %#x, stream_type %#x", u.id, s.typ)
+		rec.Add("HT141", s.at, "stream_id is %#x, stream_type %#x", u.id, s.typ)
 	}
 	length, head := int(binary.BigEndian.Uint16(b[4:])), int(b[8])
 	if b[6]>>6 != 2 || 9+head > len(b) {
-		rec.add("HT142", s.at, "the header begins with %x, it has %d bytes of %d", b[6:9], 9+head, len(b))
+		rec.Add("HT142", s.at, "the header begins with %x, it has %d bytes of %d", b[6:9], 9+head, len(b))
 		return u, false
 	}
 	switch {
 	case length == 0 && !s.format.isVideo():
-		rec.add("HT144", s.at, "PES_packet_length is 0, which is for video only")
+		rec.Add("HT144", s.at, "PES_packet_length is 0, which is for video only")
 	case length != 0 && length != len(b)-6:
-		rec.add("HT144", s.at, "PES_packet_length is %d, there are %d bytes", length, len(b)-6)
+		rec.Add("HT144", s.at, "PES_packet_length is %d, there are %d bytes", length, len(b)-6)
 	}
 	s.times(b[7]>>6, b[9:9+head], &u)
 	u.payload = b[9+head:]
@@ -117,12 +117,12 @@ func (s *esStream) fitsID(id byte) bool {
 func (s *esStream) times(flags byte, b []byte, u *pes) {
 	need := map[byte]int{2: 5, 3: 10}[flags]
 	if need == 0 || len(b) < need {
-		s.c.rec.add("HT143", s.at, "PTS_DTS_flags is %d, the header has %d bytes for them", flags, len(b))
+		s.c.rec.Add("HT143", s.at, "PTS_DTS_flags is %d, the header has %d bytes for them", flags, len(b))
 		return
 	}
 	read := func(b []byte, prefix byte) int64 {
 		if b[0]>>4 != prefix || b[0]&b[2]&b[4]&1 == 0 {
-			s.c.rec.add("HT142", s.at, "the timestamp %x has a wrong prefix or marker", b)
+			s.c.rec.Add("HT142", s.at, "the timestamp %x has a wrong prefix or marker", b)
 		}
 		return int64(b[0]>>1&7)<<30 | int64(b[1])<<22 | int64(b[2]>>1)<<15 | int64(b[3])<<7 | int64(b[4]>>1)
 	}
@@ -164,13 +164,13 @@ func (s *esStream) unit(u pes) {
 func (s *esStream) order(u pes) {
 	rec := s.c.rec
 	if u.pts < u.dts {
-		rec.add("HT147", s.at, "PTS %d is before DTS %d", u.pts, u.dts)
+		rec.Add("HT147", s.at, "PTS %d is before DTS %d", u.pts, u.dts)
 	}
 	if s.hasLast && u.dts <= s.last && s.format.codec != "id3" {
-		rec.add("HT146", s.at, "DTS %d is not after %d", u.dts, s.last)
+		rec.Add("HT146", s.at, "DTS %d is not after %d", u.dts, s.last)
 	}
 	if s.hasPCR && (u.dts < s.pcr || u.dts-s.pcr > 10*90_000) {
-		rec.add("HT133", s.at, "DTS is %d, the PCR before it %d, %s earlier", u.dts, s.pcr, ticks(u.dts-s.pcr))
+		rec.Add("HT133", s.at, "DTS is %d, the PCR before it %d, %s earlier", u.dts, s.pcr, ticks(u.dts-s.pcr))
 	}
 }
 
@@ -215,7 +215,7 @@ func (s *esStream) audio(u pes) {
 			break
 		}
 		if err != nil {
-			s.c.rec.add("HT161", s.at, "frame %d: %v", n, err)
+			s.c.rec.Add("HT161", s.at, "frame %d: %v", n, err)
 			rest, bad = nil, true
 			break
 		}
@@ -223,7 +223,7 @@ func (s *esStream) audio(u pes) {
 		n, samples, rest = n+1, samples+f.samples, rest[f.size:]
 	}
 	if len(rest) > 0 {
-		s.c.rec.add("HT162", s.at, "%d bytes at the end are no whole frame", len(rest))
+		s.c.rec.Add("HT162", s.at, "%d bytes at the end are no whole frame", len(rest))
 	}
 	s.carry = append([]byte(nil), rest...)
 	if i.rate == 0 || n == 0 {
@@ -250,7 +250,7 @@ func (s *esStream) audioTime(u pes, begun bool) {
 	s.last, s.hasLast = u.dts, true
 	if s.hasDue && !begun {
 		if off := u.pts - s.due; off > 180 || off < -180 {
-			s.c.rec.add("HT163", s.at, "PTS is %d, the frames before end at %d, %s away", u.pts, s.due, ticks(off))
+			s.c.rec.Add("HT163", s.at, "PTS is %d, the frames before end at %d, %s away", u.pts, s.due, ticks(off))
 		}
 	}
 	if s.info.frames == 0 {
@@ -270,7 +270,7 @@ func (s *esStream) audioFormat(f audioFrame) {
 		return
 	}
 	if f.rate != i.rate || f.channels != i.channels {
-		s.c.rec.add("HT164", s.at, "a frame has %d Hz and %d channels, the first %d and %d",
+		s.c.rec.Add("HT164", s.at, "a frame has %d Hz and %d channels, the first %d and %d",
 			f.rate, f.channels, i.rate, i.channels)
 		i.rate, i.channels = f.rate, f.channels
 	}
@@ -279,17 +279,17 @@ func (s *esStream) audioFormat(f audioFrame) {
 // profileAudio is called once per stream and segment.
 func (c *tsChecker) profileAudio(f audioFrame, p Place) {
 	if text := f.beyondProfile(); c.want.profile == ProfileIIS && text != "" {
-		c.rec.add("HD102", p, "%s", text)
+		c.rec.Add("HD102", p, "%s", text)
 	}
 }
 
 // metadata checks timed ID3 metadata.
 func (s *esStream) metadata(u pes) {
 	if !u.aligned {
-		s.c.rec.add("HT172", s.at, "data_alignment_indicator is 0")
+		s.c.rec.Add("HT172", s.at, "data_alignment_indicator is 0")
 	}
 	if _, rest, err := parseID3(u.payload); err != nil || len(rest) > 0 {
-		s.c.rec.add("HT171", s.at, "%d bytes, %d of them after the tag: %v", len(u.payload), len(rest), err)
+		s.c.rec.Add("HT171", s.at, "%d bytes, %d of them after the tag: %v", len(u.payload), len(rest), err)
 	}
 	s.info.frames++
 }

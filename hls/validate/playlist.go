@@ -30,7 +30,7 @@ type origin struct {
 
 // checkPlaylist checks a playlist by itself. It returns nil if it is none.
 func checkPlaylist(rec *recorder, opts Options, name string, data []byte, from origin) *playlist {
-	rec.tally(func(n *Counts) { n.Documents++; n.Bytes += int64(len(data)) })
+	rec.Tally(func(n *Counts) { n.Documents++; n.Bytes += int64(len(data)) })
 	x := &lexer{rec, name}
 	items, ok := x.items(data)
 	if !ok {
@@ -84,11 +84,11 @@ func (c *checker) tags() {
 		def, known := tagDefs[it.tag]
 		switch {
 		case it.tag == "EXTM3U":
-			c.rec.add("HP119", c.place(it.line), "there is a second EXTM3U")
+			c.rec.Add("HP119", c.place(it.line), "there is a second EXTM3U")
 		case !known && strings.HasPrefix(it.tag, "EXT-X-") && !customTags[it.tag]:
-			c.rec.add("HP115", c.place(it.line), "the tag is %q%s", it.tag, likely(it.tag))
+			c.rec.Add("HP115", c.place(it.line), "the tag is %q%s", it.tag, likely(it.tag))
 		case known && def.once && seen[it.tag]:
-			c.rec.add("HP119", c.place(it.line), "there is a second %s", it.tag)
+			c.rec.Add("HP119", c.place(it.line), "there is a second %s", it.tag)
 		case known:
 			c.value(it, def)
 		}
@@ -110,21 +110,21 @@ func (c *checker) value(it *item, def tagDef) {
 	switch def.form {
 	case formNone:
 		if it.hasValue {
-			c.rec.add("HP117", p, "%s has the value %q", it.tag, it.value)
+			c.rec.Add("HP117", p, "%s has the value %q", it.tag, it.value)
 		}
 	case formInteger:
 		if _, ok := integer(it.value); !ok {
-			c.rec.add("HP117", p, "%s is %q", it.tag, it.value)
+			c.rec.Add("HP117", p, "%s is %q", it.tag, it.value)
 			it.value = ""
 		}
 	case formText:
 		if !it.hasValue {
-			c.rec.add("HP117", p, "%s has no value", it.tag)
+			c.rec.Add("HP117", p, "%s has no value", it.tag)
 		}
 	case formList:
 		list, fault := parseAttrs(it.value)
 		if fault != "" {
-			c.rec.add("HP110", p, "%s: %s", it.tag, fault)
+			c.rec.Add("HP110", p, "%s: %s", it.tag, fault)
 			return // what follows from a broken list is left out
 		}
 		it.attrs = list
@@ -136,7 +136,7 @@ func (c *checker) value(it *item, def tagDef) {
 func (c *checker) list(it *item, defs []attrDef, p Place) {
 	for i, a := range it.attrs {
 		if slices.ContainsFunc(it.attrs[:i], func(b attr) bool { return a.name == b.name }) {
-			c.rec.add("HP111", p, "%s is repeated", a.name)
+			c.rec.Add("HP111", p, "%s is repeated", a.name)
 			continue
 		}
 		j := slices.IndexFunc(defs, func(d attrDef) bool { return d.name == a.name })
@@ -146,15 +146,15 @@ func (c *checker) list(it *item, defs []attrDef, p Place) {
 		d := defs[j]
 		switch {
 		case !d.kind.fits(a):
-			c.rec.add("HP112", p, "%s is %q, quoted %t, and should be a %s", a.name, a.value, a.quoted, d.kind)
+			c.rec.Add("HP112", p, "%s is %q, quoted %t, and should be a %s", a.name, a.value, a.quoted, d.kind)
 		case d.values != "" && !slices.Contains(strings.Split(d.values, "|"), a.value):
-			c.rec.add("HP113", p, "%s is %s, and should be %s",
+			c.rec.Add("HP113", p, "%s is %s, and should be %s",
 				a.name, a.value, strings.ReplaceAll(d.values, "|", " or "))
 		}
 	}
 	for _, d := range defs {
 		if d.required && !it.attrs.has(d.name) {
-			c.rec.add("HP114", p, "%s has no %s", it.tag, d.name)
+			c.rec.Add("HP114", p, "%s has no %s", it.tag, d.name)
 		}
 	}
 }
@@ -175,7 +175,7 @@ func (c *checker) kind() {
 		case "EXT-X-VERSION":
 			c.p.version, _ = integer(it.value)
 			if c.p.version == 0 {
-				c.rec.add("HP105", c.place(it.line), "the version is %q", it.value)
+				c.rec.Add("HP105", c.place(it.line), "the version is %q", it.value)
 			}
 		case "EXT-X-INDEPENDENT-SEGMENTS":
 			c.p.independent = true
@@ -186,7 +186,7 @@ func (c *checker) kind() {
 	c.p.isMaster = counts[scopeMaster] > 0
 	if counts[scopeMaster] > 0 && counts[scopeMedia] > 0 {
 		a, b := first[scopeMaster], first[scopeMedia]
-		c.rec.add("HP108", c.place(max(a.line, b.line)), "there is %s in line %d and %s in line %d",
+		c.rec.Add("HP108", c.place(max(a.line, b.line)), "there is %s in line %d and %s in line %d",
 			a.tag, a.line, b.tag, b.line)
 		c.p.isMaster = counts[scopeMaster] >= counts[scopeMedia]
 	}
@@ -222,11 +222,11 @@ func (c *checker) substitute() {
 func (c *checker) uri(s string, line int) {
 	switch u, err := url.Parse(s); {
 	case err != nil:
-		c.rec.add("HP121", c.place(line), "%v", err)
+		c.rec.Add("HP121", c.place(line), "%v", err)
 	case s == "" || u.Fragment != "" && u.Path == "":
-		c.rec.add("HP121", c.place(line), "the URI is %q", s)
+		c.rec.Add("HP121", c.place(line), "the URI is %q", s)
 	case strings.ContainsAny(s, " \"<>\\^`{|}"):
-		c.rec.add("HP121", c.place(line), "%q has characters that a URI writes with a percent sign", s)
+		c.rec.Add("HP121", c.place(line), "%q has characters that a URI writes with a percent sign", s)
 	}
 }
 
@@ -237,7 +237,7 @@ func (c *checker) expand(s string, line int) string {
 	}
 	c.need(8, line, "variables are used")
 	if c.expanded > MaxPlaylistSize {
-		c.rec.add("HP100", c.place(line), "with its variables put in, the playlist has more than %d bytes",
+		c.rec.Add("HP100", c.place(line), "with its variables put in, the playlist has more than %d bytes",
 			MaxPlaylistSize)
 		return "x"
 	}
@@ -246,7 +246,7 @@ func (c *checker) expand(s string, line int) string {
 	return variablePattern.ReplaceAllStringFunc(s, func(ref string) string {
 		value, ok := c.p.vars[ref[2:len(ref)-1]]
 		if !ok {
-			c.rec.add("HP120", c.place(line), "the variable %s is not defined before this line", ref)
+			c.rec.Add("HP120", c.place(line), "the variable %s is not defined before this line", ref)
 			return "x"
 		}
 		if grown+len(value) > maxLine {
@@ -283,17 +283,17 @@ func (c *checker) define(it *item) {
 			known = c.from.query.Has(name.value)
 		}
 	default:
-		c.rec.add("HP120", p, "EXT-X-DEFINE has not exactly one of NAME with VALUE, IMPORT and QUERYPARAM")
+		c.rec.Add("HP120", p, "EXT-X-DEFINE has not exactly one of NAME with VALUE, IMPORT and QUERYPARAM")
 		return
 	}
 	_, twice := c.p.vars[name.value]
 	switch {
 	case !known:
-		c.rec.add("HP120", p, "the variable %s is not known where it comes from", name.value)
+		c.rec.Add("HP120", p, "the variable %s is not known where it comes from", name.value)
 	case twice:
-		c.rec.add("HP120", p, "the variable %s is defined twice", name.value)
+		c.rec.Add("HP120", p, "the variable %s is defined twice", name.value)
 	case len(c.p.vars) == maxVariables:
-		c.rec.add("HP100", p, "there are more than %d variables", maxVariables)
+		c.rec.Add("HP100", p, "there are more than %d variables", maxVariables)
 		return
 	}
 	if !utf8.ValidString(value.value) || value.value == "" {
@@ -308,15 +308,15 @@ func (c *checker) versions() {
 	for _, it := range c.p.items {
 		switch {
 		case it.tag == "EXT-X-ALLOW-CACHE" && v >= 7:
-			c.rec.add("HP116", c.place(it.line), "the version is %d, EXT-X-ALLOW-CACHE was removed in 7", v)
+			c.rec.Add("HP116", c.place(it.line), "the version is %d, EXT-X-ALLOW-CACHE was removed in 7", v)
 		case v >= 6 && it.attrs.has("PROGRAM-ID"):
-			c.rec.add("HP116", c.place(it.line), "the version is %d, PROGRAM-ID was removed in 6", v)
+			c.rec.Add("HP116", c.place(it.line), "the version is %d, PROGRAM-ID was removed in 6", v)
 		}
 	}
 	if c.needed > v && v > 0 {
-		c.rec.add("HP106", c.place(c.at), "the version is %d, and %d is needed: %s", v, c.needed, c.reason)
+		c.rec.Add("HP106", c.place(c.at), "the version is %d, and %d is needed: %s", v, c.needed, c.reason)
 	}
 	if limit := max(c.needed, c.allowed, 4); v > limit {
-		c.rec.add("HP107", c.place(0), "the version is %d, and %d is enough", v, max(c.needed, 1))
+		c.rec.Add("HP107", c.place(0), "the version is %d, and %d is enough", v, max(c.needed, 1))
 	}
 }

@@ -21,11 +21,11 @@ func (c *checker) masterProfile(m *master) {
 	}
 	for _, v := range m.variants {
 		if v.bandwidth > profileBitrate {
-			c.rec.add("HD104", c.place(v.line), "BANDWIDTH is %d", v.bandwidth)
+			c.rec.Add("HD104", c.place(v.line), "BANDWIDTH is %d", v.bandwidth)
 		}
 		for _, s := range v.codecs {
 			if id, text := profileCodec(s); id != "" {
-				c.rec.add(id, c.place(v.line), "CODECS has %s: %s", s, text)
+				c.rec.Add(id, c.place(v.line), "CODECS has %s: %s", s, text)
 			}
 		}
 	}
@@ -72,15 +72,15 @@ func (r *mediaReader) profile() {
 	for i, s := range m.segments {
 		last := i == len(m.segments)-1 && m.ended || i+1 < len(m.segments) && m.segments[i+1].discontinuity
 		if s.duration < profileSegment && !last {
-			r.rec.add("HD103", r.place(s.line), "EXTINF is %s", s.duration)
+			r.rec.Add("HD103", r.place(s.line), "EXTINF is %s", s.duration)
 		}
 	}
 	if m.live() && len(m.segments) < profileSegments {
-		r.rec.add("HD105", r.place(0), "there are %d segments", len(m.segments))
+		r.rec.Add("HD105", r.place(0), "there are %d segments", len(m.segments))
 	}
 	isMP4 := func(s *segment) bool { return s.init != nil && !isTransportName(s.init.uri) }
 	if i := slices.IndexFunc(m.segments, isMP4); i >= 0 {
-		r.rec.add("HD107", r.place(m.segments[i].init.line), "there is EXT-X-MAP %q", m.segments[i].init.uri)
+		r.rec.Add("HD107", r.place(m.segments[i].init.line), "there is EXT-X-MAP %q", m.segments[i].init.uri)
 	}
 }
 

@@ -140,19 +140,19 @@ func (w *walk) rates(l *list, v *variant, with [][]*list) {
 	}
 	switch {
 	case m.peak > limit:
-		w.rec.add("HC106", p, "BANDWIDTH is %d, the peak of %s %.0f", v.bandwidth, l.name, m.peak)
+		w.rec.Add("HC106", p, "BANDWIDTH is %d, the peak of %s %.0f", v.bandwidth, l.name, m.peak)
 	case short > limit:
-		w.rec.add("HC107", p, "BANDWIDTH is %d, a segment of %s has %.0f", v.bandwidth, l.name, short)
+		w.rec.Add("HC107", p, "BANDWIDTH is %d, a segment of %s has %.0f", v.bandwidth, l.name, short)
 	case whole && !live && float64(v.bandwidth) > 1.1*max(m.peak, short):
-		w.rec.add("HC108", p, "BANDWIDTH is %d, the peak of %s %.0f", v.bandwidth, l.name, max(m.peak, short))
+		w.rec.Add("HC108", p, "BANDWIDTH is %d, the peak of %s %.0f", v.bandwidth, l.name, max(m.peak, short))
 	}
 	if !whole {
 		return
 	}
 	if a := float64(v.average); a > 0 && (a < m.average/1.1 || a > m.average*1.1) {
-		w.rec.add("HC109", p, "AVERAGE-BANDWIDTH is %d, the average of %s %.0f", v.average, l.name, m.average)
+		w.rec.Add("HC109", p, "AVERAGE-BANDWIDTH is %d, the average of %s %.0f", v.average, l.name, m.average)
 	}
 	if m.peak > 2*m.average && !v.iframes && !live {
-		w.rec.add("HC110", p, "the peak of %s is %.0f, the average %.0f", l.name, m.peak, m.average)
+		w.rec.Add("HC110", p, "the peak of %s is %.0f, the average %.0f", l.name, m.peak, m.average)
 	}
 }

@@ -36,7 +36,7 @@ func (l *list) reload(ctx context.Context) {
 			}
 		}
 		if m := p.media; m.live() && m.target > 0 && 2*still > 3*m.target {
-			l.rec.add("HR108", l.place(), "the playlist has not changed for %s, the target duration is %s",
+			l.rec.Add("HR108", l.place(), "the playlist has not changed for %s, the target duration is %s",
 				still, m.target)
 			return
 		}
@@ -62,11 +62,11 @@ func (l *list) load(ctx context.Context, known map[[2]string]bool) (*playlist, b
 		return nil, false
 	}
 	if a.Status != http.StatusOK || a.Large {
-		l.rec.add("HH101", l.place(), "%s, after it was answered before", statusHint(a))
+		l.rec.Add("HH101", l.place(), "%s, after it was answered before", statusHint(a))
 		return nil, false
 	}
 	if len(known) == 0 {
-		for _, v := range l.rec.snapshot() {
+		for _, v := range l.rec.Report().Violations {
 			known[[2]string{v.Rule.ID, v.Text}] = true
 		}
 	}
@@ -76,20 +76,13 @@ func (l *list) load(ctx context.Context, known map[[2]string]bool) (*playlist, b
 		from.imports = l.master.p.vars
 	}
 	p := checkPlaylist(quiet, l.opts, l.name, a.Body, from)
-	for _, v := range quiet.report.Violations {
+	for _, v := range quiet.Report().Violations {
 		if k := [2]string{v.Rule.ID, v.Text}; !known[k] {
 			known[k] = true
-			l.rec.add(v.Rule.ID, v.Place, "%s", v.Text)
+			l.rec.Add(v.Rule.ID, v.Place, "%s", v.Text)
 		}
 	}
 	return p, p != nil && p.media != nil
-}
-
-// snapshot returns the violations so far.
-func (r *recorder) snapshot() []Violation {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.report.Violations[:len(r.report.Violations):len(r.report.Violations)]
 }
 
 // update compares two versions of a playlist, and reports whether they differ.
@@ -97,19 +90,19 @@ func (l *list) update(old, now *playlist) bool {
 	a, b, p := old.media, now.media, l.place()
 	endA, endB := a.sequence+uint64(len(a.segments)), b.sequence+uint64(len(b.segments))
 	if a.target != b.target {
-		l.rec.add("HR102", p, "the target duration is %s, and was %s", b.target, a.target)
+		l.rec.Add("HR102", p, "the target duration is %s, and was %s", b.target, a.target)
 	}
 	switch {
 	case b.sequence < a.sequence:
-		l.rec.add("HR101", p, "EXT-X-MEDIA-SEQUENCE is %d, and was %d", b.sequence, a.sequence)
+		l.rec.Add("HR101", p, "EXT-X-MEDIA-SEQUENCE is %d, and was %d", b.sequence, a.sequence)
 	case a.ended && (endA != endB || a.sequence != b.sequence):
-		l.rec.add("HR107", p, "after EXT-X-ENDLIST the playlist has segments %d to %d, and had %d to %d",
+		l.rec.Add("HR107", p, "after EXT-X-ENDLIST the playlist has segments %d to %d, and had %d to %d",
 			b.sequence, endB, a.sequence, endA)
 	case b.sequence > a.sequence && (a.kind == "EVENT" || a.kind == "VOD"):
-		l.rec.add("HR105", p, "EXT-X-MEDIA-SEQUENCE is %d, and was %d, in a playlist of type %s",
+		l.rec.Add("HR105", p, "EXT-X-MEDIA-SEQUENCE is %d, and was %d, in a playlist of type %s",
 			b.sequence, a.sequence, a.kind)
 	case b.sequence > endA || endB < endA:
-		l.rec.add("HR104", p, "the playlist has segments %d to %d, and had %d to %d",
+		l.rec.Add("HR104", p, "the playlist has segments %d to %d, and had %d to %d",
 			b.sequence, endB, a.sequence, endA)
 	default:
 		l.overlap(a, b)
@@ -133,7 +126,7 @@ func (l *list) overlap(a, b *media) {
 			l.series.hasOrigin = l.series.hasOrigin && t.duration == s.duration
 		}
 		if t.uri != s.uri || t.duration != s.duration || t.discontinuity != s.discontinuity && !first || t.gap != s.gap {
-			l.rec.add("HR103", Place{Document: l.name, Line: t.line}, "segment %d is %q of %s, and was %q of %s",
+			l.rec.Add("HR103", Place{Document: l.name, Line: t.line}, "segment %d is %q of %s, and was %q of %s",
 				s.number, clip(t.uri), t.duration, clip(s.uri), s.duration)
 			return
 		}
@@ -142,7 +135,7 @@ func (l *list) overlap(a, b *media) {
 		}
 	}
 	if b.discontinuity != a.discontinuity+gone {
-		l.rec.add("HR106", l.place(), "EXT-X-DISCONTINUITY-SEQUENCE is %d, and was %d; %d discontinuities were removed",
+		l.rec.Add("HR106", l.place(), "EXT-X-DISCONTINUITY-SEQUENCE is %d, and was %d; %d discontinuities were removed",
 			b.discontinuity, a.discontinuity, gone)
 	}
 }

@@ -48,7 +48,7 @@ func (l *list) segment(ctx context.Context, s *segment, probe, again bool) {
 	target, ok := l.resolve(s.uri)
 	p := Place{Document: l.name, Line: s.line}
 	if !ok {
-		l.rec.add("HH111", p, "the URI %q cannot be fetched", clip(s.uri))
+		l.rec.Add("HH111", p, "the URI %q cannot be fetched", clip(s.uri))
 		return
 	}
 	p = Place{Document: l.document(target)}
@@ -70,7 +70,7 @@ func (l *list) segment(ctx context.Context, s *segment, probe, again bool) {
 		return
 	}
 	if a.Header.Get("ETag") == "" && a.Header.Get("Last-Modified") == "" {
-		l.rec.add("HH141", p, "there is neither ETag nor Last-Modified")
+		l.rec.Add("HH141", p, "there is neither ETag nor Last-Modified")
 	}
 	if again {
 		l.again(ctx, a, s.part, p)
@@ -86,7 +86,7 @@ func (l *list) part(ctx context.Context, target string, part *byteRange, p Place
 	limit := l.opts.MaxSegmentSize
 	if part != nil {
 		if part.length > uint64(limit) {
-			l.rec.add("HS108", p, "the range has %d bytes, the limit is %d", part.length, limit)
+			l.rec.Add("HS108", p, "the range has %d bytes, the limit is %d", part.length, limit)
 			return nil
 		}
 		headers = []string{"Range", fmt.Sprintf("bytes=%d-%d", part.offset, part.end()-1)}
@@ -98,13 +98,13 @@ func (l *list) part(ctx context.Context, target string, part *byteRange, p Place
 	}
 	switch {
 	case a.Status != http.StatusOK && !(part != nil && a.Status == http.StatusPartialContent):
-		l.rec.add("HH111", p, "%s", statusHint(a))
+		l.rec.Add("HH111", p, "%s", statusHint(a))
 		return nil
 	case a.IsHTML() && !isText(a.Body):
-		l.rec.add("HH112", p, "%s", htmlHint)
+		l.rec.Add("HH112", p, "%s", htmlHint)
 		return nil
 	case a.Large:
-		l.rec.add("HS108", p, "the limit is %d bytes", limit)
+		l.rec.Add("HS108", p, "the limit is %d bytes", limit)
 		return nil
 	}
 	l.common(a, p)
@@ -123,7 +123,7 @@ func (l *list) cutRange(a *answer, part *byteRange, p Place) *answer {
 		a.Body = a.Body[part.offset:part.end()]
 	}
 	if uint64(len(a.Body)) != part.length {
-		l.rec.add("HH117", p, "bytes %d to %d: status %d with %d bytes",
+		l.rec.Add("HH117", p, "bytes %d to %d: status %d with %d bytes",
 			part.offset, part.end()-1, a.Status, len(a.Body))
 		return nil
 	}
@@ -252,20 +252,20 @@ func (l *list) fetchKey(ctx context.Context, target string) []byte {
 		l.lost(ctx, err, p)
 		return nil
 	case a.Status != http.StatusOK:
-		l.rec.add("HK102", p, "%s", statusHint(a))
+		l.rec.Add("HK102", p, "%s", statusHint(a))
 		return nil
 	case len(a.Body) != 16:
-		l.rec.add("HK101", p, "the key has %d bytes", len(a.Body))
+		l.rec.Add("HK101", p, "the key has %d bytes", len(a.Body))
 		return nil
 	}
 	if l.files {
 		return a.Body
 	}
 	if t := a.MediaType(); t != "application/octet-stream" && t != "binary/octet-stream" {
-		l.rec.add("HK103", p, "Content-Type is %q", t)
+		l.rec.Add("HK103", p, "Content-Type is %q", t)
 	}
 	if c := a.Header.Get("Cache-Control"); !strings.Contains(c, "no-store") && !strings.Contains(c, "private") {
-		l.rec.add("HK104", p, "Cache-Control is %q", c)
+		l.rec.Add("HK104", p, "Cache-Control is %q", c)
 	}
 	return a.Body
 }
@@ -287,7 +287,7 @@ func (l *list) content(data []byte, want expect, s *segment, a *answer, p Place)
 	}
 	l.typeOf(a, c.format, p)
 	if want.profile == ProfileIIS && (c.format == formatFragment || c.format == formatAudio) && want.init == nil {
-		l.rec.add("HD107", p, "the segment is %s", c.format)
+		l.rec.Add("HD107", p, "the segment is %s", c.format)
 	}
 	if !want.iframes {
 		l.series.add(c, s, p)
@@ -331,7 +331,7 @@ var segmentTypes = map[format][]string{
 // typeOf checks the Content-Type of a segment.
 func (l *list) typeOf(a *answer, f format, p Place) {
 	if t := a.MediaType(); !l.files && !slices.Contains(segmentTypes[f], t) {
-		l.rec.add("HH113", p, "Content-Type is %q, the segment is %s", t, f)
+		l.rec.Add("HH113", p, "Content-Type is %q, the segment is %s", t, f)
 	}
 }
 
@@ -347,7 +347,7 @@ func (l *list) again(ctx context.Context, first *answer, part *byteRange, p Plac
 	for at < len(a.Body) && at < len(first.Body) && a.Body[at] == first.Body[at] {
 		at++
 	}
-	l.rec.add("HH116", p, "there are %d bytes, then %d, which differ from byte %d on", len(first.Body), len(a.Body), at)
+	l.rec.Add("HH116", p, "there are %d bytes, then %d, which differ from byte %d on", len(first.Body), len(a.Body), at)
 }
 
 // probe asks for a segment in the ways that players and caches do.
@@ -362,7 +362,7 @@ func (l *list) probe(ctx context.Context, whole *answer, p Place) {
 		case a.Status == http.StatusOK && bytes.Equal(a.Body, whole.Body):
 		case a.Status != http.StatusPartialContent || !bytes.Equal(a.Body, whole.Body[4:8]) ||
 			a.Header.Get("Content-Range") != fmt.Sprintf("bytes 4-7/%d", n):
-			l.rec.add("HH117", p, "bytes 4 to 7 of %d: status %d, Content-Range %q, %d bytes",
+			l.rec.Add("HH117", p, "bytes 4 to 7 of %d: status %d, Content-Range %q, %d bytes",
 				n, a.Status, a.Header.Get("Content-Range"), len(a.Body))
 		}
 	}
@@ -375,6 +375,6 @@ func (l *list) probe(ctx context.Context, whole *answer, p Place) {
 	case err != nil:
 		l.lost(ctx, err, p)
 	case a.Status != http.StatusNotModified:
-		l.rec.add("HH118", p, "If-None-Match: %s answers status %d", tag, a.Status)
+		l.rec.Add("HH118", p, "If-None-Match: %s answers status %d", tag, a.Status)
 	}
 }

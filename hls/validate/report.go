@@ -1,10 +1,7 @@
 package validate
 
 import (
-	"fmt"
-	"sort"
 	"strings"
-	"sync"
 
 	base "github.com/smoothkit/smoothkit/smooth/validate"
 )
@@ -28,72 +25,14 @@ const (
 	Warning = base.Warning
 )
 
-// recorder collects violations. It is safe for concurrent use.
-type recorder struct {
-	rules map[string]Rule // read only
-	max   int
+// recorder collects violations.
+type recorder = base.Recorder
 
-	mu     sync.Mutex // guards the fields below
-	report *Report
-	seen   map[string]int
-}
+func newRecorder(max int) *recorder { return base.NewRecorder(Rules(), max) }
 
-func newRecorder(max int) *recorder {
-	r := &recorder{rules: make(map[string]Rule), max: max, report: &Report{}, seen: make(map[string]int)}
-	for _, rule := range Rules() {
-		r.rules[rule.ID] = rule
-	}
-	return r
-}
-
-// add records a violation of the rule with that id.
-func (r *recorder) add(id string, p Place, format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.seen[id]++
-	if r.seen[id] > r.max {
-		if r.report.Suppressed == nil {
-			r.report.Suppressed = make(map[string]int)
-		}
-		r.report.Suppressed[id]++
-		return
-	}
-	v := Violation{Rule: r.rules[id], Place: p, Text: clip(fmt.Sprintf(format, args...))}
-	r.report.Violations = append(r.report.Violations, v)
-}
-
-// tally changes the counts.
-func (r *recorder) tally(f func(*Counts)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f(&r.report.Checked)
-}
-
-// finish sorts and returns the report.
-func (r *recorder) finish() *Report {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	v := r.report.Violations
-	sort.SliceStable(v, func(i, j int) bool { return less(v[i], v[j]) })
-	return r.report
-}
-
-func less(a, b Violation) bool {
-	p, q := a.Place, b.Place
-	switch {
-	case p.Document != q.Document:
-		return p.Document < q.Document
-	case p.Line != q.Line:
-		return p.Line < q.Line
-	case p.Offset != q.Offset:
-		return p.Offset < q.Offset
-	}
-	return a.Rule.ID < b.Rule.ID
-}
-
-// clip bounds text that quotes the input, and makes it printable.
+// clip bounds what is quoted of the input, so that there is room for what is said of it, and makes it printable.
 func clip(s string) string {
-	const limit = 400
+	const limit = 300
 	if len(s) > limit {
 		s = s[:limit] + "..."
 	}

@@ -10,7 +10,7 @@ import (
 
 // checkSegment checks a segment in the clear, of whatever format. The state is that after the segment before.
 func checkSegment(rec *recorder, data []byte, want expect, state *tsState) *content {
-	rec.tally(func(n *Counts) { n.Fragments++; n.Bytes += int64(len(data)) })
+	rec.Tally(func(n *Counts) { n.Fragments++; n.Bytes += int64(len(data)) })
 	switch formatOf(data) {
 	case formatTransport:
 		return checkTransport(rec, data, want, state)
@@ -21,7 +21,7 @@ func checkSegment(rec *recorder, data []byte, want expect, state *tsState) *cont
 	case formatText:
 		return checkText(rec, data, want, state)
 	}
-	rec.add("HS107", Place{Document: want.name}, "%d bytes that begin with %x", len(data), data[:min(len(data), 16)])
+	rec.Add("HS107", Place{Document: want.name}, "%d bytes that begin with %x", len(data), data[:min(len(data), 16)])
 	return &content{bytes: len(data)}
 }
 
@@ -48,7 +48,7 @@ func formatOf(data []byte) format {
 // See RFC 8216 sections 4.3.2.4 and 5.2.
 func decrypt(rec *recorder, data, secret []byte, iv [16]byte, p Place) ([]byte, bool) {
 	if len(data) == 0 || len(data)%aes.BlockSize != 0 {
-		rec.add("HK111", p, "there are %d bytes, %d after the last whole block", len(data), len(data)%aes.BlockSize)
+		rec.Add("HK111", p, "there are %d bytes, %d after the last whole block", len(data), len(data)%aes.BlockSize)
 		return nil, false
 	}
 	block, err := aes.NewCipher(secret)
@@ -64,7 +64,7 @@ func decrypt(rec *recorder, data, secret []byte, iv [16]byte, p Place) ([]byte, 
 		}
 	}
 	if pad == 0 || pad > aes.BlockSize {
-		rec.add("HK112", p, "the last block is %x in the clear, which is no padding", plain[len(plain)-aes.BlockSize:])
+		rec.Add("HK112", p, "the last block is %x in the clear, which is no padding", plain[len(plain)-aes.BlockSize:])
 		return nil, false
 	}
 	return plain[:len(plain)-pad], true

@@ -18,7 +18,7 @@ func (c *tsChecker) mapped() bool { return c.want.init != nil && c.want.init.tra
 
 // broken reports a table that cannot be read. What follows from that is left out.
 func (c *tsChecker) broken(p Place, format string, args ...any) {
-	c.rec.add("HT113", p, format, args...)
+	c.rec.Add("HT113", p, format, args...)
 	c.wrong = true
 }
 
@@ -34,7 +34,7 @@ func (c *tsChecker) table(name string, id byte, payload []byte, starts bool, p P
 		return nil, false
 	}
 	if !crc {
-		c.rec.add("HT114", p, "the CRC of the %s is wrong", name)
+		c.rec.Add("HT114", p, "the CRC of the %s is wrong", name)
 		c.wrong = true
 	}
 	return body, crc
@@ -60,7 +60,7 @@ func (c *tsChecker) pat(payload []byte, starts bool, p Place) {
 		}
 	}
 	if programs != 1 {
-		c.rec.add("HT115", p, "there are %d programs", programs)
+		c.rec.Add("HT115", p, "there are %d programs", programs)
 	}
 	if c.pmtPID < 0 && c.packet > 0 {
 		c.misplaced("the PAT is packet %d", c.packet)
@@ -83,7 +83,7 @@ func (c *tsChecker) pmt(payload []byte, starts bool, p Place) {
 	}
 	if c.gotPMT {
 		if !bytes.Equal(body, c.state.pmt) {
-			c.rec.add("HT120", p, "the PMT changes within the segment")
+			c.rec.Add("HT120", p, "the PMT changes within the segment")
 		}
 		return
 	}
@@ -91,7 +91,7 @@ func (c *tsChecker) pmt(payload []byte, starts bool, p Place) {
 		c.misplaced("the PMT is packet %d", c.packet)
 	}
 	if c.state.pmt != nil && !bytes.Equal(body, c.state.pmt) {
-		c.rec.add("HT120", p, "the PMT is %x, in the segment before %x", clipBytes(body), clipBytes(c.state.pmt))
+		c.rec.Add("HT120", p, "the PMT is %x, in the segment before %x", clipBytes(body), clipBytes(c.state.pmt))
 	}
 	c.gotPMT, c.pcrPID, c.state.pmt = true, pcr, bytes.Clone(body)
 	c.program(streams, p)
@@ -105,11 +105,11 @@ func (c *tsChecker) program(streams []pmtStream, p Place) {
 	for _, s := range streams {
 		f := streamFormats[s.typ]
 		if f.codec == "" {
-			c.rec.add("HT119", p, "stream_type of PID %d is %#x", s.pid, s.typ)
+			c.rec.Add("HT119", p, "stream_type of PID %d is %#x", s.pid, s.typ)
 		}
 		known = known || s.pid == c.pcrPID
 		if c.byPID[s.pid] != nil || len(c.streams) == maxPIDs {
-			c.rec.add("HT116", p, "PID %d is listed twice, or too many are", s.pid)
+			c.rec.Add("HT116", p, "PID %d is listed twice, or too many are", s.pid)
 			continue
 		}
 		c.protection(s, f, p)
@@ -118,11 +118,11 @@ func (c *tsChecker) program(streams []pmtStream, p Place) {
 		c.streams = append(c.streams, es)
 		c.byPID[s.pid] = es
 		if f.codec == "hevc" {
-			c.rec.add("HT123", p, "PID %d is HEVC", s.pid)
+			c.rec.Add("HT123", p, "PID %d is HEVC", s.pid)
 		}
 	}
 	if len(streams) == 0 || !known {
-		c.rec.add("HT116", p, "there are %d streams, and PCR_PID %d is one: %t", len(streams), c.pcrPID, known)
+		c.rec.Add("HT116", p, "there are %d streams, and PCR_PID %d is one: %t", len(streams), c.pcrPID, known)
 	}
 }
 
@@ -131,10 +131,10 @@ func (c *tsChecker) protection(s pmtStream, f streamFormat, p Place) {
 	wanted := c.want.method == "SAMPLE-AES" && (f.isVideo() || f.isAudio())
 	switch {
 	case wanted != f.encrypted && (c.want.method != "" || f.encrypted):
-		c.rec.add("HK121", p, "stream_type of PID %d is %#x, METHOD is %q", s.pid, s.typ, c.want.method)
+		c.rec.Add("HK121", p, "stream_type of PID %d is %#x, METHOD is %q", s.pid, s.typ, c.want.method)
 	case f.encrypted && !names(s.descriptors, 15, f.indicator):
-		c.rec.add("HK122", p, "PID %d with stream_type %#x has no private_data_indicator %q", s.pid, s.typ, f.indicator)
+		c.rec.Add("HK122", p, "PID %d with stream_type %#x has no private_data_indicator %q", s.pid, s.typ, f.indicator)
 	case f.encrypted && f.isAudio() && !names(s.descriptors, 5, "apad"):
-		c.rec.add("HK123", p, "PID %d with stream_type %#x has no registration descriptor apad", s.pid, s.typ)
+		c.rec.Add("HK123", p, "PID %d with stream_type %#x has no registration descriptor apad", s.pid, s.typ)
 	}
 }

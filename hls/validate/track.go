@@ -108,7 +108,7 @@ type series struct {
 func (s *series) add(c *content, seg *segment, p Place) {
 	follows := s.last != nil && seg.number == s.lastNumber+1 && !seg.discontinuity
 	if s.last != nil && !seg.discontinuity && c.format != s.last.format {
-		s.rec.add("HS106", p, "the segment is %s, the one before %s", c.format, s.last.format)
+		s.rec.Add("HS106", p, "the segment is %s, the one before %s", c.format, s.last.format)
 		follows = false
 	}
 	if seg.discontinuity {
@@ -126,12 +126,12 @@ func (s *series) follow(c *content, p Place) {
 	for _, t := range c.tracks {
 		i := slices.IndexFunc(s.last.tracks, func(o *trackInfo) bool { return o.id == t.id })
 		if i < 0 {
-			s.rec.add("HS104", p, "%s was not in the segment before", t.name())
+			s.rec.Add("HS104", p, "%s was not in the segment before", t.name())
 			return
 		}
 		o := s.last.tracks[i]
 		if t.video != o.video || t.audio != o.audio || t.rate != o.rate || t.channels != o.channels {
-			s.rec.add("HS104", p, "%s is %s of %d Hz and %d channels, in the segment before %s of %d Hz and %d channels",
+			s.rec.Add("HS104", p, "%s is %s of %d Hz and %d channels, in the segment before %s of %d Hz and %d channels",
 				t.name(), t.codec, t.rate, t.channels, o.codec, o.rate, o.channels)
 			return
 		}
@@ -139,13 +139,13 @@ func (s *series) follow(c *content, p Place) {
 			continue
 		}
 		if off := t.first - o.end; off.Abs() > max(t.tolerance(), o.tolerance()) {
-			s.rec.add("HS102", p, "%s begins at %s, and the segment before ends at %s, %s away",
+			s.rec.Add("HS102", p, "%s begins at %s, and the segment before ends at %s, %s away",
 				t.name(), t.first, o.end, off)
 			s.hasOrigin = false
 		}
 	}
 	if len(c.tracks) < len(s.last.tracks) {
-		s.rec.add("HS104", p, "there are %d tracks, in the segment before %d", len(c.tracks), len(s.last.tracks))
+		s.rec.Add("HS104", p, "there are %d tracks, in the segment before %d", len(c.tracks), len(s.last.tracks))
 	}
 }
 
@@ -159,7 +159,7 @@ func (s *series) together(c *content, p Place) {
 			}
 			shown := v.end + v.present - v.first
 			if off := shown - a.end; off.Abs() > v.longest+a.longest+50*time.Millisecond {
-				s.rec.add("HS105", p, "%s ends at %s, %s at %s, %s away", v.name(), shown, a.name(), a.end, off)
+				s.rec.Add("HS105", p, "%s ends at %s, %s at %s, %s away", v.name(), shown, a.name(), a.end, off)
 			}
 		}
 	}
@@ -172,7 +172,7 @@ func (s *series) duration(c *content, seg *segment, p Place) {
 		return
 	}
 	if off := m.end - m.first - seg.duration; off.Abs() > m.longest+2*time.Millisecond {
-		s.rec.add("HS101", p, "EXTINF is %s, %s lasts %s", seg.duration, m.name(), m.end-m.first)
+		s.rec.Add("HS101", p, "EXTINF is %s, %s lasts %s", seg.duration, m.name(), m.end-m.first)
 		s.hasOrigin = false
 		return
 	}
@@ -181,7 +181,7 @@ func (s *series) duration(c *content, seg *segment, p Place) {
 	}
 	if off := m.first - seg.start - s.origin; off.Abs() > m.longest+50*time.Millisecond && !s.drifted {
 		s.drifted = true
-		s.rec.add("HS103", p, "the segment begins at %s of the playlist, %s is %s away from that",
+		s.rec.Add("HS103", p, "the segment begins at %s of the playlist, %s is %s away from that",
 			seg.start, m.name(), off)
 	}
 }

@@ -100,7 +100,7 @@ func (c *tsChecker) tables(data []byte) {
 
 func (c *tsChecker) packets(data []byte) {
 	if len(data) == 0 || len(data)%packetSize != 0 {
-		c.rec.add("HT101", c.place("packets"), "there are %d bytes, %d packets and %d",
+		c.rec.Add("HT101", c.place("packets"), "there are %d bytes, %d packets and %d",
 			len(data), len(data)/packetSize, len(data)%packetSize)
 	}
 	for pid, n := range c.state.counters {
@@ -109,7 +109,7 @@ func (c *tsChecker) packets(data []byte) {
 	}
 	for c.packet = 0; len(data) >= packetSize; c.packet++ {
 		if data[0] != syncByte {
-			c.rec.add("HT102", c.place("packet"), "the packet begins with %#x", data[0])
+			c.rec.Add("HT102", c.place("packet"), "the packet begins with %#x", data[0])
 			c.wrong = true
 			return
 		}
@@ -131,7 +131,7 @@ func (c *tsChecker) one(b []byte) {
 	}
 	p := c.place("PID %d", pid)
 	if b[1]&0x80 != 0 || b[3]&0xC0 != 0 {
-		c.rec.add("HT103", p, "transport_error_indicator is %d, transport_scrambling_control %d", b[1]>>7, b[3]>>6)
+		c.rec.Add("HT103", p, "transport_error_indicator is %d, transport_scrambling_control %d", b[1]>>7, b[3]>>6)
 	}
 	hasField, hasPayload := b[3]&0x20 != 0, b[3]&0x10 != 0
 	var field adaptation
@@ -139,7 +139,7 @@ func (c *tsChecker) one(b []byte) {
 	if hasField {
 		n := int(b[4])
 		if n > 183 || hasPayload && n > 182 || !hasPayload && n != 183 {
-			c.rec.add("HT104", p, "adaptation_field_length is %d, payload is there: %t", n, hasPayload)
+			c.rec.Add("HT104", p, "adaptation_field_length is %d, payload is there: %t", n, hasPayload)
 			if n > 183 {
 				return
 			}
@@ -147,7 +147,7 @@ func (c *tsChecker) one(b []byte) {
 		field = c.adaptation(b[5:5+n], p)
 		payload = b[5+n:]
 	} else if !hasPayload {
-		c.rec.add("HT104", p, "adaptation_field_control is 0")
+		c.rec.Add("HT104", p, "adaptation_field_control is 0")
 		return
 	}
 	repeated := c.continuity(pid, b[3]&0xF, hasPayload, field.discontinuity, payload, p)
@@ -203,9 +203,9 @@ func (c *tsChecker) adaptation(b []byte, p Place) (f adaptation) {
 	}
 	switch {
 	case bad:
-		c.rec.add("HT105", p, "the adaptation field has %d bytes, its flags %#x need more", len(b), flags)
+		c.rec.Add("HT105", p, "the adaptation field has %d bytes, its flags %#x need more", len(b), flags)
 	case len(bytes.TrimLeft(rest, "\xFF")) > 0:
-		c.rec.add("HT105", p, "the adaptation field is filled up with other bytes than 0xff")
+		c.rec.Add("HT105", p, "the adaptation field is filled up with other bytes than 0xff")
 	}
 	return f
 }
@@ -225,9 +225,9 @@ func (c *tsChecker) continuity(pid uint16, value byte, hasPayload, indicated boo
 	case hasPayload && value == last.value && !last.repeated && !last.before && bytes.Equal(payload, last.payload):
 		next.repeated = true
 	case last.before:
-		c.rec.add("HT122", p, "the counter is %d, the last one of the segment before %d", value, last.value)
+		c.rec.Add("HT122", p, "the counter is %d, the last one of the segment before %d", value, last.value)
 	default:
-		c.rec.add("HT121", p, "the counter is %d after %d, payload is there: %t", value, last.value, hasPayload)
+		c.rec.Add("HT121", p, "the counter is %d after %d, payload is there: %t", value, last.value, hasPayload)
 	}
 	c.state.counters[pid] = next
 	return next.repeated && hasPayload
@@ -245,9 +245,9 @@ func (c *tsChecker) clock(pid uint16, base int64, p Place) {
 	if c.state.hasPCR {
 		switch d := base - c.state.pcr; {
 		case d < 0:
-			c.rec.add("HT132", p, "the PCR is %d after %d", base, c.state.pcr)
+			c.rec.Add("HT132", p, "the PCR is %d after %d", base, c.state.pcr)
 		case d > 9000 && !c.want.iframes:
-			c.rec.add("HT131", p, "the PCR is %d, the one before %d: %s later", base, c.state.pcr, ticks(d))
+			c.rec.Add("HT131", p, "the PCR is %d, the one before %d: %s later", base, c.state.pcr, ticks(d))
 		}
 	}
 	c.state.pcr, c.state.hasPCR = max(base, c.state.pcr), true
@@ -274,7 +274,7 @@ func (c *tsChecker) payload(pid uint16, starts, randomAccess bool, payload []byt
 		s.payload(starts, randomAccess, payload)
 	} else if pid > 0x1F && !c.unknown[pid] && len(c.unknown) < maxPIDs {
 		c.unknown[pid] = true
-		c.rec.add("HT117", p, "the PMT does not list the PID")
+		c.rec.Add("HT117", p, "the PMT does not list the PID")
 	}
 }
 
@@ -286,14 +286,14 @@ func (c *tsChecker) finish() {
 	case c.out.bytes < packetSize:
 	case c.wrong:
 	case c.pmtPID < 0:
-		c.rec.add("HT111", top, "there is no PAT")
+		c.rec.Add("HT111", top, "there is no PAT")
 	case !c.gotPMT:
-		c.rec.add("HT111", top, "there is no PMT on PID %d", c.pmtPID)
+		c.rec.Add("HT111", top, "there is no PMT on PID %d", c.pmtPID)
 	case c.order != "" && !c.mapped():
-		c.rec.add("HT112", top, "%s", c.order)
+		c.rec.Add("HT112", top, "%s", c.order)
 	}
 	if c.gotPMT && c.pcrs == 0 && !c.want.iframes && c.byPID[c.pcrPID] != nil {
-		c.rec.add("HT131", top, "there is no PCR on PID %d", c.pcrPID)
+		c.rec.Add("HT131", top, "there is no PCR on PID %d", c.pcrPID)
 	}
 	samples := 0
 	for _, s := range c.streams {
@@ -303,7 +303,7 @@ func (c *tsChecker) finish() {
 		s.flush()
 		s.end()
 		if s.info.frames == 0 && s.format.codec != "id3" && !c.wrong {
-			c.rec.add("HT118", top, "the PMT lists PID %d with stream_type %#x, and there is no data of it",
+			c.rec.Add("HT118", top, "the PMT lists PID %d with stream_type %#x, and there is no data of it",
 				s.pid, s.typ)
 		}
 		if s.format.isVideo() || s.format.isAudio() {
@@ -311,5 +311,5 @@ func (c *tsChecker) finish() {
 		}
 		samples += s.info.frames
 	}
-	c.rec.tally(func(n *Counts) { n.Samples += samples })
+	c.rec.Tally(func(n *Counts) { n.Samples += samples })
 }

@@ -43,7 +43,7 @@ func check(ctx context.Context, target string, o Options, root string) (*Report,
 	if err := w.start(ctx, u.String()); err != nil {
 		return nil, err
 	}
-	return rec.finish(), ctx.Err()
+	return rec.Report(), ctx.Err()
 }
 
 // walk is the check of one presentation.
@@ -163,13 +163,13 @@ func (l *list) read(ctx context.Context, a *answer, from origin) bool {
 	p := Place{Document: l.name}
 	switch {
 	case a.Status != http.StatusOK:
-		l.rec.add("HH101", p, "%s", statusHint(a))
+		l.rec.Add("HH101", p, "%s", statusHint(a))
 		return false
 	case a.IsHTML():
-		l.rec.add("HH102", p, "%s", htmlHint)
+		l.rec.Add("HH102", p, "%s", htmlHint)
 		return false
 	case a.Large:
-		l.rec.add("HP100", p, "there are more than %d bytes", MaxPlaylistSize)
+		l.rec.Add("HP100", p, "there are more than %d bytes", MaxPlaylistSize)
 		return false
 	}
 	l.base = a.Final
@@ -182,7 +182,7 @@ func (l *list) read(ctx context.Context, a *answer, from origin) bool {
 		l.playlistType(a, p)
 		l.common(a, p)
 		if m := l.p.media; m != nil && m.live() && m.target > 0 && a.MaxAge() > int64(m.target/time.Second) {
-			l.rec.add("HH146", p, "Cache-Control is %q, the target duration %s",
+			l.rec.Add("HH146", p, "Cache-Control is %q, the target duration %s",
 				a.Header.Get("Cache-Control"), m.target)
 		}
 		if !l.opts.PlaylistOnly {
@@ -216,7 +216,7 @@ func (l *list) playlistType(a *answer, p Place) {
 	if !strings.HasSuffix(path, ".m3u8") && !strings.HasSuffix(path, ".m3u") {
 		id = "HH104"
 	}
-	l.rec.add(id, p, "Content-Type is %q", t)
+	l.rec.Add(id, p, "Content-Type is %q", t)
 }
 
 // resolve returns the absolute URL of a URI in the playlist. It reports false if it is none that can be fetched.
@@ -277,6 +277,6 @@ func (l *list) fetch(ctx context.Context, from origin) {
 		return
 	}
 	if l.read(ctx, a, from) && l.p.isMaster {
-		l.rec.add("HC117", p, "the playlist is a master playlist")
+		l.rec.Add("HC117", p, "the playlist is a master playlist")
 	}
 }

@@ -56,17 +56,17 @@ func (c *textChecker) place(line int) Place {
 func checkText(rec *recorder, data []byte, want expect, state *tsState) *content {
 	c := &textChecker{rec: rec, want: want, out: &content{format: formatText, bytes: len(data)}, state: state}
 	if !utf8.Valid(data) {
-		rec.add("HV102", c.place(0), "the segment is no UTF-8")
+		rec.Add("HV102", c.place(0), "the segment is no UTF-8")
 		return c.out
 	}
 	text := strings.ReplaceAll(string(bytes.TrimPrefix(data, byteOrderMark)), "\r\n", "\n")
 	lines := strings.Split(strings.ReplaceAll(text, "\r", "\n"), "\n")
 	if h := lines[0]; h != "WEBVTT" && !strings.HasPrefix(h, "WEBVTT ") && !strings.HasPrefix(h, "WEBVTT\t") {
-		rec.add("HV101", c.place(1), "the first line is %q", h)
+		rec.Add("HV101", c.place(1), "the first line is %q", h)
 	}
 	at := c.header(lines)
 	c.cues(lines, at)
-	rec.tally(func(n *Counts) { n.Samples += len(c.out.cues) })
+	rec.Tally(func(n *Counts) { n.Samples += len(c.out.cues) })
 	return c.out
 }
 
@@ -75,7 +75,7 @@ func (c *textChecker) header(lines []string) int {
 	at, mapped := 1, false
 	for ; at < len(lines) && lines[at] != ""; at++ {
 		if strings.Contains(lines[at], "-->") {
-			c.rec.add("HV101", c.place(at+1), "there is no blank line before the first cue")
+			c.rec.Add("HV101", c.place(at+1), "there is no blank line before the first cue")
 			break
 		}
 		if value, ok := strings.CutPrefix(lines[at], "X-TIMESTAMP-MAP="); ok {
@@ -84,7 +84,7 @@ func (c *textChecker) header(lines []string) int {
 		}
 	}
 	if !mapped {
-		c.rec.add("HV103", c.place(1), "there is no X-TIMESTAMP-MAP")
+		c.rec.Add("HV103", c.place(1), "there is no X-TIMESTAMP-MAP")
 	}
 	return at
 }
@@ -106,7 +106,7 @@ func (c *textChecker) timestampMap(value string, line int) {
 		}
 	}
 	if local < 0 || mpeg < 0 {
-		c.rec.add("HV104", c.place(line), "X-TIMESTAMP-MAP is %q", value)
+		c.rec.Add("HV104", c.place(line), "X-TIMESTAMP-MAP is %q", value)
 		return
 	}
 	if c.state.hasClock {
@@ -137,20 +137,20 @@ func (c *textChecker) cues(lines []string, at int) {
 		skip = true // the text of the cue
 		m := timingPattern.FindStringSubmatch(line)
 		if m == nil {
-			c.rec.add("HV105", c.place(at+1), "the timing is %q", clip(line))
+			c.rec.Add("HV105", c.place(at+1), "the timing is %q", clip(line))
 			continue
 		}
 		start, ok1 := vttTime(m[1])
 		end, ok2 := vttTime(m[2])
 		if !ok1 || !ok2 {
-			c.rec.add("HV105", c.place(at+1), "the timing is %q", clip(line))
+			c.rec.Add("HV105", c.place(at+1), "the timing is %q", clip(line))
 			continue
 		}
 		if end <= start {
-			c.rec.add("HV106", c.place(at+1), "the cue ends at %s and begins at %s", m[2], m[1])
+			c.rec.Add("HV106", c.place(at+1), "the cue ends at %s and begins at %s", m[2], m[1])
 		}
 		if start < last {
-			c.rec.add("HV107", c.place(at+1), "the cue begins at %s, the one before at %s", start, last)
+			c.rec.Add("HV107", c.place(at+1), "the cue begins at %s, the one before at %s", start, last)
 		}
 		last = start
 		c.out.cues = append(c.out.cues, cue{start + c.shift, end + c.shift, at + 1})

@@ -19,7 +19,7 @@ func (c *manifestChecker) chunks(e *element, s *stream) {
 	els := e.all("c")
 	if len(els) == 0 {
 		if s.url != "" || len(e.all("Content")) == 0 {
-			c.rec.add("SM413", c.at(e, s), "there is no c")
+			c.rec.Add("SM413", c.at(e, s), "there is no c")
 		}
 		return
 	}
@@ -30,7 +30,7 @@ func (c *manifestChecker) chunks(e *element, s *stream) {
 	c.ordinals(els, list, s)
 	c.timeline(list, s)
 	s.broken = len(s.runs) == 0
-	c.rec.tally(func(n *Counts) { n.Chunks += int(min(s.count(), 1<<30)) })
+	c.rec.Tally(func(n *Counts) { n.Chunks += int(min(s.count(), 1<<30)) })
 }
 
 func (c *manifestChecker) chunk(e *element, s *stream) chunk {
@@ -44,16 +44,16 @@ func (c *manifestChecker) chunk(e *element, s *stream) chunk {
 		return k
 	}
 	if !k.hasT && !k.hasD {
-		c.rec.add("SM401", p, "there is neither t nor d")
+		c.rec.Add("SM401", p, "there is neither t nor d")
 		k.bad = true
 		return k
 	}
 	if k.hasD && k.d == 0 {
-		c.rec.add("SM403", p, "d is 0")
+		c.rec.Add("SM403", p, "d is 0")
 		k.bad = true
 	}
 	if k.d > 1<<32-1 {
-		c.rec.add("SM416", p, "d is %d, the greatest number of 32 bits is %d", k.d, uint64(1<<32-1))
+		c.rec.Add("SM416", p, "d is %d, the greatest number of 32 bits is %d", k.d, uint64(1<<32-1))
 	}
 	c.repeat(p, &k)
 	c.embedded(e, s, p)
@@ -65,14 +65,14 @@ func (c *manifestChecker) repeat(p Place, k *chunk) {
 		return
 	}
 	if !c.repeats {
-		c.rec.add("SM404", p, "there is r=%d, and MinorVersion is not 2", k.r)
+		c.rec.Add("SM404", p, "there is r=%d, and MinorVersion is not 2", k.r)
 	}
 	if k.r == 0 {
-		c.rec.add("SM405", p, "r is 0; it counts fragments, and 1 means no repeat")
+		c.rec.Add("SM405", p, "r is 0; it counts fragments, and 1 means no repeat")
 		k.bad = true
 	}
 	if !k.hasD {
-		c.rec.add("SM406", p, "there is r=%d and no d", k.r)
+		c.rec.Add("SM406", p, "there is r=%d and no d", k.r)
 		k.bad = true
 	}
 }
@@ -105,9 +105,9 @@ func (c *manifestChecker) embedded(e *element, s *stream, p Place) {
 		i, present, ok := c.number(f, s, "i", "SM417")
 		switch {
 		case !present:
-			c.rec.add("SM417", at, "there is no i")
+			c.rec.Add("SM417", at, "there is no i")
 		case ok && (i >= uint64(len(s.levels)) || seen[i]):
-			c.rec.add("SM417", at, "i is %d, there are %d levels, and each may occur once", i, len(s.levels))
+			c.rec.Add("SM417", at, "i is %d, there are %d levels, and each may occur once", i, len(s.levels))
 		}
 		seen[i] = true
 		if len(f.text) == 0 {
@@ -115,11 +115,11 @@ func (c *manifestChecker) embedded(e *element, s *stream, p Place) {
 		}
 		data++
 		if _, err := base64.StdEncoding.DecodeString(string(f.text)); err != nil {
-			c.rec.add("SM228", at, "%v", err)
+			c.rec.Add("SM228", at, "%v", err)
 		}
 	}
 	if s.control && data == 0 {
-		c.rec.add("SM227", p, "there is no f with data")
+		c.rec.Add("SM227", p, "there is no f with data")
 	}
 }
 
@@ -135,7 +135,7 @@ func (c *manifestChecker) ordinals(els []*element, list []chunk, s *stream) {
 			continue
 		}
 		if known && n != want {
-			c.rec.add("SM407", c.at(e, s), "n is %d after %d", n, want-1)
+			c.rec.Add("SM407", c.at(e, s), "n is %d after %d", n, want-1)
 		}
 		want, known = n+list[i].r, true
 	}
@@ -158,7 +158,7 @@ func (c *manifestChecker) timeline(list []chunk, s *stream) {
 		r := run{k.t, k.d, k.r}
 		hi, length := bits.Mul64(r.duration, r.n)
 		if _, carry := bits.Add64(r.time, length, 0); hi != 0 || carry != 0 {
-			c.rec.add("SM415", c.at(k.el, s), "t=%d d=%d r=%d end beyond 64 bits", k.t, k.d, k.r)
+			c.rec.Add("SM415", c.at(k.el, s), "t=%d d=%d r=%d end beyond 64 bits", k.t, k.d, k.r)
 			return
 		}
 		if len(out) > 0 && k.hasT && !c.neighbours(out[len(out)-1], r, k, s) {
@@ -178,20 +178,20 @@ func (c *manifestChecker) resolve(list []chunk, i int, s *stream) bool {
 	case k.hasD:
 		return true
 	case i == len(list)-1:
-		c.rec.add("SM411", p, "there is no d")
+		c.rec.Add("SM411", p, "there is no d")
 		return false
 	case list[i+1].bad:
 		return false
 	case !list[i+1].hasT:
-		c.rec.add("SM414", c.at(list[i+1].el, s), "there is no t, and the c before has no d")
+		c.rec.Add("SM414", c.at(list[i+1].el, s), "there is no t, and the c before has no d")
 		return false
 	case list[i+1].t <= k.t:
-		c.rec.add("SM408", c.at(list[i+1].el, s), "t is %d after %d", list[i+1].t, k.t)
+		c.rec.Add("SM408", c.at(list[i+1].el, s), "t is %d after %d", list[i+1].t, k.t)
 		return false
 	}
 	k.d = list[i+1].t - k.t
 	if !s.clip {
-		c.rec.add("SM412", p, "there is no d")
+		c.rec.Add("SM412", p, "there is no d")
 	}
 	return true
 }
@@ -203,12 +203,12 @@ func (c *manifestChecker) neighbours(prev, r run, k *chunk, s *stream) bool {
 	end, slack := prev.end(), s.timescale/1000
 	switch {
 	case r.time <= end-prev.duration:
-		c.rec.add("SM408", p, "t is %d after %d", r.time, end-prev.duration)
+		c.rec.Add("SM408", p, "t is %d after %d", r.time, end-prev.duration)
 		return false
 	case r.time < end && end-r.time > slack:
-		c.rec.add("SM409", p, "t is %d, the fragment before ends at %d, %d ticks later", r.time, end, end-r.time)
+		c.rec.Add("SM409", p, "t is %d, the fragment before ends at %d, %d ticks later", r.time, end, end-r.time)
 	case r.time > end && r.time-end > slack:
-		c.rec.add("SM410", p, "t is %d, the fragment before ends at %d, %d ticks earlier", r.time, end, r.time-end)
+		c.rec.Add("SM410", p, "t is %d, the fragment before ends at %d, %d ticks earlier", r.time, end, r.time-end)
 	}
 	return true
 }

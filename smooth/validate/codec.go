@@ -67,15 +67,15 @@ func splitAnnexB(data []byte) (nalus [][]byte, short int) {
 func (c *manifestChecker) avcConfig(l *level, p Place, size []uint64) {
 	nalus, short := splitAnnexB(l.private)
 	if short >= 0 {
-		c.rec.add("SM321", p, "there is no 4-byte start code at byte %d of %d", short, len(l.private))
+		c.rec.Add("SM321", p, "there is no 4-byte start code at byte %d of %d", short, len(l.private))
 		return
 	}
 	if len(nalus[0]) == 0 || nalus[0][0]&0x1F != 7 {
-		c.rec.add("SM322", p, "the first NAL unit %s is of another type than 7", brief(nalus[0]))
+		c.rec.Add("SM322", p, "the first NAL unit %s is of another type than 7", brief(nalus[0]))
 		return
 	}
 	if !hasType(nalus[1:], func(b byte) bool { return b&0x1F == 8 }) {
-		c.rec.add("SM323", p, "there are %d NAL units and none of type 8 after the first", len(nalus))
+		c.rec.Add("SM323", p, "there are %d NAL units and none of type 8 after the first", len(nalus))
 	}
 	w, h, err := avcSize(nalus[0])
 	c.spsSize(p, w, h, err, size)
@@ -84,7 +84,7 @@ func (c *manifestChecker) avcConfig(l *level, p Place, size []uint64) {
 func (c *manifestChecker) hevcConfig(l *level, p Place, size []uint64) {
 	nalus, short := splitAnnexB(l.private)
 	if short >= 0 {
-		c.rec.add("SM321", p, "there is no 4-byte start code at byte %d of %d", short, len(l.private))
+		c.rec.Add("SM321", p, "there is no 4-byte start code at byte %d of %d", short, len(l.private))
 		return
 	}
 	for i, n := range nalus {
@@ -92,21 +92,21 @@ func (c *manifestChecker) hevcConfig(l *level, p Place, size []uint64) {
 			continue
 		}
 		if !hasType(nalus[i+1:], func(b byte) bool { return b>>1&0x3F == 34 }) {
-			c.rec.add("SM323", p, "there are %d NAL units and none of type 34 after the SPS", len(nalus))
+			c.rec.Add("SM323", p, "there are %d NAL units and none of type 34 after the SPS", len(nalus))
 		}
 		w, h, err := hevcSize(n)
 		c.spsSize(p, w, h, err, size)
 		return
 	}
-	c.rec.add("SM326", p, "there are %d NAL units and none of type 33", len(nalus))
+	c.rec.Add("SM326", p, "there are %d NAL units and none of type 33", len(nalus))
 }
 
 func (c *manifestChecker) spsSize(p Place, w, h uint64, err error, size []uint64) {
 	switch {
 	case err != nil:
-		c.rec.add("SM324", p, "%v", err)
+		c.rec.Add("SM324", p, "%v", err)
 	case size != nil && (w != size[0] || h != size[1]):
-		c.rec.add("SM325", p, "the SPS says %dx%d, the attributes say %dx%d", w, h, size[0], size[1])
+		c.rec.Add("SM325", p, "the SPS says %dx%d, the attributes say %dx%d", w, h, size[0], size[1])
 	}
 }
 
@@ -172,7 +172,7 @@ func plausible(w, h uint64, err error) error {
 func (c *manifestChecker) aacConfig(l *level, p Place, rates []uint64) {
 	if len(l.private) == 0 {
 		if f := strings.ToUpper(l.fourCC); f == "AACH" || f == "AACP" {
-			c.rec.add("SM337", p, "CodecPrivateData is empty, and clients derive it wrongly for %s", l.fourCC)
+			c.rec.Add("SM337", p, "CodecPrivateData is empty, and clients derive it wrongly for %s", l.fourCC)
 		}
 		return
 	}
@@ -182,7 +182,7 @@ func (c *manifestChecker) aacConfig(l *level, p Place, rates []uint64) {
 		return err
 	})
 	if err != nil {
-		c.rec.add("SM334", p, "%x: %v", l.private[:min(len(l.private), 16)], err)
+		c.rec.Add("SM334", p, "%x: %v", l.private[:min(len(l.private), 16)], err)
 		return
 	}
 	if rates == nil {
@@ -192,12 +192,12 @@ func (c *manifestChecker) aacConfig(l *level, p Place, rates []uint64) {
 	rate := uint64(cfg.SamplingFrequency)
 	sbr := cfg.ExtensionFrequency > 0 || cfg.ObjectType != aac.AAClc || hasSBRSuffix(l.private[:min(len(l.private), 64)])
 	if rate != rates[0] && uint64(cfg.ExtensionFrequency) != rates[0] && !(sbr && 2*rate == rates[0]) {
-		c.rec.add("SM335", p, "the AudioSpecificConfig says %d Hz, SamplingRate %d", rate, rates[0])
+		c.rec.Add("SM335", p, "the AudioSpecificConfig says %d Hz, SamplingRate %d", rate, rates[0])
 	}
 	channels := channelCount(cfg.ChannelConfiguration)
 	parametric := channels == 1 && rates[1] == 2 && sbr // parametric stereo
 	if channels != 0 && channels != rates[1] && !parametric {
-		c.rec.add("SM336", p, "the AudioSpecificConfig says %d channels, Channels %d", channels, rates[1])
+		c.rec.Add("SM336", p, "the AudioSpecificConfig says %d channels, Channels %d", channels, rates[1])
 	}
 }
 

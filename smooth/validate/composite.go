@@ -11,10 +11,10 @@ func (c *manifestChecker) composite(root *element) {
 	major, _ := root.attr("MajorVersion")
 	minor, _ := root.attr("MinorVersion")
 	if major != "1" || minor != "0" {
-		c.rec.add("SM701", c.at(root, nil), "the version is %q.%q", major, minor)
+		c.rec.Add("SM701", c.at(root, nil), "the version is %q.%q", major, minor)
 	}
 	if n := len(root.all("StreamIndex")); n > 0 {
-		c.rec.add("SM709", c.at(root, nil), "there are %d StreamIndex elements beside the clips", n)
+		c.rec.Add("SM709", c.at(root, nil), "there are %d StreamIndex elements beside the clips", n)
 	}
 	var sum uint64
 	known := true
@@ -28,9 +28,9 @@ func (c *manifestChecker) composite(root *element) {
 	v, present, ok := c.number(root, nil, "Duration", "SM115")
 	switch {
 	case !present:
-		c.rec.add("SM115", c.at(root, nil), "there is no Duration")
+		c.rec.Add("SM115", c.at(root, nil), "there is no Duration")
 	case ok && known && distance(millis(v, c.p.timescale), millis(sum, c.p.timescale)) > durationTolerance:
-		c.rec.add("SM706", c.at(root, nil), "Duration is %d, the clips add up to %d", v, sum)
+		c.rec.Add("SM706", c.at(root, nil), "Duration is %d, the clips add up to %d", v, sum)
 	}
 }
 
@@ -40,12 +40,12 @@ var clipURL = regexp.MustCompile(`(?i)\.ism/manifest(\?.*)?$`)
 func (c *manifestChecker) clip(e *element) (begin, end uint64, ok bool) {
 	p := c.at(e, nil)
 	if url, _ := e.attr("Url"); !clipURL.MatchString(url) {
-		c.rec.add("SM702", p, "Url is %q", url)
+		c.rec.Add("SM702", p, "Url is %q", url)
 	}
 	begin, hasBegin, okBegin := c.number(e, nil, "ClipBegin", "SM703")
 	end, hasEnd, okEnd := c.number(e, nil, "ClipEnd", "SM703")
 	if !hasBegin || !hasEnd || okBegin && okEnd && end <= begin {
-		c.rec.add("SM703", p, "ClipBegin is %d, ClipEnd is %d", begin, end)
+		c.rec.Add("SM703", p, "ClipBegin is %d, ClipEnd is %d", begin, end)
 		okEnd = false
 	}
 	ok = okBegin && okEnd
@@ -66,9 +66,9 @@ func (c *manifestChecker) clip(e *element) (begin, end uint64, ok bool) {
 		}
 	}
 	if video != 1 || audio != 1 {
-		c.rec.add("SM704", p, "there are %d video and %d audio streams", video, audio)
+		c.rec.Add("SM704", p, "there are %d video and %d audio streams", video, audio)
 	} else if single == 2 {
-		c.rec.add("SM708", p, "there is one video and one audio fragment")
+		c.rec.Add("SM708", p, "there is one video and one audio fragment")
 	}
 	return begin, end, ok
 }
@@ -87,7 +87,7 @@ func (c *manifestChecker) clipLevel(e *element, s *stream) *level {
 func (c *manifestChecker) clipChunks(e *element, s *stream) int {
 	els := e.all("c")
 	if len(els) == 0 {
-		c.rec.add("SM413", c.at(e, s), "there is no c")
+		c.rec.Add("SM413", c.at(e, s), "there is no c")
 		return 0
 	}
 	list := make([]chunk, len(els))
@@ -95,7 +95,7 @@ func (c *manifestChecker) clipChunks(e *element, s *stream) int {
 		list[i] = c.chunk(el, s)
 		last := i == len(els)-1
 		if !list[i].bad && (!list[i].hasT || last && !list[i].hasD) {
-			c.rec.add("SM705", c.at(el, s), "has t: %t, has d: %t, is the last: %t", list[i].hasT, list[i].hasD, last)
+			c.rec.Add("SM705", c.at(el, s), "has t: %t, has d: %t, is the last: %t", list[i].hasT, list[i].hasD, last)
 			return len(els)
 		}
 	}
@@ -109,9 +109,9 @@ func (c *manifestChecker) covers(s *stream, begin, end uint64) {
 	p := c.at(s.el, s)
 	switch {
 	case first.time > begin || last.end() < end:
-		c.rec.add("SM707", p, "the clip is [%d, %d), the fragments are [%d, %d)", begin, end, first.time, last.end())
+		c.rec.Add("SM707", p, "the clip is [%d, %d), the fragments are [%d, %d)", begin, end, first.time, last.end())
 	case first.time+first.duration <= begin || last.end()-last.duration >= end:
-		c.rec.add("SM707", p, "the clip is [%d, %d), the fragments [%d, %d) have one outside",
+		c.rec.Add("SM707", p, "the clip is [%d, %d), the fragments [%d, %d) have one outside",
 			begin, end, first.time, last.end())
 	}
 }

@@ -19,17 +19,17 @@ const htmlHint = fetch.HTMLHint
 type fetcher struct {
 	client *fetch.Client
 	opts   Options
-	rec    *recorder
+	rec    *Recorder
 }
 
-func newFetcher(opts Options, rec *recorder) *fetcher {
+func newFetcher(opts Options, rec *Recorder) *fetcher {
 	client := fetch.NewClient(fetch.Options{Client: opts.Client, Timeout: opts.Timeout, PerHost: opts.Concurrency})
 	return &fetcher{client: client, opts: opts, rec: rec}
 }
 
 // do sends one request and reads at most limit bytes of the body. Extra headers are name-value pairs.
 func (f *fetcher) do(ctx context.Context, method, target string, limit int64, headers ...string) (*answer, error) {
-	f.rec.tally(func(n *Counts) { n.Requests++ })
+	f.rec.Tally(func(n *Counts) { n.Requests++ })
 	a, err := f.client.Do(ctx, method, target, limit, headers...)
 	if err != nil {
 		return nil, fmt.Errorf("validate: %w", err)
@@ -77,10 +77,10 @@ const refused = "access is refused; does the URL need a token?"
 // intact checks what holds for every body.
 func (f *fetcher) intact(a *answer, p Place) {
 	if a.Cut {
-		f.rec.add("SH105", p, "the body ends after %d bytes, Content-Length is %d", len(a.Body), a.Length)
+		f.rec.Add("SH105", p, "the body ends after %d bytes, Content-Length is %d", len(a.Body), a.Length)
 	}
 	if a.Length < 0 {
-		f.rec.add("SH107", p, "there is no Content-Length (Transfer-Encoding?)")
+		f.rec.Add("SH107", p, "there is no Content-Length (Transfer-Encoding?)")
 	}
 }
 
@@ -88,15 +88,15 @@ func (f *fetcher) intact(a *answer, p Place) {
 func (f *fetcher) common(a *answer, p Place) {
 	f.intact(a, p)
 	if a.Header.Get("ETag") == "" && a.Header.Get("Last-Modified") == "" {
-		f.rec.add("SH141", p, "there is neither ETag nor Last-Modified")
+		f.rec.Add("SH141", p, "there is neither ETag nor Last-Modified")
 	}
 	if a.Header.Get("Access-Control-Allow-Origin") == "" {
-		f.rec.add("SH143", p, "there is no Access-Control-Allow-Origin")
+		f.rec.Add("SH143", p, "there is no Access-Control-Allow-Origin")
 	}
 	if name, ok := a.Cookie(); ok {
-		f.rec.add("SH144", p, "there is Set-Cookie for %q: caches will not store the answer", name)
+		f.rec.Add("SH144", p, "there is Set-Cookie for %q: caches will not store the answer", name)
 	}
 	if a.Header.Get("Cache-Control") == "" {
-		f.rec.add("SH145", p, "there is no Cache-Control")
+		f.rec.Add("SH145", p, "there is no Cache-Control")
 	}
 }

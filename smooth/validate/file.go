@@ -78,7 +78,7 @@ func File(ctx context.Context, name string, opts *Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rec.finish(), ctx.Err()
+	return rec.Report(), ctx.Err()
 }
 
 // serverManifest checks a presentation as it is stored and as it is served.
@@ -100,7 +100,7 @@ func serverManifest(ctx context.Context, name string, opts *Options) (*Report, e
 	return stored.merge(served), nil
 }
 
-func media(rec *recorder, o Options, name string, f *os.File) error {
+func media(rec *Recorder, o Options, name string, f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("validate: %w", err)

@@ -36,7 +36,7 @@ type Expect struct {
 func Fragment(data []byte, want Expect, opts *Options) *Report {
 	rec := newRecorder(opts.withDefaults().MaxPerRule)
 	checkFragment(rec, data, want)
-	return rec.finish()
+	return rec.Report()
 }
 
 // fragment is what was understood of a fragment, for the comparison with its neighbours.
@@ -53,7 +53,7 @@ type fragment struct {
 
 // fragmentChecker walks one fragment.
 type fragmentChecker struct {
-	rec  *recorder
+	rec  *Recorder
 	want Expect
 	f    *fragment
 	base int64 // offset of moof in the document
@@ -68,7 +68,7 @@ func (c *fragmentChecker) place(path string, offset int64) Place {
 }
 
 // checkFragment records the violations of a fragment and returns what it understood; never nil.
-func checkFragment(rec *recorder, data []byte, want Expect) *fragment {
+func checkFragment(rec *Recorder, data []byte, want Expect) *fragment {
 	if want.Timescale == 0 {
 		want.Timescale = smooth.DefaultTimescale
 	}
@@ -76,14 +76,14 @@ func checkFragment(rec *recorder, data []byte, want Expect) *fragment {
 		want.IVSize = 8
 	}
 	c := &fragmentChecker{rec: rec, want: want, f: &fragment{}}
-	rec.tally(func(n *Counts) { n.Fragments++; n.Bytes += int64(len(data)) })
+	rec.Tally(func(n *Counts) { n.Fragments++; n.Bytes += int64(len(data)) })
 	boxes, err := splitBoxes(data, want.Offset)
 	if err != nil {
-		rec.add("SF101", c.place("/", want.Offset), "%v", err)
+		rec.Add("SF101", c.place("/", want.Offset), "%v", err)
 		return c.f
 	}
 	if len(boxes) != 2 || boxes[0].typ != "moof" || boxes[1].typ != "mdat" {
-		rec.add("SF102", c.place("/", want.Offset), "the boxes are %s", names(boxes))
+		rec.Add("SF102", c.place("/", want.Offset), "the boxes are %s", names(boxes))
 		return c.f
 	}
 	c.fragment(data, boxes[0], boxes[1])
@@ -112,18 +112,18 @@ func (c *fragmentChecker) fragment(data []byte, moof, mdat box) {
 	c.base = moof.offset
 	c.f.moof, c.f.payload = data[:moof.size], mdat.body
 	if mdat.header != 8 || binary.BigEndian.Uint32(data[moof.size:]) == 0 {
-		c.rec.add("SF103", c.place("mdat", mdat.offset), "the header has %d bytes, the size field is %d",
+		c.rec.Add("SF103", c.place("mdat", mdat.offset), "the header has %d bytes, the size field is %d",
 			mdat.header, binary.BigEndian.Uint32(data[moof.size:]))
 	}
 	kids, err := moof.children()
 	if err != nil {
-		c.rec.add("SF101", c.place("moof", moof.offset), "%v", err)
+		c.rec.Add("SF101", c.place("moof", moof.offset), "%v", err)
 		return
 	}
 	c.mfhd(kids, moof)
 	trafs := ofType(kids, "traf")
 	if len(trafs) != 1 {
-		c.rec.add("SF105", c.place("moof", moof.offset), "there are %d traf boxes", len(trafs))
+		c.rec.Add("SF105", c.place("moof", moof.offset), "there are %d traf boxes", len(trafs))
 		return
 	}
 	c.traf(trafs[0], moof)
@@ -142,13 +142,13 @@ func ofType(boxes []box, name string) []box {
 func (c *fragmentChecker) mfhd(kids []box, moof box) {
 	list := ofType(kids, "mfhd")
 	if len(list) != 1 || kids[0].typ != "mfhd" {
-		c.rec.add("SF104", c.place("moof", moof.offset), "the boxes are %s", names(kids))
+		c.rec.Add("SF104", c.place("moof", moof.offset), "the boxes are %s", names(kids))
 		return
 	}
 	b := list[0]
 	version, flags, rest, ok := b.full()
 	if !ok || version != 0 || flags != 0 || len(rest) != 4 {
-		c.rec.add("SF109", c.place("moof/mfhd", b.offset), "%d bytes, version %d, flags %#x", b.size, version, flags)
+		c.rec.Add("SF109", c.place("moof/mfhd", b.offset), "%d bytes, version %d, flags %#x", b.size, version, flags)
 		return
 	}
 	c.f.sequence = binary.BigEndian.Uint32(rest)
@@ -158,17 +158,17 @@ func (c *fragmentChecker) mfhd(kids []box, moof box) {
 func (c *fragmentChecker) traf(traf, moof box) {
 	kids, err := traf.children()
 	if err != nil {
-		c.rec.add("SF101", c.place("moof/traf", traf.offset), "%v", err)
+		c.rec.Add("SF101", c.place("moof/traf", traf.offset), "%v", err)
 		return
 	}
 	p := c.place("moof/traf", traf.offset)
 	heads, runs := ofType(kids, "tfhd"), ofType(kids, "trun")
 	if len(heads) != 1 {
-		c.rec.add("SF106", p, "there are %d tfhd boxes", len(heads))
+		c.rec.Add("SF106", p, "there are %d tfhd boxes", len(heads))
 		return
 	}
 	if len(runs) != 1 {
-		c.rec.add("SF107", p, "there are %d trun boxes", len(runs))
+		c.rec.Add("SF107", p, "there are %d trun boxes", len(runs))
 		return
 	}
 	c.order(kids, p)
@@ -192,7 +192,7 @@ func (c *fragmentChecker) order(kids []box, p Place) {
 	for _, b := range kids {
 		r, known := rank[b.name()]
 		if known && r < last {
-			c.rec.add("SF108", p, "the boxes are %s", names(kids))
+			c.rec.Add("SF108", p, "the boxes are %s", names(kids))
 			return
 		}
 		if known {
@@ -211,23 +211,23 @@ func (c *fragmentChecker) timeBoxes(kids []box) {
 		c.tfxd(tfxd[0])
 	case (isHEVC || c.want.FourCC == "") && len(tfdt) > 0, c.want.Stored:
 	case c.want.Live:
-		c.rec.add("SF137", p, "there is no tfxd")
+		c.rec.Add("SF137", p, "there is no tfxd")
 	default:
-		c.rec.add("SF131", p, "there is no tfxd")
+		c.rec.Add("SF131", p, "there is no tfxd")
 	}
 	switch {
 	case len(tfdt) == 0, c.want.FourCC == "":
 	case isHEVC:
 		c.tfdt(tfdt[0])
 	default:
-		c.rec.add("SF135", c.place("moof/traf/tfdt", tfdt[0].offset), "there is a tfdt with FourCC %q", c.want.FourCC)
+		c.rec.Add("SF135", c.place("moof/traf/tfdt", tfdt[0].offset), "there is a tfdt with FourCC %q", c.want.FourCC)
 	}
 	tfrf := ofType(kids, "tfrf")
 	switch {
 	case len(tfrf) > 0:
 		c.tfrf(tfrf[0])
 	case c.want.Live && len(c.want.Next) > 0 && !isHEVC && !c.want.Stored:
-		c.rec.add("SF143", p, "there is no tfrf, and the manifest lists %d chunks after this one", len(c.want.Next))
+		c.rec.Add("SF143", p, "there is no tfrf, and the manifest lists %d chunks after this one", len(c.want.Next))
 	}
 }
 
@@ -240,7 +240,7 @@ func (c *fragmentChecker) tfxd(b box) {
 	}
 	p := c.place("moof/traf/tfxd", b.offset)
 	if !ok || version > 1 || len(rest) != 2*width {
-		c.rec.add("SF132", p, "%d bytes, version %d", b.size, version)
+		c.rec.Add("SF132", p, "%d bytes, version %d", b.size, version)
 		return
 	}
 	r := reader{data: rest}
@@ -250,10 +250,10 @@ func (c *fragmentChecker) tfxd(b box) {
 		return
 	}
 	if t != c.want.Chunk.Time {
-		c.rec.add("SF133", p, "the time is %d, the URL says %d", t, c.want.Chunk.Time)
+		c.rec.Add("SF133", p, "the time is %d, the URL says %d", t, c.want.Chunk.Time)
 	}
 	if d != c.want.Chunk.Duration {
-		c.rec.add("SF134", p, "the duration is %d, the manifest says %d", d, c.want.Chunk.Duration)
+		c.rec.Add("SF134", p, "the duration is %d, the manifest says %d", d, c.want.Chunk.Duration)
 	}
 }
 
@@ -263,7 +263,7 @@ func (c *fragmentChecker) tfdt(b box) {
 	t := r.uint(4 << (version & 1))
 	// Composition offsets may shift the presentation time away from the decode time by some samples.
 	if !ok || r.bad || c.want.HasChunk && distance(t, c.want.Chunk.Time) > c.want.Timescale {
-		c.rec.add("SF136", c.place("moof/traf/tfdt", b.offset), "the time is %d, the URL says %d", t, c.want.Chunk.Time)
+		c.rec.Add("SF136", c.place("moof/traf/tfdt", b.offset), "the time is %d, the URL says %d", t, c.want.Chunk.Time)
 	}
 }
 
@@ -278,20 +278,20 @@ func (c *fragmentChecker) tfrf(b box) {
 	r := reader{data: rest}
 	n := r.uint(1)
 	if !ok || r.bad || version > 1 || uint64(len(r.data)) != n*2*uint64(width) {
-		c.rec.add("SF141", p, "%d bytes, version %d, count %d", b.size, version, n)
+		c.rec.Add("SF141", p, "%d bytes, version %d, count %d", b.size, version, n)
 		return
 	}
 	if !c.want.HasChunk {
 		return
 	}
 	if !c.want.Live || c.want.Lookahead > 0 && n > c.want.Lookahead {
-		c.rec.add("SF144", p, "there are %d entries, the look-ahead is %d, live is %t", n, c.want.Lookahead, c.want.Live)
+		c.rec.Add("SF144", p, "there are %d entries, the look-ahead is %d, live is %t", n, c.want.Lookahead, c.want.Live)
 		return
 	}
 	for i := range n {
 		got := smooth.Chunk{Time: r.uint(width), Duration: r.uint(width)}
 		if i < uint64(len(c.want.Next)) && got != c.want.Next[i] {
-			c.rec.add("SF142", p, "entry %d is time %d duration %d, the manifest lists time %d duration %d",
+			c.rec.Add("SF142", p, "entry %d is time %d duration %d, the manifest lists time %d duration %d",
 				i, got.Time, got.Duration, c.want.Next[i].Time, c.want.Next[i].Duration)
 			return
 		}

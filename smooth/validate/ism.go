@@ -24,7 +24,7 @@ func FS(ctx context.Context, fsys fs.FS, name string, opts *Options) (*Report, e
 	if err := c.check(ctx); err != nil {
 		return nil, err
 	}
-	return rec.finish(), nil
+	return rec.Report(), nil
 }
 
 // serverTrack is a track element of a server manifest.
@@ -50,7 +50,7 @@ func (t *serverTrack) key() string {
 
 // serverChecker checks a server manifest.
 type serverChecker struct {
-	rec  *recorder
+	rec  *Recorder
 	opts Options
 	fsys fs.FS
 	name string
@@ -75,14 +75,14 @@ func (c *serverChecker) check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("validate: %w", err)
 	}
-	c.rec.tally(func(n *Counts) { n.Documents++; n.Bytes += int64(len(data)) })
+	c.rec.Tally(func(n *Counts) { n.Documents++; n.Bytes += int64(len(data)) })
 	x, line, err := parseXML(data)
 	if err != nil || x.root.name != "smil" {
-		c.rec.add("SS101", Place{Document: c.name, Line: line}, "not a smil document: %v", err)
+		c.rec.Add("SS101", Place{Document: c.name, Line: line}, "not a smil document: %v", err)
 		return nil
 	}
 	if x.root.space != smilNamespace {
-		c.rec.add("SS102", c.at(x.root), "the namespace is %q", x.root.space)
+		c.rec.Add("SS102", c.at(x.root), "the namespace is %q", x.root.space)
 	}
 	c.head(x.root)
 	c.body(x.root)
@@ -118,7 +118,7 @@ func (c *serverChecker) head(root *element) {
 		}
 	}
 	if c.client == "" && !c.mp4 {
-		c.rec.add("SS104", c.at(root), "there is no meta clientManifestRelativePath")
+		c.rec.Add("SS104", c.at(root), "there is no meta clientManifestRelativePath")
 	}
 }
 
@@ -128,13 +128,13 @@ func (c *serverChecker) clientPath(m *element, content string) {
 		c.client = "."
 	}
 	if _, err := fs.Stat(c.fsys, c.client); err != nil || c.client == "." {
-		c.rec.add("SS103", c.at(m), "content is %q: %v", content, err)
+		c.rec.Add("SS103", c.at(m), "content is %q: %v", content, err)
 		c.client = "."
 		return
 	}
 	base := func(s string) string { return strings.TrimSuffix(path.Base(s), path.Ext(s)) }
 	if !strings.EqualFold(base(c.client), base(c.name)) {
-		c.rec.add("SS104", c.at(m), "the client manifest is %q, the server manifest %q", c.client, c.name)
+		c.rec.Add("SS104", c.at(m), "the client manifest is %q, the server manifest %q", c.client, c.name)
 	}
 }
 
@@ -151,12 +151,12 @@ func (c *serverChecker) body(root *element) {
 		}
 	}
 	if len(c.tracks) == 0 {
-		c.rec.add("SS105", c.at(root), "there is no video, audio or textstream")
+		c.rec.Add("SS105", c.at(root), "there is no video, audio or textstream")
 	}
 	seen := make(map[string]int)
 	for _, t := range c.tracks {
 		if line, ok := seen[t.key()]; ok && !t.mp4 {
-			c.rec.add("SS109", c.at(t.el), "%s is also in line %d", t.key(), line)
+			c.rec.Add("SS109", c.at(t.el), "%s is also in line %d", t.key(), line)
 			t.wrong = true
 		}
 		seen[t.key()] = t.el.line
@@ -173,7 +173,7 @@ func (c *serverChecker) track(e *element) *serverTrack {
 	t.bitrate, _ = e.attr("systemBitrate")
 	t.mp4 = strings.EqualFold(path.Ext(t.src), ".mp4")
 	if _, ok := decimal(t.bitrate); !ok && !(t.mp4 && t.bitrate == "") {
-		c.rec.add("SS107", c.at(e), "systemBitrate is %q", t.bitrate)
+		c.rec.Add("SS107", c.at(e), "systemBitrate is %q", t.bitrate)
 		t.wrong = true
 	}
 	id := ""
@@ -189,7 +189,7 @@ func (c *serverChecker) track(e *element) *serverTrack {
 			t.parent = value
 		case lower == "manifestoutput":
 			if !contains("true false 1 0", strings.ToLower(value)) {
-				c.rec.add("SS111", c.at(p), "manifestOutput is %q", value)
+				c.rec.Add("SS111", c.at(p), "manifestOutput is %q", value)
 			}
 		case strings.Contains(name, "_") || lower == "hardwareprofile":
 			t.attrs = append(t.attrs, name+"="+value)
@@ -197,7 +197,7 @@ func (c *serverChecker) track(e *element) *serverTrack {
 	}
 	var ok bool
 	if t.id, ok = decimal(id); (!ok || t.id == 0 || t.id > 1<<32-1) && !(t.mp4 && id == "") {
-		c.rec.add("SS108", c.at(e), "trackID is %q", id)
+		c.rec.Add("SS108", c.at(e), "trackID is %q", id)
 		t.unreadable = true
 	}
 	return t
@@ -212,19 +212,19 @@ func (c *serverChecker) parent(t *serverTrack) {
 			return
 		}
 	}
-	c.rec.add("SS110", c.at(t.el), "parentTrackName is %q", t.parent)
+	c.rec.Add("SS110", c.at(t.el), "parentTrackName is %q", t.parent)
 }
 
 // open reads the media file of a track, once for all tracks in it.
 func (c *serverChecker) open(t *serverTrack) error {
 	name := c.resolve(t.src)
 	if name == "" {
-		c.rec.add("SS106", c.at(t.el), "src is %q", t.src)
+		c.rec.Add("SS106", c.at(t.el), "src is %q", t.src)
 		return nil
 	}
 	if t.mp4 {
 		if !c.mp4 {
-			c.rec.add("SS113", c.at(t.el), "src is %q", t.src)
+			c.rec.Add("SS113", c.at(t.el), "src is %q", t.src)
 		}
 		return nil // cut by the server
 	}
@@ -241,7 +241,7 @@ func (c *serverChecker) open(t *serverTrack) error {
 	}
 	mt := m.tracks[uint32(t.id)]
 	if mt == nil || mt.typ != t.typ {
-		c.rec.add("SS114", c.at(t.el), "track %d of %q is no %s track", t.id, t.src, t.typ)
+		c.rec.Add("SS114", c.at(t.el), "track %d of %q is no %s track", t.id, t.src, t.typ)
 		return nil
 	}
 	t.file = m
@@ -252,7 +252,7 @@ func (c *serverChecker) open(t *serverTrack) error {
 func (c *serverChecker) read(t *serverTrack, name string) (*mediaFile, error) {
 	f, err := c.fsys.Open(name)
 	if err != nil {
-		c.rec.add("SS112", c.at(t.el), "src is %q: %v", t.src, err)
+		c.rec.Add("SS112", c.at(t.el), "src is %q: %v", t.src, err)
 		return nil, nil
 	}
 	c.files = append(c.files, f)

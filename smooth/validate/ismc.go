@@ -26,7 +26,7 @@ func (c *serverChecker) clientManifest() error {
 		for _, l := range s.levels {
 			t := c.match(s, l)
 			if t == nil {
-				c.rec.add("SS121", Place{Document: c.client, Line: s.el.line, Stream: s.name, Level: l.key()},
+				c.rec.Add("SS121", Place{Document: c.client, Line: s.el.line, Stream: s.name, Level: l.key()},
 					"the server manifest has no track %s with systemBitrate %s", s.name, l.key())
 				continue
 			}
@@ -36,7 +36,7 @@ func (c *serverChecker) clientManifest() error {
 	}
 	for _, t := range c.tracks {
 		if !t.listed && !t.wrong {
-			c.rec.add("SS122", c.at(t.el), "the client manifest does not list %s", t.key())
+			c.rec.Add("SS122", c.at(t.el), "the client manifest does not list %s", t.key())
 		}
 	}
 	return nil
@@ -74,11 +74,11 @@ func (c *serverChecker) chunks(s *stream, l *level, t *serverTrack) {
 		p := Place{Document: c.client, Line: s.el.line, Stream: s.name, Level: l.key(), Time: strconv.FormatUint(chunk.Time, 10)}
 		f := times[chunk.Time]
 		if f == nil {
-			c.rec.add("SS123", p, "%s has %d fragments of track %d and none of that time", t.src, len(times), t.id)
+			c.rec.Add("SS123", p, "%s has %d fragments of track %d and none of that time", t.src, len(times), t.id)
 			continue
 		}
 		if f.samples > 0 && distance(f.duration, chunk.Duration) > sampleTolerance(f.samples, f.duration, chunk.Duration) {
-			c.rec.add("SS124", p, "the samples last %d, d is %d", f.duration, chunk.Duration)
+			c.rec.Add("SS124", p, "the samples last %d, d is %d", f.duration, chunk.Duration)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 func Manifest(data []byte, opts *Options) *Report {
 	rec := newRecorder(opts.withDefaults().MaxPerRule)
 	checkManifest(rec, "", data)
-	return rec.finish()
+	return rec.Report()
 }
 
 // presentation is what was understood of a manifest, for the checks of its fragments.
@@ -91,7 +91,7 @@ func (l *level) key() string {
 
 // manifestChecker walks one manifest. Its methods follow the elements.
 type manifestChecker struct {
-	rec      *recorder
+	rec      *Recorder
 	doc      string
 	repeats  bool // version 2.2
 	version1 bool
@@ -107,22 +107,22 @@ func (c *manifestChecker) at(e *element, s *stream) Place {
 }
 
 // checkManifest records the violations of a manifest and returns what it understood, or nil.
-func checkManifest(rec *recorder, doc string, data []byte) *presentation {
+func checkManifest(rec *Recorder, doc string, data []byte) *presentation {
 	c := &manifestChecker{rec: rec, doc: doc, p: &presentation{timescale: smooth.DefaultTimescale}}
-	rec.tally(func(n *Counts) { n.Documents++; n.Bytes += int64(len(data)) })
+	rec.Tally(func(n *Counts) { n.Documents++; n.Bytes += int64(len(data)) })
 	x, line, err := parseXML(data)
 	if err != nil {
 		id := "SM101"
 		if errors.Is(err, errTooLarge) {
 			id = "SM100"
 		}
-		rec.add(id, Place{Document: doc, Line: line}, "%v", err)
+		rec.Add(id, Place{Document: doc, Line: line}, "%v", err)
 		return nil
 	}
 	c.document(x)
 	root := x.root
 	if root.name != "SmoothStreamingMedia" {
-		rec.add("SM102", c.at(root, nil), "the root element is %s", root.name)
+		rec.Add("SM102", c.at(root, nil), "the root element is %s", root.name)
 		return nil
 	}
 	c.names(root)
@@ -138,13 +138,13 @@ func checkManifest(rec *recorder, doc string, data []byte) *presentation {
 func (c *manifestChecker) document(x *xmlDocument) {
 	p := Place{Document: c.doc, Line: 1}
 	if x.dtdLine > 0 {
-		c.rec.add("SM103", Place{Document: c.doc, Line: x.dtdLine}, "there is a declaration <!...>")
+		c.rec.Add("SM103", Place{Document: c.doc, Line: x.dtdLine}, "there is a declaration <!...>")
 	}
 	if x.label != "" && x.label != x.actual && !(x.label == "us-ascii" && x.actual == "utf-8") {
-		c.rec.add("SM104", p, "the XML declaration says %s, the bytes are %s", x.label, x.actual)
+		c.rec.Add("SM104", p, "the XML declaration says %s, the bytes are %s", x.label, x.actual)
 	}
 	if x.duplicate != "" {
-		c.rec.add("SM105", Place{Document: c.doc, Line: x.dupLine}, "%s", x.duplicate)
+		c.rec.Add("SM105", Place{Document: c.doc, Line: x.dupLine}, "%s", x.duplicate)
 	}
 }
 
@@ -174,12 +174,12 @@ func knownAttrs(elem string) string {
 func (c *manifestChecker) names(e *element) {
 	known := strings.Fields(knownAttrs(e.name))
 	if e.space != "" && (len(known) > 0 || e.name == "Protection" || e.name == "f") {
-		c.rec.add("SM106", c.at(e, nil), "%s is in the namespace %q", e.name, e.space)
+		c.rec.Add("SM106", c.at(e, nil), "%s is in the namespace %q", e.name, e.space)
 	}
 	for _, a := range e.attrs {
 		for _, k := range known {
 			if a.space == "" && a.name != k && strings.EqualFold(a.name, k) && !exactlyKnown(known, a.name) {
-				c.rec.add("SM107", c.at(e, nil), "%s has an attribute %s, the name is %s", e.name, a.name, k)
+				c.rec.Add("SM107", c.at(e, nil), "%s has an attribute %s, the name is %s", e.name, a.name, k)
 			}
 		}
 	}
@@ -205,7 +205,7 @@ func (c *manifestChecker) number(e *element, s *stream, name, id string) (v uint
 	}
 	v, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		c.rec.add(id, c.at(e, s), "%s is %q, not a decimal number of 64 bits", name, text)
+		c.rec.Add(id, c.at(e, s), "%s is %q, not a decimal number of 64 bits", name, text)
 		return 0, true, false
 	}
 	return v, true, true
@@ -215,7 +215,7 @@ func (c *manifestChecker) number(e *element, s *stream, name, id string) (v uint
 func (c *manifestChecker) boolean(e *element, s *stream, name, id string) bool {
 	text, present := e.attr(name)
 	if present && !strings.EqualFold(text, "true") && !strings.EqualFold(text, "false") {
-		c.rec.add(id, c.at(e, s), "%s is %q", name, text)
+		c.rec.Add(id, c.at(e, s), "%s is %q", name, text)
 	}
 	return strings.EqualFold(text, "true")
 }
@@ -229,14 +229,14 @@ func (c *manifestChecker) root(e *element) {
 	c.boolean(e, nil, "CanPause", "SM121")
 	c.liveAttributes(e)
 	if n := len(e.all("Protection")); n > 1 {
-		c.rec.add("SM132", c.at(e, nil), "there are %d Protection elements", n)
+		c.rec.Add("SM132", c.at(e, nil), "there are %d Protection elements", n)
 	}
 	for _, p := range e.all("Protection") {
 		c.protection(p)
 	}
 	streams := e.all("StreamIndex")
 	if len(streams) == 0 {
-		c.rec.add("SM131", c.at(e, nil), "there is no StreamIndex")
+		c.rec.Add("SM131", c.at(e, nil), "there is no StreamIndex")
 	}
 	for _, s := range streams {
 		c.p.streams = append(c.p.streams, c.stream(s, false))
@@ -250,24 +250,24 @@ func (c *manifestChecker) root(e *element) {
 func (c *manifestChecker) version(e *element) {
 	major, _ := e.attr("MajorVersion")
 	if major != "2" {
-		c.rec.add("SM111", c.at(e, nil), "MajorVersion is %q, 2 is the version of the specification", major)
+		c.rec.Add("SM111", c.at(e, nil), "MajorVersion is %q, 2 is the version of the specification", major)
 	}
 	c.version1 = major == "1"
 	switch minor, _ := e.attr("MinorVersion"); minor {
 	case "0":
 	case "1":
-		c.rec.add("SM113", c.at(e, nil), "MinorVersion is 1, write 0 or, with repeats, 2")
+		c.rec.Add("SM113", c.at(e, nil), "MinorVersion is 1, write 0 or, with repeats, 2")
 	case "2":
 		c.repeats = true
 	default:
-		c.rec.add("SM112", c.at(e, nil), "MinorVersion is %q, not 0 or 2", minor)
+		c.rec.Add("SM112", c.at(e, nil), "MinorVersion is %q, not 0 or 2", minor)
 	}
 }
 
 func (c *manifestChecker) timescale(e *element) {
 	v, present, ok := c.number(e, nil, "TimeScale", "SM114")
 	if ok && v == 0 {
-		c.rec.add("SM114", c.at(e, nil), "TimeScale is 0")
+		c.rec.Add("SM114", c.at(e, nil), "TimeScale is 0")
 	}
 	if present && ok && v > 0 {
 		c.p.timescale = v
@@ -281,11 +281,11 @@ func (c *manifestChecker) liveAttributes(e *element) {
 	c.p.lookahead = max(n1, n2)
 	switch {
 	case !c.p.live && (p1 || p2 || dvr):
-		c.rec.add("SM125", c.at(e, nil), "IsLive is not TRUE, but LookAheadFragmentCount, LookaheadCount or DVRWindowLength is there")
+		c.rec.Add("SM125", c.at(e, nil), "IsLive is not TRUE, but LookAheadFragmentCount, LookaheadCount or DVRWindowLength is there")
 	case c.p.live && !p1 && !p2:
-		c.rec.add("SM122", c.at(e, nil), "IsLive is TRUE, and there is no LookAheadFragmentCount")
+		c.rec.Add("SM122", c.at(e, nil), "IsLive is TRUE, and there is no LookAheadFragmentCount")
 	case c.p.live && !p1:
-		c.rec.add("SM124", c.at(e, nil), "there is LookaheadCount=%d only", n2)
+		c.rec.Add("SM124", c.at(e, nil), "there is LookaheadCount=%d only", n2)
 	}
 }
 
@@ -297,17 +297,17 @@ func (c *manifestChecker) duration(e *element) {
 	v, present, ok := c.number(e, nil, "Duration", "SM115")
 	switch {
 	case !present:
-		c.rec.add("SM115", c.at(e, nil), "there is no Duration")
+		c.rec.Add("SM115", c.at(e, nil), "there is no Duration")
 		return
 	case !ok:
 		return
 	case c.p.live && v > 0:
-		c.rec.add("SM126", c.at(e, nil), "IsLive is TRUE and Duration is %d", v)
+		c.rec.Add("SM126", c.at(e, nil), "IsLive is TRUE and Duration is %d", v)
 		return
 	case c.p.live:
 		return
 	case v == 0:
-		c.rec.add("SM117", c.at(e, nil), "Duration is 0 and IsLive is not TRUE")
+		c.rec.Add("SM117", c.at(e, nil), "Duration is 0 and IsLive is not TRUE")
 		return
 	}
 	var end uint64 // in ms
@@ -318,7 +318,7 @@ func (c *manifestChecker) duration(e *element) {
 		}
 	}
 	if ms := millis(v, c.p.timescale); found && distance(ms, end) > durationTolerance {
-		c.rec.add("SM116", c.at(e, nil), "Duration is %d (%d ms), the last fragment ends at %d ms", v, ms, end)
+		c.rec.Add("SM116", c.at(e, nil), "Duration is %d (%d ms), the last fragment ends at %d ms", v, ms, end)
 	}
 }
 
@@ -341,11 +341,11 @@ func (c *manifestChecker) limits(e *element) {
 			continue
 		}
 		if a, b := millis(first.start(), first.timescale), millis(s.start(), s.timescale); b-a > 1000 {
-			c.rec.add("SM421", c.at(s.el, s), "starts at %d ms, stream %s at %d ms", b, first.name, a)
+			c.rec.Add("SM421", c.at(s.el, s), "starts at %d ms, stream %s at %d ms", b, first.name, a)
 		}
 		a, b := millis(last.end(), last.timescale), millis(s.end(), s.timescale)
 		if longest := max(s.longest(), last.longest()); a-b > longest {
-			c.rec.add("SM422", c.at(s.el, s), "ends at %d ms, stream %s at %d ms, more than a fragment (%d ms) later",
+			c.rec.Add("SM422", c.at(s.el, s), "ends at %d ms, stream %s at %d ms, more than a fragment (%d ms) later",
 				b, last.name, a, longest)
 		}
 	}

@@ -19,7 +19,7 @@ const (
 
 // mediaFile is a fragmented MP4 file: its tracks and where their fragments are.
 type mediaFile struct {
-	rec  *recorder
+	rec  *Recorder
 	opts Options
 	name string // in reports
 	r    io.ReaderAt
@@ -61,12 +61,12 @@ func (m *mediaFile) at(path string, offset int64) Place {
 
 // checkMedia records the violations of an .ismv, .isma or .ismt file. It returns nil if its structure is unknown. The
 // error is one of reading.
-func checkMedia(rec *recorder, opts Options, name string, r io.ReaderAt, size int64) (*mediaFile, error) {
+func checkMedia(rec *Recorder, opts Options, name string, r io.ReaderAt, size int64) (*mediaFile, error) {
 	m := &mediaFile{
 		rec: rec, opts: opts, name: name, r: r, size: size,
 		tracks: make(map[uint32]*mediaTrack), moofs: make(map[int64]*mediaFragment),
 	}
-	rec.tally(func(n *Counts) { n.Documents++ })
+	rec.Tally(func(n *Counts) { n.Documents++ })
 	heads, err := m.topLevel()
 	if err != nil || heads == nil {
 		return nil, err
@@ -109,11 +109,11 @@ func (m *mediaFile) topLevel() ([]topBox, error) {
 			size = m.size - offset
 		}
 		if size < 8 || size > m.size-offset {
-			m.rec.add("SI101", m.at(fmt.Sprintf("%q", head[4:8]), offset), "the size is %d, %d bytes are left", size, m.size-offset)
+			m.rec.Add("SI101", m.at(fmt.Sprintf("%q", head[4:8]), offset), "the size is %d, %d bytes are left", size, m.size-offset)
 			break
 		}
 		if len(out) >= 2*maxFragments+16 {
-			m.rec.add("SI100", m.at("/", offset), "there are more than %d boxes", len(out))
+			m.rec.Add("SI100", m.at("/", offset), "there are more than %d boxes", len(out))
 			return nil, nil
 		}
 		out = append(out, topBox{string(head[4:8]), offset, size})
@@ -125,7 +125,7 @@ func (m *mediaFile) topLevel() ([]topBox, error) {
 // read returns a whole box, or nil if it is larger than limit, which is reported.
 func (m *mediaFile) read(b topBox, limit int64) ([]byte, error) {
 	if b.size > limit {
-		m.rec.add("SI100", m.at(b.typ, b.offset), "the size is %d, the limit %d", b.size, limit)
+		m.rec.Add("SI100", m.at(b.typ, b.offset), "the size is %d, the limit %d", b.size, limit)
 		return nil, nil
 	}
 	data := make([]byte, b.size)
@@ -141,7 +141,7 @@ func (m *mediaFile) head(heads []topBox) (bool, error) {
 	for i, b := range heads {
 		switch {
 		case b.typ == "moov" && moov >= 0:
-			m.rec.add("SI104", m.at("moov", b.offset), "there is a second moov")
+			m.rec.Add("SI104", m.at("moov", b.offset), "there is a second moov")
 		case b.typ == "moov":
 			moov = i
 		case b.typ == "moof" && moof < 0:
@@ -149,18 +149,18 @@ func (m *mediaFile) head(heads []topBox) (bool, error) {
 		}
 	}
 	if moof < 0 {
-		m.rec.add("SI120", m.at("/", 0), "there is no moof")
+		m.rec.Add("SI120", m.at("/", 0), "there is no moof")
 		return false, nil
 	}
 	if heads[0].typ != "ftyp" {
-		m.rec.add("SI102", m.at(heads[0].typ, 0), "the first box is %q", heads[0].typ)
+		m.rec.Add("SI102", m.at(heads[0].typ, 0), "the first box is %q", heads[0].typ)
 	} else if data, err := m.read(heads[0], 4096); err != nil {
 		return false, err
 	} else if s := string(data); data != nil && !strings.Contains(s, "piff") && !strings.Contains(s, "isml") {
-		m.rec.add("SI103", m.at("ftyp", 0), "the brands are %q", s[min(8, len(s)):])
+		m.rec.Add("SI103", m.at("ftyp", 0), "the brands are %q", s[min(8, len(s)):])
 	}
 	if moov < 0 || moov > moof {
-		m.rec.add("SI104", m.at("moov", 0), "there is none before the first moof")
+		m.rec.Add("SI104", m.at("moov", 0), "there is none before the first moof")
 		return false, nil
 	}
 	data, err := m.read(heads[moov], maxIndexBox)
@@ -177,7 +177,7 @@ func (m *mediaFile) fragments(heads []topBox) error {
 			continue
 		}
 		if i+1 >= len(heads) || heads[i+1].typ != "mdat" {
-			m.rec.add("SI107", m.at("moof", b.offset), "the next box is no mdat")
+			m.rec.Add("SI107", m.at("moof", b.offset), "the next box is no mdat")
 			continue
 		}
 		whole := topBox{"moof", b.offset, b.size + heads[i+1].size}
@@ -198,7 +198,7 @@ func (m *mediaFile) fragment(data []byte, offset int64) {
 	id, ok := trackOf(data)
 	t := m.tracks[id]
 	if ok && t == nil {
-		m.rec.add("SI117", m.at("moof/traf/tfhd", offset), "the track_ID is %d", id)
+		m.rec.Add("SI117", m.at("moof/traf/tfhd", offset), "the track_ID is %d", id)
 	}
 	want := Expect{Name: m.name, Stored: true, Offset: offset}
 	if t != nil {
@@ -246,7 +246,7 @@ func (m *mediaFile) extension() {
 		want = ".ismt"
 	}
 	if ext := strings.ToLower(filepath.Ext(m.name)); want != "" && ext != want && ext != ".ismv" {
-		m.rec.add("SI119", Place{Document: m.name}, "the extension is %q, %q fits the tracks", ext, want)
+		m.rec.Add("SI119", Place{Document: m.name}, "the extension is %q, %q fits the tracks", ext, want)
 	}
 }
 

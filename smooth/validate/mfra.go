@@ -11,12 +11,12 @@ func (m *mediaFile) index(heads []topBox) error {
 		}
 	}
 	if at < 0 {
-		m.rec.add("SI109", m.at("/", 0), "there is no mfra")
+		m.rec.Add("SI109", m.at("/", 0), "there is no mfra")
 		return nil
 	}
 	b := heads[at]
 	if at != len(heads)-1 {
-		m.rec.add("SI108", m.at("mfra", b.offset), "%q follows at byte %d", heads[at+1].typ, heads[at+1].offset)
+		m.rec.Add("SI108", m.at("mfra", b.offset), "%q follows at byte %d", heads[at+1].typ, heads[at+1].offset)
 	}
 	data, err := m.read(b, maxIndexBox)
 	if err != nil || data == nil {
@@ -30,7 +30,7 @@ func (m *mediaFile) index(heads []topBox) error {
 			return nil
 		}
 	}
-	m.rec.add("SI101", m.at("mfra", b.offset), "%v", err)
+	m.rec.Add("SI101", m.at("mfra", b.offset), "%v", err)
 	return nil
 }
 
@@ -41,7 +41,7 @@ func (m *mediaFile) mfra(b box, kids []box) {
 		size = binary.BigEndian.Uint32(kids[last].body[4:])
 	}
 	if int64(size) != b.size {
-		m.rec.add("SI110", m.at("mfra/mfro", b.offset), "the mfro says %d, mfra has %d bytes", size, b.size)
+		m.rec.Add("SI110", m.at("mfra/mfro", b.offset), "the mfro says %d, mfra has %d bytes", size, b.size)
 	}
 	for _, t := range ofType(kids, "tfra") {
 		m.tfra(t)
@@ -51,13 +51,13 @@ func (m *mediaFile) mfra(b box, kids []box) {
 	}
 	for _, t := range m.sortedTracks() {
 		if t.fragments > 0 && !t.indexed {
-			m.rec.add("SI116", m.at("mfra", b.offset), "there is no tfra for track %d with %d fragments", t.id, t.fragments)
+			m.rec.Add("SI116", m.at("mfra", b.offset), "there is no tfra for track %d with %d fragments", t.id, t.fragments)
 		}
 	}
 	for _, offset := range m.order {
 		f := m.moofs[offset]
 		if t := m.tracks[f.track]; t != nil && t.indexed && !f.indexed {
-			m.rec.add("SI115", m.at("moof", offset), "the tfra of track %d does not list it", f.track)
+			m.rec.Add("SI115", m.at("moof", offset), "the tfra of track %d does not list it", f.track)
 		}
 	}
 }
@@ -74,13 +74,13 @@ func (m *mediaFile) tfra(b box) {
 	id, lengths, count := uint32(r.uint(4)), r.uint(4), r.uint(4)
 	numbers := int(lengths>>4&3+1) + int(lengths>>2&3+1) + int(lengths&3+1)
 	if !ok || r.bad || count*uint64(2*width+numbers) != uint64(len(r.data)) {
-		m.rec.add("SI111", p, "%d bytes, version %d, %d entries of %d", b.size, version, count, 2*width+numbers)
+		m.rec.Add("SI111", p, "%d bytes, version %d, %d entries of %d", b.size, version, count, 2*width+numbers)
 		m.broken = true
 		return
 	}
 	t := m.tracks[id]
 	if t == nil || t.indexed {
-		m.rec.add("SI116", p, "track_ID is %d: not in moov, or a second time", id)
+		m.rec.Add("SI116", p, "track_ID is %d: not in moov, or a second time", id)
 		return
 	}
 	t.indexed = true
@@ -89,7 +89,7 @@ func (m *mediaFile) tfra(b box) {
 		time, offset := r.uint(width), r.uint(width)
 		r.take(numbers)
 		if i > 0 && time <= last {
-			m.rec.add("SI113", p, "entry %d has the time %d after %d", i, time, last)
+			m.rec.Add("SI113", p, "entry %d has the time %d after %d", i, time, last)
 		}
 		last = time
 		m.entry(p, i, id, time, offset)
@@ -102,11 +102,11 @@ func (m *mediaFile) entry(p Place, i uint64, id uint32, time, offset uint64) {
 		return
 	}
 	if f == nil || f.track != id {
-		m.rec.add("SI112", p, "entry %d of track %d points at byte %d, where there is no moof of the track", i, id, offset)
+		m.rec.Add("SI112", p, "entry %d of track %d points at byte %d, where there is no moof of the track", i, id, offset)
 		return
 	}
 	if f.hasTfxd && f.tfxd != time {
-		m.rec.add("SI114", p, "entry %d has the time %d, the tfxd at byte %d has %d", i, time, offset, f.tfxd)
+		m.rec.Add("SI114", p, "entry %d has the time %d, the tfxd at byte %d has %d", i, time, offset, f.tfxd)
 	}
 	f.time, f.hasTime, f.indexed = time, true, true
 }

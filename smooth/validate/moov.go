@@ -11,18 +11,18 @@ func (m *mediaFile) moov(data []byte, offset int64) bool {
 	p := m.at("moov", offset)
 	outer, err := splitBoxes(data, offset)
 	if err != nil || len(outer) != 1 {
-		m.rec.add("SI101", p, "%v", err)
+		m.rec.Add("SI101", p, "%v", err)
 		return false
 	}
 	kids, err := outer[0].children()
 	if err != nil {
-		m.rec.add("SI101", p, "%v", err)
+		m.rec.Add("SI101", p, "%v", err)
 		return false
 	}
 	for _, b := range ofType(kids, "trak") {
 		t := m.trak(b)
 		if t == nil || t.id == 0 || m.tracks[t.id] != nil {
-			m.rec.add("SI105", m.at("moov/trak", b.offset), "the track has no complete header, or its id is used twice")
+			m.rec.Add("SI105", m.at("moov/trak", b.offset), "the track has no complete header, or its id is used twice")
 			continue
 		}
 		m.tracks[t.id] = t
@@ -44,7 +44,7 @@ func (m *mediaFile) trex(kids []box, p Place) {
 	}
 	for _, t := range m.sortedTracks() {
 		if !have[t.id] {
-			m.rec.add("SI105", p, "there is no trex for track %d", t.id)
+			m.rec.Add("SI105", p, "there is no trex for track %d", t.id)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (m *mediaFile) trak(b box) *mediaTrack {
 		return nil
 	}
 	if t.timescale != smooth.DefaultTimescale {
-		m.rec.add("SI118", m.at("moov/trak/mdia/mdhd", mdhd.offset), "the timescale of track %d is %d", t.id, t.timescale)
+		m.rec.Add("SI118", m.at("moov/trak/mdia/mdhd", mdhd.offset), "the timescale of track %d is %d", t.id, t.timescale)
 	}
 	switch string(hdlr.body[8:12]) {
 	case "vide":
@@ -135,7 +135,7 @@ func (m *mediaFile) noSamples(trak box, t *mediaTrack) {
 	}
 	// version u8, flags u24, size u32, count u32
 	if len(stsz.body) >= 12 && binary.BigEndian.Uint32(stsz.body[8:]) > 0 {
-		m.rec.add("SI106", m.at("moov/trak/mdia/minf/stbl/stsz", stsz.offset), "track %d has %d samples in moov",
+		m.rec.Add("SI106", m.at("moov/trak/mdia/minf/stbl/stsz", stsz.offset), "track %d has %d samples in moov",
 			t.id, binary.BigEndian.Uint32(stsz.body[8:]))
 	}
 }

@@ -56,7 +56,7 @@ func (w *walk) conditional(ctx context.Context, m *answer) error {
 	}
 	a, err := w.get(ctx, w.target, "If-None-Match", tag)
 	if err == nil && a.Status != http.StatusNotModified {
-		w.rec.add("SH142", Place{Document: w.target}, "If-None-Match: %s answers status %d", tag, a.Status)
+		w.rec.Add("SH142", Place{Document: w.target}, "If-None-Match: %s answers status %d", tag, a.Status)
 	}
 	return err
 }
@@ -69,7 +69,7 @@ func (w *walk) openRange(ctx context.Context, m *answer) error {
 	}
 	ok := a.Status == http.StatusOK || a.Status == http.StatusPartialContent
 	if !ok || !w.p.live && !bytes.Equal(a.Body, m.Body) {
-		w.rec.add("SH148", Place{Document: w.target},
+		w.rec.Add("SH148", Place{Document: w.target},
 			"status %d, %d bytes, without Range 200 and %d", a.Status, len(a.Body), len(m.Body))
 	}
 	return nil
@@ -82,7 +82,7 @@ func (w *walk) liveLifetime(m *answer) {
 		return
 	}
 	if age := m.MaxAge(); age > 0 && uint64(age)*1000 > s.longest() {
-		w.rec.add("SH138", Place{Document: w.target}, "Cache-Control is %q, a fragment of stream %s lasts %d ms",
+		w.rec.Add("SH138", Place{Document: w.target}, "Cache-Control is %q, a fragment of stream %s lasts %d ms",
 			m.Header.Get("Cache-Control"), s.name, s.longest())
 	}
 }
@@ -96,7 +96,7 @@ func (w *walk) tolerance(ctx context.Context, m *answer) error {
 		return err
 	}
 	if a.Status != http.StatusOK {
-		w.rec.add("SH152", Place{Document: lower}, "%s", a.StatusHint(meanings))
+		w.rec.Add("SH152", Place{Document: lower}, "%s", a.StatusHint(meanings))
 	}
 	separator := "?"
 	if w.query != "" {
@@ -105,7 +105,7 @@ func (w *walk) tolerance(ctx context.Context, m *answer) error {
 	query := w.target + separator + "smoothkit=1"
 	a, err = w.get(ctx, query)
 	if err == nil && (a.Status != http.StatusOK || !w.p.live && !bytes.Equal(a.Body, m.Body)) {
-		w.rec.add("SH153", Place{Document: query}, "status %d, %d bytes, without the query 200 and %d bytes",
+		w.rec.Add("SH153", Place{Document: query}, "status %d, %d bytes, without the query 200 and %d bytes",
 			a.Status, len(a.Body), len(m.Body))
 	}
 	return err
@@ -120,7 +120,7 @@ func (w *walk) serverManifest(ctx context.Context) error {
 	}
 	a, err := w.get(ctx, target+w.query)
 	if err == nil && a.Status == http.StatusOK && bytes.Contains(bytes.ToLower(a.Body), []byte("<smil")) {
-		w.rec.add("SH137", Place{Document: target},
+		w.rec.Add("SH137", Place{Document: target},
 			"the answer is a SMIL document of %d bytes: does a file server share the directory?",
 			len(a.Body))
 	}
@@ -153,9 +153,9 @@ func (w *walk) unknown(ctx context.Context, s *stream) error {
 			if a.IsHTML() {
 				text += "; " + htmlHint
 			}
-			w.rec.add(probe.id, p, "%s", text)
+			w.rec.Add(probe.id, p, "%s", text)
 		case a.MaxAge() > 60:
-			w.rec.add("SH135", p, "Cache-Control is %q", a.Header.Get("Cache-Control"))
+			w.rec.Add("SH135", p, "Cache-Control is %q", a.Header.Get("Cache-Control"))
 		}
 	}
 	return nil
@@ -170,7 +170,7 @@ func (w *walk) malformed(ctx context.Context, s *stream) error {
 			return err
 		}
 		if a.Status != http.StatusBadRequest {
-			w.rec.add("SH134", Place{Document: a.URL}, "status %d", a.Status)
+			w.rec.Add("SH134", Place{Document: a.URL}, "status %d", a.Status)
 		}
 	}
 	return nil
@@ -188,9 +188,9 @@ func (w *walk) notYet(ctx context.Context, s *stream) error {
 	}
 	p := Place{Document: target}
 	if a.Status != http.StatusPreconditionFailed || len(a.Body) > 0 {
-		w.rec.add("SH136", p, "status %d with %d bytes", a.Status, len(a.Body))
+		w.rec.Add("SH136", p, "status %d with %d bytes", a.Status, len(a.Body))
 	} else if a.MaxAge() > 60 {
-		w.rec.add("SH135", p, "Cache-Control is %q", a.Header.Get("Cache-Control"))
+		w.rec.Add("SH135", p, "Cache-Control is %q", a.Header.Get("Cache-Control"))
 	}
 	return nil
 }
@@ -214,7 +214,7 @@ func (w *walk) fragmentWays(ctx context.Context, s *stream) error {
 			return err
 		}
 		if a.Status != http.StatusOK || !bytes.Equal(a.Body, whole.Body) {
-			w.rec.add(probe.id, Place{Document: probe.target},
+			w.rec.Add(probe.id, Place{Document: probe.target},
 				"status %d, %d bytes, the plain form has %d", a.Status, len(a.Body), len(whole.Body))
 		}
 	}
@@ -227,7 +227,7 @@ func (w *walk) fragmentWays(ctx context.Context, s *stream) error {
 	}
 	a, err := w.get(ctx, target, "If-None-Match", tag)
 	if err == nil && a.Status != http.StatusNotModified {
-		w.rec.add("SH142", Place{Document: target}, "If-None-Match: %s answers status %d", tag, a.Status)
+		w.rec.Add("SH142", Place{Document: target}, "If-None-Match: %s answers status %d", tag, a.Status)
 	}
 	return err
 }
@@ -248,13 +248,13 @@ func (w *walk) ranges(ctx context.Context, whole *answer) error {
 	case a.Status == http.StatusOK && bytes.Equal(a.Body, whole.Body):
 		return nil // ranges are not supported
 	default:
-		w.rec.add("SH146", p,
+		w.rec.Add("SH146", p,
 			"bytes 4-7 of %d: status %d, Content-Range %q, %d bytes", n, a.Status, a.Header.Get("Content-Range"), len(a.Body))
 		return nil
 	}
 	a, err = w.get(ctx, whole.URL, "Range", fmt.Sprintf("bytes=%d-", n))
 	if err == nil && a.Status != http.StatusRequestedRangeNotSatisfiable {
-		w.rec.add("SH147", p, "bytes %d- of %d: status %d", n, n, a.Status)
+		w.rec.Add("SH147", p, "bytes %d- of %d: status %d", n, n, a.Status)
 	}
 	return err
 }

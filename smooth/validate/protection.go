@@ -17,7 +17,7 @@ var uuidPattern = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-
 func (c *manifestChecker) protection(e *element) {
 	headers := e.all("ProtectionHeader")
 	if len(headers) == 0 {
-		c.rec.add("SM601", c.at(e, nil), "there is no ProtectionHeader")
+		c.rec.Add("SM601", c.at(e, nil), "there is no ProtectionHeader")
 	}
 	for _, h := range headers {
 		c.protectionHeader(h)
@@ -30,13 +30,13 @@ func (c *manifestChecker) protectionHeader(e *element) {
 	plain := strings.TrimSuffix(strings.TrimPrefix(id, "{"), "}")
 	switch {
 	case !uuidPattern.MatchString(plain):
-		c.rec.add("SM602", p, "SystemID is %q", id)
+		c.rec.Add("SM602", p, "SystemID is %q", id)
 	case plain != id:
-		c.rec.add("SM603", p, "SystemID is %q", id)
+		c.rec.Add("SM603", p, "SystemID is %q", id)
 	}
 	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(e.text)), ""))
 	if err != nil || len(data) == 0 {
-		c.rec.add("SM604", p, "%d characters: %v", len(e.text), err)
+		c.rec.Add("SM604", p, "%d characters: %v", len(e.text), err)
 		return
 	}
 	if strings.EqualFold(plain, playReady) {
@@ -50,16 +50,16 @@ func (c *manifestChecker) protectionHeader(e *element) {
 func (c *manifestChecker) playReadyObject(p Place, data []byte) {
 	header, err := rightsHeader(data)
 	if err != nil {
-		c.rec.add("SM605", p, "%v", err)
+		c.rec.Add("SM605", p, "%v", err)
 		return
 	}
 	if header == nil {
-		c.rec.add("SM606", p, "there is no record of type 1")
+		c.rec.Add("SM606", p, "there is no record of type 1")
 		return
 	}
 	x, _, err := parseXML([]byte(decodeUTF16(header, false)))
 	if len(header)%2 != 0 || err != nil || x.root.name != "WRMHEADER" {
-		c.rec.add("SM607", p, "the record of %d bytes is not a WRMHEADER document in UTF-16LE", len(header))
+		c.rec.Add("SM607", p, "the record of %d bytes is not a WRMHEADER document in UTF-16LE", len(header))
 		return
 	}
 	c.rightsDocument(p, x.root)
@@ -97,11 +97,11 @@ func (c *manifestChecker) rightsDocument(p Place, root *element) {
 		kids = append(kids, data.all("KID")...)
 	}
 	if version != "4.0.0.0" || len(kids) == 0 {
-		c.rec.add("SM608", p, "version is %q, there are %d KID elements in DATA", version, len(kids))
+		c.rec.Add("SM608", p, "version is %q, there are %d KID elements in DATA", version, len(kids))
 		return
 	}
 	kid, err := base64.StdEncoding.DecodeString(string(kids[0].text))
 	if err != nil || len(kid) != 16 {
-		c.rec.add("SM609", p, "the KID %q has %d bytes", kids[0].text, len(kid))
+		c.rec.Add("SM609", p, "the KID %q has %d bytes", kids[0].text, len(kid))
 	}
 }

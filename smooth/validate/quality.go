@@ -39,11 +39,11 @@ func (c *manifestChecker) bitrate(e *element, s *stream, l *level) {
 	v, present, ok := c.number(e, s, "Bitrate", "SM303")
 	switch {
 	case !present:
-		c.rec.add("SM303", c.at(e, s), "there is no Bitrate")
+		c.rec.Add("SM303", c.at(e, s), "there is no Bitrate")
 	case ok && v > 1<<32-1:
-		c.rec.add("SM303", c.at(e, s), "Bitrate is %d, more than 32 bits", v)
+		c.rec.Add("SM303", c.at(e, s), "Bitrate is %d, more than 32 bits", v)
 	case ok && v == 0 && (s.typ == smooth.Video || s.typ == smooth.Audio) && !s.sparse && !s.control:
-		c.rec.add("SM305", c.at(e, s), "Bitrate is 0 in a stream of type %s", s.typ)
+		c.rec.Add("SM305", c.at(e, s), "Bitrate is 0 in a stream of type %s", s.typ)
 	}
 	l.bitrate, _ = e.attr("Bitrate")
 }
@@ -54,7 +54,7 @@ func (c *manifestChecker) levelIndexes(levels []*element, s *stream) {
 	for _, e := range levels {
 		v, present, ok := c.number(e, s, "Index", "SM301")
 		if !present {
-			c.rec.add("SM301", c.at(e, s), "there is no Index")
+			c.rec.Add("SM301", c.at(e, s), "there is no Index")
 		}
 		if !ok {
 			return
@@ -64,7 +64,7 @@ func (c *manifestChecker) levelIndexes(levels []*element, s *stream) {
 	sort.Slice(got, func(i, j int) bool { return got[i] < got[j] })
 	for i, v := range got {
 		if v != uint64(i) {
-			c.rec.add("SM302", c.at(s.el, s), "the Index of level number %d in order is %d", i, v)
+			c.rec.Add("SM302", c.at(s.el, s), "the Index of level number %d in order is %d", i, v)
 			return
 		}
 	}
@@ -77,7 +77,7 @@ func (c *manifestChecker) levelsDistinct(levels []*element, s *stream) {
 			continue
 		}
 		if line, ok := seen[l.key()]; ok {
-			c.rec.add("SM304", c.at(levels[i], s), "Bitrate and attributes %s are those of the level in line %d", l.key(), line)
+			c.rec.Add("SM304", c.at(levels[i], s), "Bitrate and attributes %s are those of the level in line %d", l.key(), line)
 			continue
 		}
 		seen[l.key()] = levels[i].line
@@ -91,7 +91,7 @@ func (c *manifestChecker) customAttributes(e *element, p Place, l *level) {
 			value, ok := a.attr("Value")
 			if name == "" || !ok || !isName(strings.TrimLeft(name, "_")) {
 				p.Line = a.line
-				c.rec.add("SM341", p, "Name is %q, Value is %q", name, value)
+				c.rec.Add("SM341", p, "Name is %q, Value is %q", name, value)
 				continue
 			}
 			l.attrs = append(l.attrs, [2]string{name, value})
@@ -123,16 +123,16 @@ func (c *manifestChecker) fourCC(e *element, s *stream, l *level, p Place) {
 	switch {
 	case l.fourCC == "" && s.typ == smooth.Text:
 		if !s.sparse && !s.control {
-			c.rec.add("SM307", p, "there is no FourCC")
+			c.rec.Add("SM307", p, "there is no FourCC")
 		}
 	case l.fourCC == "" && !(c.version1 && tagged):
-		c.rec.add("SM306", p, "there is no FourCC")
+		c.rec.Add("SM306", p, "there is no FourCC")
 	case l.fourCC == "":
 	case s.typ == "": // reported by SM201
 	case typ == "" && s.typ != smooth.Text:
-		c.rec.add("SM308", p, "FourCC is %q", l.fourCC)
+		c.rec.Add("SM308", p, "FourCC is %q", l.fourCC)
 	case typ != "" && typ != s.typ:
-		c.rec.add("SM309", p, "FourCC is %q in a stream of type %s", l.fourCC, s.typ)
+		c.rec.Add("SM309", p, "FourCC is %q in a stream of type %s", l.fourCC, s.typ)
 		l.fourCC = ""
 	}
 }
@@ -147,17 +147,17 @@ func (c *manifestChecker) privateData(e *element, s *stream, l *level, p Place) 
 	}
 	if !present {
 		if s.typ == smooth.Video || s.typ == smooth.Audio {
-			c.rec.add("SM310", p, "there is no CodecPrivateData")
+			c.rec.Add("SM310", p, "there is no CodecPrivateData")
 		}
 		return false
 	}
 	data, err := hex.DecodeString(text)
 	if err != nil {
-		c.rec.add("SM311", p, "CodecPrivateData of %d digits: %v", len(text), err)
+		c.rec.Add("SM311", p, "CodecPrivateData of %d digits: %v", len(text), err)
 		return false
 	}
 	if len(data) == 0 && s.typ == smooth.Video {
-		c.rec.add("SM312", p, "CodecPrivateData is empty")
+		c.rec.Add("SM312", p, "CodecPrivateData is empty")
 		return false
 	}
 	l.private = data
@@ -172,9 +172,9 @@ func (c *manifestChecker) positive(e *element, p Place, id string, least uint64,
 		v, ok := decimal(text)
 		switch {
 		case !present:
-			c.rec.add(id, p, "there is no %s", name)
+			c.rec.Add(id, p, "there is no %s", name)
 		case !ok || v < least:
-			c.rec.add(id, p, "%s is %q", name, text)
+			c.rec.Add(id, p, "%s is %q", name, text)
 		default:
 			out = append(out, v)
 		}
@@ -188,7 +188,7 @@ func (c *manifestChecker) video(e *element, s *stream, l *level, p Place, privat
 		size = nil
 	}
 	if v, present := e.attr("NALUnitLengthField"); present && v != "4" {
-		c.rec.add("SM327", p, "NALUnitLengthField is %q", v)
+		c.rec.Add("SM327", p, "NALUnitLengthField is %q", v)
 	}
 	if !private {
 		return
@@ -209,7 +209,7 @@ func (c *manifestChecker) audio(e *element, s *stream, l *level, p Place, privat
 	c.positive(e, p, "SM332", 0, "BitsPerSample", "PacketSize", "AudioTag")
 	if tag, present := e.attr("AudioTag"); present {
 		if want := audioTags(l.fourCC); want != "" && !contains(want, tag) {
-			c.rec.add("SM333", p, "AudioTag is %s, %s goes with %s", tag, l.fourCC, want)
+			c.rec.Add("SM333", p, "AudioTag is %s, %s goes with %s", tag, l.fourCC, want)
 		}
 	}
 	if !private {
@@ -220,7 +220,7 @@ func (c *manifestChecker) audio(e *element, s *stream, l *level, p Place, privat
 		c.aacConfig(l, p, rates)
 	case "EC-3", "DEC3":
 		if n := len(l.private); n < ec3TailSize+2 {
-			c.rec.add("SM338", p, "CodecPrivateData has %d bytes, the tail of a WAVEFORMATEXTENSIBLE has %d", n, ec3TailSize)
+			c.rec.Add("SM338", p, "CodecPrivateData has %d bytes, the tail of a WAVEFORMATEXTENSIBLE has %d", n, ec3TailSize)
 		}
 	}
 }

@@ -21,16 +21,16 @@ func (c *fragmentChecker) encryption(kids []box) {
 	count := r.uint(4)
 	first := b.offset + b.size - int64(len(r.data))
 	if !ok || r.bad || count > maxSamples {
-		c.rec.add("SF161", p, "%d bytes, flags %#x, %d entries", b.size, flags, count)
+		c.rec.Add("SF161", p, "%d bytes, flags %#x, %d entries", b.size, flags, count)
 		return
 	}
 	if count != uint64(len(c.f.samples)) {
-		c.rec.add("SF162", p, "there are %d entries for %d samples", count, len(c.f.samples))
+		c.rec.Add("SF162", p, "there are %d entries for %d samples", count, len(c.f.samples))
 		return
 	}
 	sizes := c.entries(&r, p, flags, iv)
 	if r.bad || len(r.data) != 0 {
-		c.rec.add("SF161", p, "%d bytes, flags %#x, %d entries with vectors of %d bytes", b.size, flags, count, iv)
+		c.rec.Add("SF161", p, "%d bytes, flags %#x, %d entries with vectors of %d bytes", b.size, flags, count, iv)
 		return
 	}
 	c.auxiliary(kids, sizes, first)
@@ -53,7 +53,7 @@ func (c *fragmentChecker) entries(r *reader, p Place, flags uint32, iv int) []in
 				}
 			}
 			if size := uint64(c.f.samples[i].size); sum != size && !reported {
-				c.rec.add("SF163", p, "entry %d covers %d bytes, the sample has %d", i, sum, size)
+				c.rec.Add("SF163", p, "entry %d covers %d bytes, the sample has %d", i, sum, size)
 				reported = true
 			}
 		}
@@ -66,7 +66,7 @@ func (c *fragmentChecker) entries(r *reader, p Place, flags uint32, iv int) []in
 func (c *fragmentChecker) auxiliary(kids []box, sizes []int, first int64) {
 	for _, b := range ofType(kids, "saiz") {
 		if !c.saizFits(b, sizes) {
-			c.rec.add("SF164", c.place("moof/traf/saiz", b.offset), "the sizes differ from those of %d entries", len(sizes))
+			c.rec.Add("SF164", c.place("moof/traf/saiz", b.offset), "the sizes differ from those of %d entries", len(sizes))
 		}
 	}
 	for _, b := range ofType(kids, "saio") {
@@ -78,7 +78,7 @@ func (c *fragmentChecker) auxiliary(kids []box, sizes []int, first int64) {
 		n := r.uint(4)
 		offset := r.uint(4 << (version & 1))
 		if r.bad || n != 1 || offset != uint64(first-c.base) {
-			c.rec.add("SF165", c.place("moof/traf/saio", b.offset), "%d offsets, the first is %d, the entries start at byte %d of moof",
+			c.rec.Add("SF165", c.place("moof/traf/saio", b.offset), "%d offsets, the first is %d, the entries start at byte %d of moof",
 				n, offset, first-c.base)
 		}
 	}

@@ -19,7 +19,7 @@ func (c *manifestChecker) stream(e *element, clip bool) *stream {
 	c.language(e, s)
 	levels := e.all("QualityLevel")
 	if len(levels) == 0 {
-		c.rec.add("SM230", c.at(e, s), "there is no QualityLevel")
+		c.rec.Add("SM230", c.at(e, s), "there is no QualityLevel")
 	}
 	for i, l := range levels {
 		if clip {
@@ -37,7 +37,7 @@ func (c *manifestChecker) stream(e *element, clip bool) *stream {
 		c.sizes(e, s)
 	}
 	c.url(e, s)
-	c.rec.tally(func(n *Counts) { n.Streams++; n.Levels += len(levels) })
+	c.rec.Tally(func(n *Counts) { n.Streams++; n.Levels += len(levels) })
 	return s
 }
 
@@ -47,10 +47,10 @@ func (c *manifestChecker) streamType(e *element, s *stream) {
 	switch s.typ {
 	case smooth.Video, smooth.Audio, smooth.Text:
 		if string(s.typ) != text {
-			c.rec.add("SM202", c.at(e, s), "Type is %q", text)
+			c.rec.Add("SM202", c.at(e, s), "Type is %q", text)
 		}
 	default:
-		c.rec.add("SM201", c.at(e, s), "Type is %q", text)
+		c.rec.Add("SM201", c.at(e, s), "Type is %q", text)
 		s.typ = ""
 	}
 	if s.typ != smooth.Text {
@@ -58,10 +58,10 @@ func (c *manifestChecker) streamType(e *element, s *stream) {
 	}
 	switch sub, _ := e.attr("Subtype"); strings.ToUpper(sub) {
 	case "":
-		c.rec.add("SM203", c.at(e, s), "there is no Subtype")
+		c.rec.Add("SM203", c.at(e, s), "there is no Subtype")
 	case "SCMD", "CHAP", "SUBT", "CAPT", "DESC", "CTRL", "DATA":
 	default:
-		c.rec.add("SM204", c.at(e, s), "Subtype is %q", sub)
+		c.rec.Add("SM204", c.at(e, s), "Subtype is %q", sub)
 	}
 }
 
@@ -73,7 +73,7 @@ func (c *manifestChecker) captions(e *element, s *stream) {
 	}
 	for _, l := range s.levels {
 		if fourCCType(l.fourCC) == smooth.Text && contains("SCMD CHAP DESC CTRL DATA", strings.ToUpper(sub)) {
-			c.rec.add("SM231", c.at(e, s), "Subtype is %q, FourCC is %q", sub, l.fourCC)
+			c.rec.Add("SM231", c.at(e, s), "Subtype is %q, FourCC is %q", sub, l.fourCC)
 			return
 		}
 	}
@@ -94,7 +94,7 @@ func (c *manifestChecker) streamName(e *element, s *stream) {
 		s.name = string(s.typ)
 	}
 	if present && !isName(name) {
-		c.rec.add("SM205", c.at(e, s), "Name is %q", name)
+		c.rec.Add("SM205", c.at(e, s), "Name is %q", name)
 	}
 }
 
@@ -103,7 +103,7 @@ func (c *manifestChecker) streamNames() {
 	seen := make(map[string]*stream)
 	for _, s := range c.p.streams {
 		if other := seen[s.name]; other != nil {
-			c.rec.add("SM206", c.at(s.el, s), "the name %q is that of the stream in line %d; give each a Name and carry it in Url",
+			c.rec.Add("SM206", c.at(s.el, s), "the name %q is that of the stream in line %d; give each a Name and carry it in Url",
 				s.name, other.el.line)
 			continue
 		}
@@ -116,9 +116,9 @@ func (c *manifestChecker) streamTimescale(e *element, s *stream) {
 	switch {
 	case !ok:
 	case v == 0:
-		c.rec.add("SM207", c.at(e, s), "TimeScale is 0")
+		c.rec.Add("SM207", c.at(e, s), "TimeScale is 0")
 	case v != c.p.timescale:
-		c.rec.add("SM208", c.at(e, s), "TimeScale is %d, the root's is %d", v, c.p.timescale)
+		c.rec.Add("SM208", c.at(e, s), "TimeScale is %d, the root's is %d", v, c.p.timescale)
 		s.timescale = v
 	}
 }
@@ -129,7 +129,7 @@ func (c *manifestChecker) language(e *element, s *stream) {
 		return
 	}
 	if !languagePattern.MatchString(text) {
-		c.rec.add("SM229", c.at(e, s), "Language is %q", text)
+		c.rec.Add("SM229", c.at(e, s), "Language is %q", text)
 	}
 }
 
@@ -148,9 +148,9 @@ func (c *manifestChecker) parents() {
 		}
 		switch {
 		case parent == nil:
-			c.rec.add("SM224", c.at(s.el, s), "ParentStreamIndex is %q, and no other stream has that name", name)
+			c.rec.Add("SM224", c.at(s.el, s), "ParentStreamIndex is %q, and no other stream has that name", name)
 		case parent.sparse || parent.control:
-			c.rec.add("SM225", c.at(s.el, s), "the parent %q is itself a sparse or control stream", name)
+			c.rec.Add("SM225", c.at(s.el, s), "the parent %q is itself a sparse or control stream", name)
 		}
 	}
 }
@@ -166,10 +166,10 @@ func (c *manifestChecker) count(e *element, s *stream, name string, listed uint6
 	_, hasURL := e.attr("Url")
 	switch {
 	case !present && hasURL && !c.p.live:
-		c.rec.add(missing, c.at(e, s), "there is no %s", name)
+		c.rec.Add(missing, c.at(e, s), "there is no %s", name)
 	case name == "Chunks" && s.broken: // the number is unknown
 	case ok && v != listed && !(c.p.live && v == 0):
-		c.rec.add(differs, c.at(e, s), "%s is %d, %d are listed", name, v, listed)
+		c.rec.Add(differs, c.at(e, s), "%s is %d, %d are listed", name, v, listed)
 	}
 }
 
@@ -179,9 +179,9 @@ func (c *manifestChecker) sizes(e *element, s *stream) {
 		v, present, ok := c.number(e, s, name, "SM222")
 		switch {
 		case present && s.typ != smooth.Video:
-			c.rec.add("SM221", c.at(e, s), "a stream of type %s has %s", s.typ, name)
+			c.rec.Add("SM221", c.at(e, s), "a stream of type %s has %s", s.typ, name)
 		case ok && v == 0:
-			c.rec.add("SM222", c.at(e, s), "%s is 0", name)
+			c.rec.Add("SM222", c.at(e, s), "%s is 0", name)
 		case ok && strings.HasPrefix(name, "Max"):
 			c.largest(e, s, name, v)
 		}
@@ -193,7 +193,7 @@ func (c *manifestChecker) largest(e *element, s *stream, name string, v uint64) 
 		// A malformed number is reported by the level.
 		text, _ := l.attr(name)
 		if n, ok := decimal(text); ok && n > v {
-			c.rec.add("SM223", c.at(e, s), "%s is %d, the level in line %d has %d", name, v, l.line, n)
+			c.rec.Add("SM223", c.at(e, s), "%s is %d, the level in line %d has %d", name, v, l.line, n)
 		}
 	}
 }
@@ -206,7 +206,7 @@ func (c *manifestChecker) url(e *element, s *stream) {
 	text, ok := e.attr("Url")
 	if !ok {
 		if len(e.all("Content")) == 0 && !s.control {
-			c.rec.add("SM213", c.at(e, s), "there is no Url")
+			c.rec.Add("SM213", c.at(e, s), "there is no Url")
 		}
 		return
 	}
@@ -215,13 +215,13 @@ func (c *manifestChecker) url(e *element, s *stream) {
 	bitrates := strings.Count(text, "{bitrate}") + strings.Count(text, "{Bitrate}")
 	times := strings.Count(text, "{start time}") + strings.Count(text, "{start_time}")
 	if bitrates != 1 {
-		c.rec.add("SM215", p, "Url %q has %d", text, bitrates)
+		c.rec.Add("SM215", p, "Url %q has %d", text, bitrates)
 	}
 	if times != 1 {
-		c.rec.add("SM216", p, "Url %q has %d", text, times)
+		c.rec.Add("SM216", p, "Url %q has %d", text, times)
 	}
 	if strings.Contains(text, "{Bitrate}") || strings.Contains(text, "{start_time}") {
-		c.rec.add("SM217", p, "Url is %q", text)
+		c.rec.Add("SM217", p, "Url is %q", text)
 	}
 	c.urlGrammar(p, s, text)
 	c.urlAttributes(p, s, text)
@@ -230,11 +230,11 @@ func (c *manifestChecker) url(e *element, s *stream) {
 func (c *manifestChecker) urlGrammar(p Place, s *stream, text string) {
 	m := urlPattern.FindStringSubmatch(text)
 	if m == nil {
-		c.rec.add("SM214", p, "Url is %q", text)
+		c.rec.Add("SM214", p, "Url is %q", text)
 		return
 	}
 	if m[3] != s.name {
-		c.rec.add("SM218", p, "Url carries %q, the stream's name is %q", m[3], s.name)
+		c.rec.Add("SM218", p, "Url carries %q, the stream's name is %q", m[3], s.name)
 	}
 }
 
@@ -248,9 +248,9 @@ func (c *manifestChecker) urlAttributes(p Place, s *stream, text string) {
 		seen[l.bitrate] = l.key()
 	}
 	if needed && !has {
-		c.rec.add("SM220", p, "two levels have the same bit rate, and Url %q cannot tell them apart", text)
+		c.rec.Add("SM220", p, "two levels have the same bit rate, and Url %q cannot tell them apart", text)
 	}
 	if has && !needed && !repeated {
-		c.rec.add("SM219", p, "Url %q has it, and bit rates are unique", text)
+		c.rec.Add("SM219", p, "Url %q has it, and bit rates are unique", text)
 	}
 }

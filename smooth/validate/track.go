@@ -39,7 +39,7 @@ func (t *track) run(ctx context.Context) {
 		p := t.place(target, chunk.Time)
 		a, err := t.do(ctx, http.MethodGet, target, t.opts.MaxFragmentSize)
 		if err != nil {
-			t.rec.add("SH108", p, "%v", err)
+			t.rec.Add("SH108", p, "%v", err)
 			return
 		}
 		f := t.fragment(a, p, chunk)
@@ -57,16 +57,16 @@ func (t *track) run(ctx context.Context) {
 func (t *track) fragment(a *answer, p Place, chunk smooth.Chunk) *fragment {
 	switch {
 	case a.IsRedirect():
-		t.rec.add("SH113", p, "%s", redirectHint(a))
+		t.rec.Add("SH113", p, "%s", redirectHint(a))
 		return nil
 	case a.Status != http.StatusOK:
-		t.rec.add("SH111", p, "%s", a.StatusHint(meanings))
+		t.rec.Add("SH111", p, "%s", a.StatusHint(meanings))
 		return nil
 	case a.IsHTML():
-		t.rec.add("SH112", p, "%s", htmlHint)
+		t.rec.Add("SH112", p, "%s", htmlHint)
 		return nil
 	case a.Large:
-		t.rec.add("SH116", p, "the limit is %d bytes", t.opts.MaxFragmentSize)
+		t.rec.Add("SH116", p, "the limit is %d bytes", t.opts.MaxFragmentSize)
 		return nil
 	}
 	switch m := a.MediaType(); {
@@ -74,7 +74,7 @@ func (t *track) fragment(a *answer, p Place, chunk smooth.Chunk) *fragment {
 	case m == "audio/mp4" && t.s.typ != smooth.Video:
 	case m == "application/mp4" && t.s.typ == smooth.Text:
 	default:
-		t.rec.add("SH114", p, "Content-Type is %q in a stream of type %s", m, t.s.typ)
+		t.rec.Add("SH114", p, "Content-Type is %q in a stream of type %s", m, t.s.typ)
 	}
 	t.children(a, p)
 	t.common(a, p)
@@ -95,7 +95,7 @@ func (t *track) children(a *answer, p Place) {
 		for _, pair := range strings.Split(set, ",") {
 			name, time, _ := strings.Cut(pair, "=")
 			if _, ok := decimal(time); !ok || !t.p.sparse(name) {
-				t.rec.add("SH117", p, "ChildTrack is %q: %q is not a sparse stream and a time", value, pair)
+				t.rec.Add("SH117", p, "ChildTrack is %q: %q is not a sparse stream and a time", value, pair)
 				return
 			}
 		}
@@ -117,7 +117,7 @@ func (t *track) expect(target string, chunk smooth.Chunk) Expect {
 func (t *track) neighbours(f *fragment, p Place, chunk smooth.Chunk) {
 	p.Box = "moof/mfhd"
 	if t.started && f.sequence != 0 && f.sequence <= t.previous {
-		t.rec.add("SF153", p, "the sequence number is %d after %d", f.sequence, t.previous)
+		t.rec.Add("SF153", p, "the sequence number is %d after %d", f.sequence, t.previous)
 	}
 	if f.moof != nil {
 		t.previous, t.started = f.sequence, true
@@ -130,14 +130,14 @@ func (t *track) neighbours(f *fragment, p Place, chunk smooth.Chunk) {
 	if (t.drift > limit || t.drift < -limit) && !t.drifted {
 		t.drifted = true
 		p.Box = "moof/traf/trun"
-		t.rec.add("SF123", p, "up to here samples last %d ticks longer than the chunks", t.drift)
+		t.rec.Add("SF123", p, "up to here samples last %d ticks longer than the chunks", t.drift)
 	}
 }
 
 // once checks, on the first fragment of a track, the other nouns and the ways to ask.
 func (t *track) once(ctx context.Context, a *answer, f *fragment, p Place) {
 	if err := t.head(ctx, a, "SH115"); err != nil {
-		t.rec.add("SH108", p, "%v", err)
+		t.rec.Add("SH108", p, "%v", err)
 		return
 	}
 	if f.moof == nil {
@@ -168,12 +168,12 @@ func (t *track) noun(ctx context.Context, a *answer, p Place, noun, id string, c
 	b, err := t.do(ctx, http.MethodGet, p.Document, t.opts.MaxFragmentSize)
 	switch {
 	case err != nil:
-		t.rec.add("SH108", p, "%v", err)
+		t.rec.Add("SH108", p, "%v", err)
 	case b.Status != http.StatusOK:
-		t.rec.add(id, p, "%s", b.StatusHint(meanings))
+		t.rec.Add(id, p, "%s", b.StatusHint(meanings))
 	default:
 		if text := check(b); text != "" {
-			t.rec.add(id, p, "%s", text)
+			t.rec.Add(id, p, "%s", text)
 		}
 	}
 }
@@ -184,7 +184,7 @@ func (t *track) keyFrames(b *answer, f *fragment) string {
 	want := t.expect(b.URL, smooth.Chunk{})
 	want.HasChunk, want.Live = false, false
 	k := checkFragment(scratch, b.Body, want)
-	for _, v := range scratch.finish().Violations {
+	for _, v := range scratch.Report().Violations {
 		if v.Rule.Severity == Error {
 			return "the answer breaks " + v.String()
 		}

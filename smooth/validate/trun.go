@@ -31,27 +31,27 @@ func (c *fragmentChecker) tfhd(b box) (defaults, bool) {
 	r := reader{data: rest}
 	track := r.uint(4)
 	if flags&0x01 != 0 {
-		c.rec.add("SF111", p, "flags are %#x, base_data_offset is %d", flags, r.uint(8))
+		c.rec.Add("SF111", p, "flags are %#x, base_data_offset is %d", flags, r.uint(8))
 	}
 	if flags&0x02 != 0 {
-		c.rec.add("SF113", p, "flags are %#x, sample_description_index is %d", flags, r.uint(4))
+		c.rec.Add("SF113", p, "flags are %#x, sample_description_index is %d", flags, r.uint(4))
 	}
 	if d.hasDuration = flags&0x08 != 0; d.hasDuration {
 		d.duration = uint32(r.uint(4))
 	}
 	if d.hasSize = flags&0x10 != 0; d.hasSize {
 		d.size = uint32(r.uint(4))
-		c.rec.add("SF112", p, "flags are %#x, default_sample_size is %d", flags, d.size)
+		c.rec.Add("SF112", p, "flags are %#x, default_sample_size is %d", flags, d.size)
 	}
 	if d.hasFlags = flags&0x20 != 0; d.hasFlags {
 		d.flags = uint32(r.uint(4))
 	}
 	if !ok || r.bad || len(r.data) != 0 || track == 0 {
-		c.rec.add("SF110", p, "%d bytes, flags %#x, track_ID %d", b.size, flags, track)
+		c.rec.Add("SF110", p, "%d bytes, flags %#x, track_ID %d", b.size, flags, track)
 		return d, false
 	}
 	if codecOf(c.want.FourCC) == codecHEVC && flags&0x20000 == 0 {
-		c.rec.add("SF114", p, "flags are %#x", flags)
+		c.rec.Add("SF114", p, "flags are %#x", flags)
 	}
 	return d, true
 }
@@ -66,9 +66,9 @@ func (c *fragmentChecker) trun(b, moof box, d defaults) bool {
 	r := reader{data: rest}
 	count := r.uint(4)
 	if flags&0x01 == 0 {
-		c.rec.add("SF117", p, "flags are %#x", flags)
+		c.rec.Add("SF117", p, "flags are %#x", flags)
 	} else if offset := int32(r.uint(4)); int64(offset) != moof.size+8 {
-		c.rec.add("SF118", p, "the data offset is %d, moof has %d bytes", offset, moof.size)
+		c.rec.Add("SF118", p, "the data offset is %d, moof has %d bytes", offset, moof.size)
 	}
 	first, hasFirst := uint32(0), flags&0x04 != 0
 	if hasFirst {
@@ -81,27 +81,27 @@ func (c *fragmentChecker) trun(b, moof box, d defaults) bool {
 		}
 	}
 	if !ok || r.bad || version > 1 || count > maxSamples || count*entry != uint64(len(r.data)) {
-		c.rec.add("SF115", p, "%d bytes, version %d, flags %#x, %d samples of %d bytes", b.size, version, flags, count, entry)
+		c.rec.Add("SF115", p, "%d bytes, version %d, flags %#x, %d samples of %d bytes", b.size, version, flags, count, entry)
 		return false
 	}
 	if count == 0 {
-		c.rec.add("SF119", p, "the sample count is 0")
+		c.rec.Add("SF119", p, "the sample count is 0")
 		return false
 	}
 	if flags&0x100 == 0 && !d.hasDuration || flags&0x200 == 0 && !d.hasSize {
-		c.rec.add("SF120", p, "flags are %#x, tfhd has a default duration: %t, a default size: %t", flags, d.hasDuration, d.hasSize)
+		c.rec.Add("SF120", p, "flags are %#x, tfhd has a default duration: %t, a default size: %t", flags, d.hasDuration, d.hasSize)
 		return false
 	}
 	var negative int
 	c.f.samples, negative = readSamples(&r, int(count), flags, d)
 	if version == 1 && negative > 0 && codecOf(c.want.FourCC) == codecAVC {
-		c.rec.add("SF116", p, "the version is 1, and %d of %d composition offsets are negative", negative, count)
+		c.rec.Add("SF116", p, "the version is 1, and %d of %d composition offsets are negative", negative, count)
 	}
 	if hasFirst {
 		c.f.samples[0].flags = first
 	}
 	c.syncStart(p, hasFirst || flags&0x400 != 0 || d.hasFlags)
-	c.rec.tally(func(n *Counts) { n.Samples += int(count) })
+	c.rec.Tally(func(n *Counts) { n.Samples += int(count) })
 	return true
 }
 
@@ -133,7 +133,7 @@ func readSamples(r *reader, count int, flags uint32, d defaults) (samples []samp
 // syncStart checks the flags of the first sample of video. Without any flags the client's own default holds.
 func (c *fragmentChecker) syncStart(p Place, known bool) {
 	if c.want.Type == smooth.Video && known && !c.f.samples[0].sync() {
-		c.rec.add("SF151", p, "the flags of the first sample are %#08x", c.f.samples[0].flags)
+		c.rec.Add("SF151", p, "the flags of the first sample are %#08x", c.f.samples[0].flags)
 	}
 }
 
@@ -142,7 +142,7 @@ func (c *fragmentChecker) syncStart(p Place, known bool) {
 func (c *fragmentChecker) sdtp(kids []box) {
 	for _, b := range ofType(kids, "sdtp") {
 		if n := len(b.body) - 4; n != len(c.f.samples) {
-			c.rec.add("SF152", c.place("moof/traf/sdtp", b.offset), "there are %d bytes for %d samples", n, len(c.f.samples))
+			c.rec.Add("SF152", c.place("moof/traf/sdtp", b.offset), "there are %d bytes for %d samples", n, len(c.f.samples))
 			continue
 		}
 		depends := func(i int) byte { return b.body[4+i] >> 4 & 3 } // sample_depends_on, 2: on no other
@@ -163,7 +163,7 @@ func (c *fragmentChecker) durations(trun box) {
 	c.f.times = true
 	n, d := len(c.f.samples), c.want.Chunk.Duration
 	if c.want.HasChunk && distance(c.f.duration, d) > sampleTolerance(n, c.f.duration, d) {
-		c.rec.add("SF122", c.place("moof/traf/trun", trun.offset),
+		c.rec.Add("SF122", c.place("moof/traf/trun", trun.offset),
 			"the durations of %d samples add up to %d, the manifest says %d", n, c.f.duration, d)
 	}
 }
@@ -184,7 +184,7 @@ func (c *fragmentChecker) sizes(trun box) bool {
 		sum += uint64(s.size)
 	}
 	if sum != uint64(len(c.f.payload)) {
-		c.rec.add("SF121", c.place("moof/traf/trun", trun.offset), "the sizes of %d samples add up to %d, mdat holds %d bytes",
+		c.rec.Add("SF121", c.place("moof/traf/trun", trun.offset), "the sizes of %d samples add up to %d, mdat holds %d bytes",
 			len(c.f.samples), sum, len(c.f.payload))
 		return false
 	}
@@ -198,7 +198,7 @@ func (c *fragmentChecker) content(trun box) {
 	kind := codecOf(c.want.FourCC)
 	text := c.want.Type == smooth.Text && fourCCType(c.want.FourCC) == smooth.Text
 	if text && len(c.f.samples) > 1 {
-		c.rec.add("SF172", c.place("moof/traf/trun", trun.offset), "there are %d samples", len(c.f.samples))
+		c.rec.Add("SF172", c.place("moof/traf/trun", trun.offset), "there are %d samples", len(c.f.samples))
 		return
 	}
 	for i, s := range c.f.samples {
@@ -222,12 +222,12 @@ func (c *fragmentChecker) nalus(i int, s sample, body []byte, offset int64, kind
 	idr, recovery, rest := false, false, body
 	for len(rest) > 0 {
 		if len(rest) < 4 {
-			c.rec.add("SF154", p, "sample %d of %d bytes: %d bytes are left after a NAL unit", i, len(body), len(rest))
+			c.rec.Add("SF154", p, "sample %d of %d bytes: %d bytes are left after a NAL unit", i, len(body), len(rest))
 			return false
 		}
 		n := binary.BigEndian.Uint32(rest)
 		if uint64(n) > uint64(len(rest)-4) || n == 0 {
-			c.rec.add("SF154", p, "sample %d of %d bytes: a NAL unit of %d bytes where %d are left", i, len(body), n, len(rest)-4)
+			c.rec.Add("SF154", p, "sample %d of %d bytes: a NAL unit of %d bytes where %d are left", i, len(body), n, len(rest)-4)
 			return false
 		}
 		idr = idr || isIDR(rest[4], kind)
@@ -236,14 +236,14 @@ func (c *fragmentChecker) nalus(i int, s sample, body []byte, offset int64, kind
 	}
 	switch {
 	case i == 0 && !idr && recovery:
-		c.rec.add("SF158", p, "the first sample has a recovery point and no IDR picture: frames before it in display order need the fragment before")
+		c.rec.Add("SF158", p, "the first sample has a recovery point and no IDR picture: frames before it in display order need the fragment before")
 	case i == 0 && !idr:
-		c.rec.add("SF155", p, "none of the NAL units of the first sample starts a closed group of pictures")
+		c.rec.Add("SF155", p, "none of the NAL units of the first sample starts a closed group of pictures")
 	case i > 0 && !idr && s.sync() && c.flagged():
-		c.rec.add("SF157", p, "sample %d has the flags %#08x and no IDR picture", i, s.flags)
+		c.rec.Add("SF157", p, "sample %d has the flags %#08x and no IDR picture", i, s.flags)
 		return false
 	case i > 0 && idr && !s.sync():
-		c.rec.add("SF156", p, "sample %d has the flags %#08x and an IDR picture", i, s.flags)
+		c.rec.Add("SF156", p, "sample %d has the flags %#08x and an IDR picture", i, s.flags)
 	}
 	return true
 }

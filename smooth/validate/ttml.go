@@ -9,7 +9,7 @@ import (
 func (c *fragmentChecker) ttml(body []byte, offset int64) {
 	x, line, err := parseXML(body)
 	if err != nil {
-		c.rec.add("SF171", c.place("mdat", offset), "the document of %d bytes, line %d: %v", len(body), line, err)
+		c.rec.Add("SF171", c.place("mdat", offset), "the document of %d bytes, line %d: %v", len(body), line, err)
 		return
 	}
 	var first float64
@@ -21,7 +21,7 @@ func (c *fragmentChecker) ttml(body []byte, offset int64) {
 	})
 	length := float64(c.want.Chunk.Duration) / float64(c.want.Timescale)
 	if c.want.HasChunk && known && first >= length {
-		c.rec.add("SF173", c.place("mdat", offset), "the first cue begins at %.3f s, the fragment lasts %.3f s: are times absolute?",
+		c.rec.Add("SF173", c.place("mdat", offset), "the first cue begins at %.3f s, the fragment lasts %.3f s: are times absolute?",
 			first, length)
 	}
 }

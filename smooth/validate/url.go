@@ -27,7 +27,7 @@ func URL(ctx context.Context, target string, opts *Options) (*Report, error) {
 	if err := w.manifest(ctx); err != nil {
 		return nil, err
 	}
-	return rec.finish(), ctx.Err()
+	return rec.Report(), ctx.Err()
 }
 
 // walk is the check of one presentation.
@@ -80,19 +80,19 @@ func (w *walk) manifest(ctx context.Context) error {
 	p := Place{Document: w.target}
 	switch {
 	case a.IsRedirect():
-		w.rec.add("SH103", p, "%s", redirectHint(a))
+		w.rec.Add("SH103", p, "%s", redirectHint(a))
 		return nil
 	case a.Status != http.StatusOK:
-		w.rec.add("SH101", p, "%s", a.StatusHint(meanings))
+		w.rec.Add("SH101", p, "%s", a.StatusHint(meanings))
 		return nil
 	case a.IsHTML():
-		w.rec.add("SH102", p, "%s", htmlHint)
+		w.rec.Add("SH102", p, "%s", htmlHint)
 		return nil
 	}
 	switch t := a.MediaType(); t {
 	case "text/xml", "application/xml", "application/vnd.ms-sstr+xml":
 	default:
-		w.rec.add("SH104", p, "Content-Type is %q: does a static file server hand out the .ismc?", t)
+		w.rec.Add("SH104", p, "Content-Type is %q: does a static file server hand out the .ismc?", t)
 	}
 	w.common(a, p)
 	w.p = checkManifest(w.rec, w.target, a.Body)
@@ -109,7 +109,7 @@ func (w *walk) manifest(ctx context.Context) error {
 // cancelled.
 func (w *walk) unanswered(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
-		w.rec.add("SH108", Place{Document: w.target}, "%v", err)
+		w.rec.Add("SH108", Place{Document: w.target}, "%v", err)
 	}
 }
 
@@ -122,9 +122,9 @@ func (w *walk) head(ctx context.Context, got *answer, id string) error {
 	p := Place{Document: got.URL}
 	switch {
 	case a.Status != http.StatusOK:
-		w.rec.add(id, p, "HEAD answers status %d, GET 200", a.Status)
+		w.rec.Add(id, p, "HEAD answers status %d, GET 200", a.Status)
 	case a.MediaType() != got.MediaType() || a.Length >= 0 && a.Length != int64(len(got.Body)):
-		w.rec.add(id, p, "HEAD answers %q of %d bytes, GET %q of %d", a.MediaType(), a.Length, got.MediaType(), len(got.Body))
+		w.rec.Add(id, p, "HEAD answers %q of %d bytes, GET %q of %d", a.MediaType(), a.Length, got.MediaType(), len(got.Body))
 	}
 	return nil
 }
