@@ -15,6 +15,15 @@ trap 'rm -rf "$dir"' EXIT
 go build -o "$dir/segment" ./examples/segment
 out=$dir/out
 
+# retire puts the output out of the way without deleting files: for a minute ext4 gives no inode again that was deleted, and
+# searches past all of them for each new file, which can take longer than writing the file.
+retired=0
+retire() {
+	[ -e "$out" ] || return 0
+	find "$out" -type f -exec truncate -s 0 {} +
+	mv "$out" "$dir/old.$((retired += 1))"
+}
+
 # anonymous runs a program and prints the most anonymous memory it was seen with, in kB.
 anonymous() {
 	"$@" >/dev/null 2>&1 &
@@ -35,14 +44,14 @@ turns() {
 	local i name begun ended wall copy=1 ratio cpu memory anon
 	for ((i = 0; i <= rounds; i++)); do # the first one warms up
 		for name in "${names[@]}"; do
-			rm -rf "$out"
+			retire
 			mkdir "$out"
 			begun=$EPOCHREALTIME
 			/usr/bin/time -a -o "$dir/$name.log" -f '%e %U %S %M' ${run[$name]} >/dev/null 2>"$dir/err" || { cat "$dir/err"; exit 1; }
 			ended=$EPOCHREALTIME
 			if [ "$i" = 0 ]; then
 				: >"$dir/$name.log"
-				rm -rf "$out"
+				retire
 				mkdir "$out"
 				anonymous ${run[$name]} >"$dir/$name.anon"
 				continue
