@@ -21,7 +21,9 @@ import (
 //	Name.ism/Manifest(format=m3u8-aapl-v3)[.m3u8]   MPEG-TS, sound muxed in; audiotrack=NAME chooses it
 //	Name.ism/Manifest(format=m3u8-cmaf)[.m3u8]      fragmented MP4
 //
-// and what these playlists refer to. It is safe for concurrent use.
+// and what these playlists refer to. Options and filters of a request, and the parameters of its query that the handler
+// lets through, are in every URL of its playlist; more than 4,096 bytes of them are refused. It is safe for concurrent
+// use.
 type Output struct {
 	opts    Options
 	protect *protection // or nil
@@ -145,8 +147,15 @@ type exchange struct {
 // queryMark stands in a kept playlist for the query that rides along, which differs from viewer to viewer.
 const queryMark = "hls-child-query"
 
+// maxRiding bounds what of a request is repeated in each URL of a playlist, in bytes: as much as a cookie may have. There
+// may be thousands of URLs.
+const maxRiding = 4096
+
 // playlist returns the playlist that build makes, which is made once per snapshot and spelling of the request.
 func (x *exchange) playlist(build func(ctx context.Context, link linker, key string) ([]byte, error)) (string, []byte, error) {
+	if n := len(x.req.Options) + len(x.req.ChildQuery()); n > maxRiding {
+		return "", nil, fmt.Errorf("hls: %d bytes to repeat in each URL, more than %d: %w", n, maxRiding, smooth.ErrBadRequest)
+	}
 	query := ""
 	if x.req.ChildQuery() != "" {
 		query = queryMark
