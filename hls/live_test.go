@@ -339,3 +339,24 @@ func TestLiveSoundsOfOneSize(t *testing.T) {
 	}
 	assert.Len(t, bodies, 2)
 }
+
+// TestLiveFilterByQuery: viewers whose filters leave different sounds do not share lists.
+func TestLiveFilterByQuery(t *testing.T) {
+	cfg := liveConfig(0)
+	for _, name := range []string{"other", "third"} {
+		sound := cfg.Streams[1]
+		sound.Name, sound.Language = name, "fra"
+		cfg.Streams = append(cfg.Streams, sound)
+	}
+	p := smoothtest.New(cfg)
+	p.Append(10)
+	h := smoothHandler(sourceOf(p), nil)
+	const target = "/a.ism/QualityLevels(300000)/Manifest(video,format=m3u8-aapl-v3)"
+	for _, query := range []string{
+		"?tracks=video,audio,third", "?tracks=video,other,third", "?token=1", "?tracks=video,audio", "?tracks=video,third,other",
+	} {
+		fresh := smoothHandler(sourceOf(p), nil)
+		assert.Equal(t, string(get(t, fresh, target+query)), string(get(t, h, target+query)), query)
+		p.Append(1)
+	}
+}

@@ -33,7 +33,7 @@ func (o *Output) mediaPlaylist(w *show, r *rendition, link linker, name string) 
 	dst := m.appendHead(make([]byte, 0, 512+160*len(list)), list, mediaPlaylist)
 	e := entryWriter{mediaWriter: &m, target: m.segmentTarget(), extra: m.soundOption(r)}
 	if w.snap.Manifest.IsLive {
-		dst = e.appendLive(dst, list, o.live, name)
+		dst = e.appendLive(dst, list, o.live, name+"\x00"+e.extra) // filters of the query, which name leaves out, choose the sound
 	} else {
 		for i := range list {
 			dst = e.append(dst, list, i)
