@@ -54,7 +54,8 @@ func (w *show) weigh(ctx context.Context, p smooth.Presentation, r *rendition, p
 	if !w.snap.Ended {
 		count = 1 // the peak of what is to come is not known; only the frame rate is
 	}
-	for i := range min(count, len(m.list)) {
+	count = min(count, len(m.list))
+	for i := range count {
 		at := i * (len(m.list) - 1) / max(count-1, 1)
 		if count == 1 {
 			at = len(m.list) - 1 // the newest one is the last to leave the window

@@ -110,6 +110,20 @@ var shapes = map[string]func(i int) uint64{
 // packets that complete the cycle of one continuity counter. It shows at the lowest bit rates only.
 const cycle = 16 * 188 * 8 / 6.0
 
+// TestBandwidthOfShort: a presentation of few segments is measured as a whole, so that its average is exact.
+func TestBandwidthOfShort(t *testing.T) {
+	for segments := 1; segments <= 8; segments++ {
+		for _, format := range []string{"m3u8-aapl", "m3u8-aapl-v3", "m3u8-cmaf"} {
+			falling := func(i int) uint64 { return 400_000 / uint64(1+i/3*2) / 10_000 * 10_000 }
+			w := newWeights(t, 100_000, 3*segments, format == "m3u8-aapl-v3", falling)
+			h := smoothHandler(sourceOf(w), &hls.Options{OmitAudioOnly: true, CacheBytes: -1})
+			v := &readMaster(t, h, "/a.ism/Manifest(format="+format+").m3u8").variants[0]
+			_, want := peaks(t, h, readMedia(t, h, v.url))
+			assert.InDelta(t, want, v.number(t, "AVERAGE-BANDWIDTH"), cycle+100, "%d segments of %s", segments, format)
+		}
+	}
+}
+
 // TestBandwidth: no segment exceeds BANDWIDTH, which is at most a tenth above the heaviest one.
 func TestBandwidth(t *testing.T) {
 	for name, shape := range shapes {
