@@ -77,6 +77,19 @@ func TestHLS(t *testing.T) {
 	}
 }
 
+// A directory is checked through its master playlist.
+func TestDirectory(t *testing.T) {
+	dir := t.TempDir()
+	code, _, errOut := runCommand(dir)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errOut, "is a directory")
+	text := "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n"
+	assert.NoError(t, os.WriteFile(filepath.Join(dir, "master.m3u8"), []byte(text), 0o600))
+	code, out, errOut := runCommand("-manifest", dir)
+	assert.NotEqual(t, 2, code, errOut)
+	assert.Contains(t, out, "checked 1 documents")
+}
+
 func TestUsage(t *testing.T) {
 	code, out, _ := runCommand("-rules")
 	assert.Equal(t, 0, code)

@@ -21,6 +21,9 @@ import (
 // fileRoot is the URL that stands for the root of a file system.
 const fileRoot = "http://files.invalid/"
 
+// masterName is the file through which a directory is checked.
+const masterName = "master.m3u8"
+
 // FS checks a presentation as files: name is the path of its master playlist or of a media playlist. What the playlists
 // name is read from fsys; URLs of servers are not followed, and are reported. The error says that the playlist cannot
 // be opened.
@@ -67,8 +70,11 @@ func (h *fileHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // File checks a file by its content: a playlist with everything it names (see [FS]), or a single segment (see [Bytes]).
-// The error is one of reading, or says that the file is neither.
+// A directory is checked through the master.m3u8 in it. The error is one of reading, or says that the file is neither.
 func File(ctx context.Context, name string, opts *Options) (*Report, error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		name = filepath.Join(name, masterName)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("validate: %w", err)
@@ -114,8 +120,13 @@ func IsURL(target string) bool {
 }
 
 // IsFile reports whether a file is one for [File], by its extension or by what it begins with: a playlist, a transport
-// stream, packed audio or WebVTT. Fragmented MP4 on its own is as likely Smooth Streaming, and is none.
+// stream, packed audio or WebVTT; also a directory that holds a master.m3u8. Fragmented MP4 on its own is as likely
+// Smooth Streaming, and is none.
 func IsFile(name string) bool {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		_, err := os.Stat(filepath.Join(name, masterName))
+		return err == nil
+	}
 	ext := strings.ToLower(filepath.Ext(name))
 	if isPlaylistName(name) || ext == ".ts" || ext == ".vtt" {
 		return true
