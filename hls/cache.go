@@ -182,11 +182,14 @@ func (c *segmentCache) firstTime(key cacheKey) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.entries[key] != nil || c.flights[key] != nil || !c.note(key) {
-		return false
-	}
-	c.misses.Add(1)
-	return true
+	return c.entries[key] == nil && c.flights[key] == nil && c.note(key)
+}
+
+// forget makes the next time the first one again, for a segment that has not been made.
+func (c *segmentCache) forget(key cacheKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.seen, key)
 }
 
 // keep copies a segment into a file, from which those who come later get it; until then they share it in memory.

@@ -393,3 +393,47 @@ func TestOverConnections(t *testing.T) {
 	server.Close() // waits for the handlers
 	assert.Zero(t, p.OpenFragments())
 }
+
+// TestKeptFromTheSecondRequest: a segment that is asked for once is counted once and not kept, whether its samples can be
+// sent from where they are or have to be read. Without a cache it is counted, too.
+func TestKeptFromTheSecondRequest(t *testing.T) {
+	const target = "/a/hls-ts/video/400000/0-3.ts"
+	p := smoothtest.New(smoothtest.Default())
+	for name, src := range map[string]smooth.Source{"in memory": sourceOf(p), "to be read": sourceOf(unlent{p})} {
+		t.Run(name, func(t *testing.T) {
+			h := plainHandler(t, src, nil)
+			for i, want := range []hls.Stats{{Made: 1}, {Made: 2, Kept: 1}, {Made: 2, Kept: 1, Hits: 1}} {
+				get(t, h, target)
+				assert.Equal(t, want, h.Stats(), "request %d", i+1)
+			}
+			h = plainHandler(t, src, &hls.Options{CacheBytes: -1})
+			for i := range uint64(3) {
+				get(t, h, target)
+				assert.Equal(t, hls.Stats{Made: i + 1}, h.Stats())
+			}
+			assert.Zero(t, p.OpenFragments())
+		})
+	}
+}
+
+// unlent is a presentation whose sample data has to be read.
+type unlent struct{ smooth.Presentation }
+
+func (u unlent) Fragment(ctx context.Context, k smooth.FragmentKey) (*smooth.Fragment, error) {
+	f, err := u.Presentation.Fragment(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	head, err := f.Header(smooth.Smooth)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return smooth.NewFragment(smooth.FragmentInit{
+		Key: f.Key, Timescale: f.Timescale, Duration: f.Duration, Codec: f.Codec, Head: head, Body: payloadOf{f},
+		Size: f.PayloadSize(), Release: func() { f.Close() },
+	}), nil
+}
+
+type payloadOf struct{ *smooth.Fragment }
+
+func (p payloadOf) ReadAt(b []byte, off int64) (int, error) { return p.ReadPayloadAt(b, off) }

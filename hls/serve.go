@@ -153,6 +153,7 @@ func (x *exchange) serveTS(pl *plan, s *segment) error {
 		if done, err := x.streamTS(ready, identity); done || err != nil {
 			return err
 		}
+		x.o.cache.forget(x.key(identity)) // making it in memory is the first time
 	}
 	return x.sendMade(typeTS, identity, func(ctx context.Context) (*[]byte, error) {
 		if err := collect(ctx); err != nil {
@@ -168,6 +169,7 @@ func (x *exchange) streamTS(t *tsSegment, identity uint64) (bool, error) {
 	if err != nil || !known {
 		return false, err
 	}
+	x.o.cache.misses.Add(1)
 	a := x.reply(typeTS, identity)
 	a.size = size
 	a.write = func(w io.Writer) (int64, error) { return t.stream(x.r.Context(), w) }
