@@ -2,6 +2,7 @@ package hls
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -40,6 +41,7 @@ type HandlerOptions struct {
 // It works under any prefix (with [http.StripPrefix]), sends relative URLs only and sets no cookies. It is safe for
 // concurrent use.
 type Handler struct {
+	src    smooth.Source
 	inner  *smooth.Handler
 	output *Output
 }
@@ -49,7 +51,7 @@ func NewHandler(src smooth.Source, opts *HandlerOptions) *Handler {
 	if opts == nil {
 		opts = new(HandlerOptions)
 	}
-	h := &Handler{output: NewOutput(&opts.Options)}
+	h := &Handler{src: src, output: NewOutput(&opts.Options)}
 	h.inner = smooth.NewHandler(src, &smooth.HandlerOptions{
 		Logger: opts.Logger, Outputs: []smooth.Output{h.output}, CORS: opts.CORS, NoPolicies: true,
 		ChildQuery: opts.ChildQuery, Filters: opts.Filters, Observe: opts.Observe,
@@ -67,12 +69,37 @@ func (h *Handler) Stats() Stats { return h.output.Stats() }
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q, links, ok := parsePlain(r.URL)
 	u, err := url.Parse("/" + q.String())
+	if ok && err == nil && h.lacksExtension(r.Context(), q.Presentation, u) {
+		q.Presentation += extension
+		u, err = url.Parse("/" + q.String())
+	}
 	if !ok || err != nil {
 		u = &url.URL{Path: "/"} // which nothing has; it is refused as everything else that is not there
 	}
 	r2 := r.WithContext(context.WithValue(r.Context(), plainKey{}, links))
 	r2.URL = u
 	h.inner.ServeHTTP(w, r2)
+}
+
+// extension is that of presentations, which URLs may leave out.
+const extension = ".ism"
+
+// lacksExtension reports whether what looks like the extension of a name is a part of it, as in film.2026: nothing is
+// called so. u is the request in the form of Smooth Streaming, whose reader knows which names are safe to open.
+func (h *Handler) lacksExtension(ctx context.Context, name string, u *url.URL) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case extension, ".isml", ".csm", ".mp4":
+		return false // as usual
+	}
+	if _, err := smooth.ParseRequest(u); err != nil {
+		return false
+	}
+	p, err := h.src.Open(ctx, name)
+	if err != nil {
+		return errors.Is(err, smooth.ErrNotFound)
+	}
+	p.Close()
+	return false
 }
 
 // plainLinks writes URLs in the form that [Handler] reads.
@@ -188,10 +215,10 @@ func parsePlain(u *url.URL) (smooth.Request, *plainLinks, bool) {
 		return q, nil, false
 	}
 	if path.Ext(q.Presentation) == "" {
-		q.Presentation += ".ism"
+		q.Presentation += extension
 	}
 	takeAudioTrack(&q)
-	return q, links, q.Presentation != ".ism"
+	return q, links, q.Presentation != extension
 }
 
 func formOf(name string) int {
