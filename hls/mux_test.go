@@ -1,6 +1,7 @@
 package hls_test
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -121,6 +122,36 @@ func testMuxed(t *testing.T, c muxCase) {
 		sameSamples(t, payloadsOf(t, p, "audio", 96_000), frames(t, got[streamAAC]), "frames of sound alone")
 	}
 	assert.Zero(t, p.OpenFragments())
+}
+
+// TestClockReferences: a clock reference comes every 100 ms at least, also where there is sound and no picture any more.
+func TestClockReferences(t *testing.T) {
+	for _, c := range muxCases {
+		if c.video == nil || c.audio == nil || c.video.Start > c.audio.Start {
+			continue // before the first picture there are none
+		}
+		h := smoothHandler(sourceOf(c.presentation()), &hls.Options{CacheBytes: -1})
+		list := readMedia(t, h, "/a.ism/QualityLevels(300000)/Manifest(video,format=m3u8-aapl-v3).m3u8")
+		for i, e := range list.entries {
+			ts := get(t, h, e.url)
+			var d demuxer
+			end := uint64(0)
+			for _, packets := range d.read(t, ts) {
+				end = max(end, packets[len(packets)-1].dts)
+			}
+			last := uint64(0)
+			for at := 0; at < len(ts); at += 188 {
+				if p := ts[at:]; p[3]&0x20 != 0 && p[4] > 0 && p[5]&0x10 != 0 {
+					pcr := uint64(binary.BigEndian.Uint32(p[6:]))<<1 | uint64(p[10]>>7)
+					if last != 0 {
+						require.LessOrEqual(t, (pcr-last)&(1<<33-1), uint64(9000), "%s: segment %d, packet %d", c.name, i, at/188)
+					}
+					last = pcr
+				}
+			}
+			require.LessOrEqual(t, int64(end-last)<<31>>31, int64(2*9000), "%s: the end of segment %d", c.name, i)
+		}
+	}
 }
 
 // readTransport returns the PES packets of all segments of a list in order.

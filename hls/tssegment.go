@@ -63,12 +63,27 @@ func (w *show) collect(ctx context.Context, p smooth.Presentation, r *rendition,
 		err = u.collectAudio(ctx, p, sound, w.reachOf(pl, s), w.snap.Manifest.TimescaleOf(sound.stream), packMuxed)
 	}
 	if err == nil {
+		t.keepClock()
 		err = t.takeMuxer(r, w.sound(r))
 	}
 	if done = err == nil; !done {
 		return nil, err
 	}
 	return t, nil
+}
+
+// keepClock makes the units of the main track, which carries the clock references, last until the next one, and the last
+// one as long as there is sound: references come in between for as long as a unit lasts.
+func (t *tsSegment) keepClock() {
+	list := t.tracks[0].list
+	for i := 1; i < len(list); i++ {
+		list[i-1].lastUntil(list[i].dts)
+	}
+	if len(t.tracks) < 2 || len(list) == 0 || len(t.tracks[1].list) == 0 {
+		return
+	}
+	end := t.tracks[1].list[len(t.tracks[1].list)-1]
+	list[len(list)-1].lastUntil(end.dts + uint64(end.duration))
 }
 
 // reachOf returns the time of which a segment has the sound. What comes before the first picture and, of a presentation

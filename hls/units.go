@@ -234,6 +234,13 @@ func (u *units) addFrames(f *smooth.Fragment, n int32, at *reach, pack packing) 
 	return nil
 }
 
+// lastUntil makes a unit longer if it ends before a time.
+func (x *unit) lastUntil(time uint64) {
+	if time > x.dts+uint64(x.duration) {
+		x.duration = uint32(min(time-x.dts, 1<<31))
+	}
+}
+
 // join adds a frame that ends at a time to a unit, unless that would exceed a bound.
 func (x *unit) join(frame *unit, end uint64, pack packing) bool {
 	if end-x.dts > pack.duration || x.size+frame.size > pack.bytes-adtsSize*(x.frames+1) {
