@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"strings"
 	"sync"
 )
 
@@ -61,8 +63,18 @@ func (s *segmentation) resume(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// isOurs reports whether a name in a state may be that of a file that a segmenter has made.
-func isOurs(name string) bool { return fs.ValidPath(name) && name != "." }
+// isOurs reports whether a name in a state may be that of a file that a segmenter has made: nothing else is asked of a sink,
+// let alone removed.
+func isOurs(name string) bool {
+	switch path.Ext(name) {
+	case ".m3u8", ".ts", ".mp4", ".m4s", ".vtt", ".key":
+		return fs.ValidPath(name) && strings.Trim(name, sinkCharacters) == ""
+	}
+	return false
+}
+
+// sinkCharacters are those of which names consist, see [Sink].
+const sinkCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_/"
 
 // plausible reports whether a segment may be like that.
 func (m *madeFile) plausible() bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -126,6 +127,23 @@ func TestSegmenterChanged(t *testing.T) {
 		assert.Zero(t, res.Kept, name)
 		want, _ := segmentAll(t, change.to, openMedia(t, change.media))
 		assertSameFiles(t, want, m)
+	}
+}
+
+// TestSegmenterForeignFiles: a state that names files which no segmenter makes does not get them removed, nor asked for.
+func TestSegmenterForeignFiles(t *testing.T) {
+	foreign := []string{"photo.jpg", "a/index.html", "\u00fc.ts", "a b/00000.ts"}
+	m := newMemory()
+	state := `{"content":"other","files":{`
+	for i, name := range foreign {
+		m.files[name] = &fstest.MapFile{Data: []byte("own")}
+		state += strings.Repeat(",", min(i, 1)) + strconv.Quote(name) + `:{"size":3}`
+	}
+	m.files[".segmenter.json"] = &fstest.MapFile{Data: []byte(state + "}}")}
+	_, err := segmentInto(m, options(2*time.Second), openMedia(t, "low.mp4"))
+	require.NoError(t, err)
+	for _, name := range foreign {
+		assert.Contains(t, m.files, name)
 	}
 }
 
