@@ -34,10 +34,12 @@ type HandlerOptions struct {
 //	NAME/FORM/STREAM/BITRATE/index.m3u8           media playlist
 //	NAME/FORM/STREAM/BITRATE/iframes.m3u8         its key frames
 //	NAME/FORM/STREAM/BITRATE/START-COUNT.ts       segment, .mp4 or .vtt in other forms
+//	NAME/FORM/STREAM/BITRATE/key-START.ts         key frame, .mp4 in hls-fmp4
+//	NAME/FORM/STREAM/BITRATE/init-START.mp4       init segment of hls-fmp4
 //	NAME/FORM/key-NUMBER                          key
 //
-// NAME is that of the presentation, with or without .ism. FORM is hls-ts (the default), hls-muxed or hls-fmp4. A media
-// type of presentations under their Smooth URLs is an [Output]. Filters are query parameters, see [smooth.ParseFilters].
+// NAME is that of the presentation, with or without .ism. FORM is hls-ts (the default), hls-muxed or hls-fmp4. For HLS
+// under the URLs of Smooth Streaming there is [Output]. Filters are query parameters, see [smooth.ParseFilters].
 // It works under any prefix (with [http.StripPrefix]), sends relative URLs only and sets no cookies. It is safe for
 // concurrent use.
 type Handler struct {
