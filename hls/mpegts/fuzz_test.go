@@ -36,10 +36,13 @@ func FuzzAppend(f *testing.F) {
 		case mpegts.AVC:
 			s.ParameterSets = [][]byte{sps, pps}
 		}
-		m := muxer(t, s, mpegts.Stream{Codec: mpegts.AC3})
+		m, measuring := muxer(t, s, mpegts.Stream{Codec: mpegts.AC3}), muxer(t, s, mpegts.Stream{Codec: mpegts.AC3})
 		ts := m.Start(nil, 0)
-		if flags&16 != 0 {
-			ts = appendUnit(t, m, ts, 1, &mpegts.Unit{PTS: pts, Duration: duration, Data: []byte{1}})
+		measuring.Start(nil, 0)
+		if other := (mpegts.Unit{PTS: pts, Duration: duration, Data: []byte{1}}); flags&16 != 0 {
+			before := len(ts)
+			ts = appendUnit(t, m, ts, 1, &other)
+			checkMeasure(t, measuring, 1, &other, len(ts)-before, nil)
 		}
 		u := mpegts.Unit{DTS: pts, PTS: pts + uint64(flags>>7), Duration: duration, Data: data,
 			Sync: flags&1 != 0, Last: flags&2 != 0, Discontinuity: flags&8 != 0}
@@ -53,18 +56,32 @@ func FuzzAppend(f *testing.F) {
 			l.Bytes = uint64(len(bytes.Join(u.Frames, nil)))
 		}
 		held := m.SizeBound(1, mpegts.Load{Duration: uint64(duration)}) // PCR due to the unit before
-		checkAppend(t, m, ts, &u, m.SizeBound(0, l)+mpegts.ClosingSize+held)
+		n, err := checkAppend(t, m, ts, &u, m.SizeBound(0, l)+mpegts.ClosingSize+held)
+		checkMeasure(t, measuring, 0, &u, n, err)
+		next := mpegts.Unit{DTS: pts + 1<<20, PTS: pts + 1<<20, Data: []byte{1}, Last: true}
+		ts, err = m.Append(nil, 1, &next)
+		require.NoError(t, err)
+		checkMeasure(t, measuring, 1, &next, len(ts), nil) // both went on alike
 	})
 }
 
-func checkAppend(t *testing.T, m *mpegts.Muxer, ts []byte, u *mpegts.Unit, bound uint64) {
+// checkMeasure checks that a muxer which only measures finds what another one has appended, or why it has not.
+func checkMeasure(t *testing.T, m *mpegts.Muxer, stream int, u *mpegts.Unit, appended int, refused error) {
+	t.Helper()
+	n, err := m.Measure(stream, u)
+	require.Equal(t, refused, err)
+	require.Equal(t, appended, n)
+}
+
+// checkAppend appends a unit and returns how many bytes that takes.
+func checkAppend(t *testing.T, m *mpegts.Muxer, ts []byte, u *mpegts.Unit, bound uint64) (int, error) {
 	t.Helper()
 	before := bytes.Clone(ts)
 	ts, err := m.Append(ts, 0, u)
 	if err != nil {
 		require.True(t, errors.Is(err, mpegts.ErrMalformed) || errors.Is(err, mpegts.ErrTooLarge), err)
 		require.Equal(t, before, ts)
-		return
+		return 0, err
 	}
 	require.Equal(t, before, ts[:len(before)])
 	require.LessOrEqual(t, uint64(len(ts)-len(before)), bound)
@@ -82,6 +99,7 @@ func checkAppend(t *testing.T, m *mpegts.Muxer, ts []byte, u *mpegts.Unit, bound
 		}
 		require.Zero(t, own%16)
 	}
+	return len(ts) - len(before), nil
 }
 
 // FuzzNewMuxer reads any bytes as an AudioSpecificConfig.
