@@ -8,8 +8,8 @@ import (
 
 // Options tunes an [Output], a [Handler] or a [Segmenter]. A nil pointer and the zero value mean the documented defaults.
 type Options struct {
-	// Logger gets warnings about presentations, such as bit rates that are not what the manifest says. Nil means
-	// slog.Default().
+	// Logger gets what is odd about presentations, such as bit rates that are not what the manifest says, and refused keys,
+	// all at the level Info. Nil means slog.Default().
 	Logger *slog.Logger
 	// SegmentDuration is the wanted length of a segment. Segments are whole fragments, so they may be up to a fragment
 	// longer or shorter, and none is shorter than a fragment. Zero means six seconds; IIS had ten, and no less than two.

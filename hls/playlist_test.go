@@ -62,3 +62,22 @@ func TestGoldenPlaylists(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) { golden(t, tt.name, get(t, tt.h, tt.target)) })
 	}
 }
+
+// TestNoClosedCaptions: whoever knows that there are none says so for every picture, and for nothing else.
+func TestNoClosedCaptions(t *testing.T) {
+	src := sampleSource(t)
+	for _, denied := range []bool{false, true} {
+		h := smoothHandler(src, &hls.Options{NoClosedCaptions: denied})
+		for _, target := range smoothMasters {
+			m := readMaster(t, h, target)
+			for i := range m.variants {
+				v := &m.variants[i]
+				want := ""
+				if denied && v.attr("RESOLUTION") != "" {
+					want = "NONE"
+				}
+				assert.Equal(t, want, v.attr("CLOSED-CAPTIONS"), "%s: %s", target, v.attrs)
+			}
+		}
+	}
+}

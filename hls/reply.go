@@ -35,7 +35,7 @@ type reply struct {
 	at    io.ReaderAt
 }
 
-// bytesReply is the answer with a body in memory.
+// setBytes sets a body in memory.
 func (a *reply) setBytes(b []byte) {
 	a.size = int64(len(b))
 	a.at = bytes.NewReader(b)

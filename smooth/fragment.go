@@ -213,7 +213,8 @@ func (f *Fragment) WriteTo(w io.Writer) (int64, error) {
 // WritePayload writes the sample data to w the cheapest way.
 func (f *Fragment) WritePayload(w io.Writer) (int64, error) { return f.WritePayloadPart(w, 0, f.size) }
 
-// WritePayloadPart writes n bytes of the sample data from an offset on to w the cheapest way.
+// WritePayloadPart writes n bytes of the sample data from an offset on to w the cheapest way. It fails, and has written
+// nothing, if the part is not within [Fragment.PayloadSize].
 func (f *Fragment) WritePayloadPart(w io.Writer, off, n int64) (int64, error) {
 	if off < 0 || n < 0 || off > f.size-n {
 		return 0, fmt.Errorf("smooth: fragment %s %d: %d bytes from %d on of %d", f.Key.Stream, f.Key.Time, n, off, f.size)

@@ -37,6 +37,7 @@ func (c Codec) IsAudio() bool { return c >= AAC && c <= MP3 }
 
 // Stream is the configuration of one elementary stream.
 type Stream struct {
+	// Codec is what the units are coded in. It has to be set.
 	Codec Codec
 	// ParameterSets are the NAL units (SPS and PPS, of HEVC with VPS, in this order) to write before each random access
 	// unit that lacks some of its own, without start codes. Empty if all are in the samples.

@@ -1,10 +1,13 @@
 package validate_test
 
 import (
+	"bytes"
 	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -73,6 +76,25 @@ func TestIsURL(t *testing.T) {
 		"http://x/a.ism/Manifest": false, "http://x/a.ism": false, "http://x/play?file=a.m3u8x": false, "http://%zz/a.m3u8": false,
 	} {
 		assert.Equal(t, want, validate.IsURL(target), target)
+	}
+}
+
+func TestIsPlaylist(t *testing.T) {
+	for data, want := range map[string]bool{
+		"#EXTM3U": true, "#EXTM3U\r\n": true, vodText: true, "\xEF\xBB\xBF#EXTM3U\n": true, "#EXTM3": false, "#EXTINF:6,\n": false, "": false, "G": false,
+	} {
+		assert.Equal(t, want, validate.IsPlaylist([]byte(data)), "%q", data[:min(len(data), 20)])
+	}
+}
+
+func TestMaxPlaylistSize(t *testing.T) {
+	for excess, want := range []string{"", "HP100"} {
+		comment := []byte("#" + strings.Repeat("x", 62) + "\n")
+		data := append([]byte("#EXTM3U\n#EXT-X-TARGETDURATION:6\n"), bytes.Repeat(comment, validate.MaxPlaylistSize/len(comment))...)
+		data = append(data[:validate.MaxPlaylistSize-15+excess], "#EXT-X-ENDLIST\n"...)
+		r, err := validate.Bytes("a.m3u8", data, nil)
+		require.NoError(t, err)
+		assert.Equal(t, want == "HP100", slices.Contains(rulesOf(r), "HP100"), "%d bytes: %v", len(data), rulesOf(r))
 	}
 }
 
