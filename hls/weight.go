@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/smoothkit/smoothkit/hls/mpegts"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -36,9 +37,10 @@ type scale struct {
 	list  []segment
 	sizer smooth.Sizer // or nil
 
-	units, ticks uint64   // units per tick at most, as a fraction
-	exact        []uint64 // bytes per segment; zero if not measured
-	bounds       []uint64
+	densest measured // the one with the most units per tick
+	slowest measured // the one with the most clock references per tick
+	exact   []uint64 // bytes per segment; zero if not measured
+	bounds  []uint64
 }
 
 // weigh returns the weight of a rendition.
@@ -70,8 +72,8 @@ func (w *show) weigh(ctx context.Context, p smooth.Presentation, r *rendition, p
 			return v, err
 		}
 	}
-	if r.stream.Type == smooth.Video && m.ticks > 0 {
-		v.frameRate = smooth.Rescale(m.units*1000, m.ticks, pl.timescale)
+	if d := m.densest; r.stream.Type == smooth.Video && d.ticks > 0 {
+		v.frameRate = smooth.Rescale(d.units*1000, d.ticks, pl.timescale)
 	}
 	return v, nil
 }
@@ -115,7 +117,7 @@ func (m *scale) find(v *weight) error {
 	v.peak = heaviest
 	for n, i := range order {
 		next := m.rate(i, m.bounds[i])
-		if next <= heaviest+heaviest/10 || n >= maxMeasured {
+		if next <= heaviest+heaviest/11 || n >= maxMeasured { // a little less than a tenth, as sizes are rounded up
 			v.peak = max(heaviest, next)
 			break
 		}
@@ -157,52 +159,68 @@ func (m *scale) average() uint64 {
 	return smooth.Rescale(smooth.Rescale(bounds, measured, exact)*8, ticks, m.plan.timescale)
 }
 
+// measured is what a segment has.
+type measured struct {
+	size       uint64 // bytes
+	units      uint64 // of the main track
+	references uint64 // packets with nothing but a clock reference, at most
+	ticks      uint64 // of the plan
+}
+
 // measure finds the size of segment i from the sizes of its samples.
 func (m *scale) measure(i int) error {
 	s := &m.list[i]
-	size, units, ticks, err := m.w.measure(m.ctx, m.p, m.r, &m.plan, s)
+	n, err := m.w.measure(m.ctx, m.p, m.r, &m.plan, s)
 	if err != nil {
 		return err
 	}
-	m.exact[i] = size
-	// Compares units/ticks with the greatest so far; both are far below 32 bits for real segments.
-	if ticks > 0 && (m.ticks == 0 || units*m.ticks > m.units*ticks) {
-		m.units, m.ticks = units, ticks
+	m.exact[i] = n.size
+	// Compares fractions; all are far below 32 bits for real segments.
+	if d := &m.densest; n.ticks > 0 && (d.ticks == 0 || n.units*d.ticks > d.units*n.ticks) {
+		*d = n
+	}
+	if d := &m.slowest; n.ticks > 0 && (d.ticks == 0 || n.references*d.ticks > d.references*n.ticks) {
+		*d = n
 	}
 	return nil
 }
 
-// measure returns the bytes of a segment, and the units of its main track with their length in ticks of the plan.
-func (w *show) measure(ctx context.Context, p smooth.Presentation, r *rendition, pl *plan, s *segment) (size, units, ticks uint64, err error) {
+// measure returns what a segment has.
+func (w *show) measure(ctx context.Context, p smooth.Presentation, r *rendition, pl *plan, s *segment) (n measured, err error) {
 	for _, c := range pl.line[s.first : s.first+s.count] {
-		ticks += c.Duration
+		n.ticks += c.Duration
 	}
 	if w.layout == fragmented {
 		c, err := newCMAFSegment(ctx, p, r, s)
 		if err != nil {
-			return 0, 0, 0, err
+			return measured{}, err
 		}
 		defer c.close()
 		for _, part := range c.parts {
 			for _, err := range part.fragment.Samples() {
 				if err != nil {
-					return 0, 0, 0, err
+					return measured{}, err
 				}
-				units++
+				n.units++
 			}
 		}
-		return uint64(c.size) + sealing, units, ticks, nil
+		n.size = uint64(c.size) + sealing
+		return n, nil
 	}
 	t, err := w.collect(ctx, p, r, pl, s)
 	if err != nil {
-		return 0, 0, 0, err
+		return measured{}, err
 	}
 	defer t.close()
-	size = uint64(t.size()) + sealing
+	n.size = uint64(t.size()) + sealing
 	if w.sampleAES {
-		size += sampleAESGrowth(size)
+		n.size += sampleAESGrowth(n.size)
 	}
-	return size, uint64(len(t.tracks[0].list)), ticks, nil
+	n.units = uint64(len(t.tracks[0].list))
+	for i := range t.tracks[0].list {
+		n.references += uint64(t.tracks[0].list[i].duration) / mpegts.PCRInterval
+	}
+	return n, nil
 }
 
 // sealing is what encryption adds at most.
@@ -219,14 +237,14 @@ const (
 	closing = 2*15*188 + 2*188
 )
 
-// bound returns the most that segment i can have, in bytes, given that no other segment has more samples in a time than
-// those measured.
+// bound returns the most that segment i can have, in bytes, given that no other segment has more samples, or more clock
+// references between them, in a time than those measured.
 func (m *scale) bound(i int) uint64 {
 	s := &m.list[i]
 	payload, known := m.payload(m.r, m.plan.line[s.first:s.first+s.count])
 	units := uint64(2)
-	if m.ticks > 0 {
-		units += smooth.Rescale(s.end-s.start, m.ticks, m.units)
+	if d := m.densest; d.ticks > 0 {
+		units += smooth.Rescale(s.end-s.start, d.ticks, d.units)
 	}
 	if !known {
 		return m.guess(s)
@@ -251,6 +269,9 @@ func (m *scale) bound(i int) uint64 {
 	}
 	bytes := payload + units*unitOverhead + uint64(s.count)*m.parameterSets()
 	bytes = bytes*188/184 + closing + sealing
+	if d := m.slowest; d.references > 0 {
+		bytes += (smooth.Rescale(s.end-s.start, d.ticks, d.references) + 1) * mpegts.PacketSize
+	}
 	if m.w.sampleAES {
 		bytes += sampleAESGrowth(bytes)
 	}

@@ -33,14 +33,20 @@ type weights struct {
 // bits per second, which are multiples of 10,000 up to 400,000. With sound it has an audio stream, too.
 func newWeights(t testing.TB, claimed uint64, n int, sound bool, choose func(i int) uint64) *weights {
 	t.Helper()
-	cfg := smoothtest.Config{MaxPayload: 1 << 20, Streams: []smoothtest.Stream{{Type: smooth.Video, Durations: smoothtest.Repeat(n, 2*second)}}}
+	return newWeightsOf(t, claimed, n, 2*second, sound, choose)
+}
+
+// newWeightsOf is newWeights with fragments of any duration. Each has eight pictures.
+func newWeightsOf(t testing.TB, claimed uint64, n int, each uint64, sound bool, choose func(i int) uint64) *weights {
+	t.Helper()
+	cfg := smoothtest.Config{MaxPayload: 1 << 20, Streams: []smoothtest.Stream{{Type: smooth.Video, Durations: smoothtest.Repeat(n, each)}}}
 	for rate := uint64(10_000); rate <= 400_000; rate += 10_000 {
 		cfg.Streams[0].Levels = append(cfg.Streams[0].Levels, smoothtest.Level{Bitrate: rate})
 	}
 	if sound {
 		cfg.Streams = append(cfg.Streams, *audioStream(48_000, 0, smoothtest.Repeat(n, 94*1024)...))
 	}
-	w := &weights{Presentation: smoothtest.New(cfg), choose: func(time uint64) uint64 { return choose(int(time / (2 * second))) }}
+	w := &weights{Presentation: smoothtest.New(cfg), choose: func(time uint64) uint64 { return choose(int(time / each)) }}
 	inner, err := w.Presentation.Snapshot(t.Context())
 	require.NoError(t, err)
 	m := *inner.Manifest
@@ -104,6 +110,20 @@ var shapes = map[string]func(i int) uint64{
 		return 10_000 * uint64(1+rand.New(rand.NewPCG(uint64(i), 3)).IntN(40))
 	},
 	"waves": func(i int) uint64 { return 10_000 * uint64(1+i%30) },
+}
+
+// TestBandwidthOfSlowPictures: packets with nothing but a clock reference count, too.
+func TestBandwidthOfSlowPictures(t *testing.T) {
+	for _, each := range []uint64{8, 16, 40} {
+		w := newWeightsOf(t, 100_000, 60, each*second, false, func(i int) uint64 {
+			return map[bool]uint64{true: 20_000, false: 10_000}[i == 37]
+		})
+		h := smoothHandler(sourceOf(w), &hls.Options{CacheBytes: -1})
+		v := &readMaster(t, h, "/a.ism/Manifest(format=m3u8-aapl).m3u8").variants[0]
+		peak, _ := peaks(t, h, readMedia(t, h, v.url))
+		assert.GreaterOrEqual(t, float64(v.number(t, "BANDWIDTH")), peak, "a picture in %d s", each/8)
+		assert.LessOrEqual(t, float64(v.number(t, "BANDWIDTH")), peak*1.1+cycle, "a picture in %d s", each/8)
+	}
 }
 
 // cycle is how much the bound of a segment may be above its size, in bits per second of segments of six seconds: the
