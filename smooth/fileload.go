@@ -195,6 +195,7 @@ func (l *loader) wrapFiles(names ...string) error {
 			}
 			if _, err := CodecFromSampleEntry(t.Entry); err != nil {
 				unknown = m.entryFault(t, err)
+				l.opts.Logger.Warn("track is left out", "presentation", l.name, "file", name, "track", t.ID, "err", unknown)
 				continue
 			}
 			audio, text = audio || kind == Audio, text || kind == Text

@@ -26,3 +26,20 @@ func TestEncryptedProgressive(t *testing.T) {
 	require.ErrorIs(t, err, smooth.ErrUnsupported)
 	require.Contains(t, log.String(), "initialisation vectors")
 }
+
+// TestUnknownCodecIsLogged: a film that loses its sound because of the codec says so.
+func TestUnknownCodecIsLogged(t *testing.T) {
+	data, err := os.ReadFile(testmedia.Media(t, "high.mp4"))
+	require.NoError(t, err)
+	data = bytes.Replace(data, []byte("mp4a"), []byte("zzzz"), 1)
+	var log logs
+	src := smooth.FS(fstest.MapFS{"film.mp4": {Data: data}}, &smooth.FileOptions{Logger: log.logger()})
+	defer src.Close()
+	p, err := src.Open(t.Context(), "film.mp4")
+	require.NoError(t, err)
+	snap, err := p.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Len(t, snap.Manifest.Streams, 1)
+	require.Contains(t, log.String(), "track is left out")
+	require.Contains(t, log.String(), "zzzz")
+}
