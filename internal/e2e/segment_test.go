@@ -46,7 +46,7 @@ func TestSegment(t *testing.T) {
 		t.Run(o.name+"/frames", func(t *testing.T) { checkSegmentedFrames(t, srv.URL+"/"+o.name+"/master.m3u8", source) })
 		t.Run(o.name+"/validator", func(t *testing.T) { checkSegmentedRules(t, root, o.name) })
 	}
-	for name, seconds := range map[string]float64{"ts": 4, "fmp4": 2} {
+	for name, seconds := range map[string]float64{"ts": 2, "fmp4": 2} {
 		t.Run(name+"/player", func(t *testing.T) {
 			p := order{Player: "hls", URL: srv.URL + "/" + name + "/master.m3u8", Seconds: seconds, Seek: 17, Chromium: chromium(t)}
 			twice(t, func() error {
