@@ -28,8 +28,10 @@ const (
 // send them. Requests for one segment at the same time make it once. It is safe for concurrent use.
 type segmentCache struct {
 	limit int64 // bytes; negative means that nothing is kept
+	most  int   // segments, each of which is an open file
 	dir   string
 	files fileKind
+	spare spareFiles
 
 	mu      sync.Mutex // guards the fields below
 	entries map[cacheKey]*list.Element
@@ -70,8 +72,9 @@ type segmentBody struct {
 }
 
 func newSegmentCache(limit int64, dir string) *segmentCache {
+	most := keptFiles(openFilesLimit())
 	return &segmentCache{
-		limit: limit, dir: cmp.Or(dir, os.TempDir()), files: systemFiles,
+		limit: limit, most: most, dir: cmp.Or(dir, os.TempDir()), files: systemFiles, spare: spareFiles{most: int64(most / 2)},
 		entries: make(map[cacheKey]*list.Element), flights: make(map[cacheKey]*flight), seen: make(map[cacheKey]bool),
 	}
 }
@@ -195,7 +198,7 @@ func (c *segmentCache) forget(key cacheKey) {
 // keep copies a segment into a file, from which those who come later get it; until then they share it in memory.
 func (c *segmentCache) keep(key cacheKey, body *segmentBody) {
 	data := *body.memory
-	file, err := newHeldFile(c.files, c.dir, data)
+	file, err := newHeldFile(c.files, c.dir, data, &c.spare)
 	defer body.release()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -206,7 +209,7 @@ func (c *segmentCache) keep(key cacheKey, body *segmentBody) {
 	c.kept.Add(1)
 	c.entries[key] = c.recent.PushFront(&cacheEntry{key: key, size: int64(len(data)), file: file})
 	c.bytes += int64(len(data))
-	for c.bytes > c.limit {
+	for c.bytes > c.limit || c.recent.Len() > c.most {
 		e := c.recent.Remove(c.recent.Back()).(*cacheEntry)
 		delete(c.entries, e.key)
 		c.bytes -= e.size
@@ -265,15 +268,16 @@ const maxIdleFiles = 8
 // A heldFile is a file without a name, open until its last user has released it. Each sender has a descriptor of its own,
 // because the kernel sends from where the descriptor stands.
 type heldFile struct {
-	kind fileKind
-	base *os.File
-	refs atomic.Int32
+	kind  fileKind
+	base  *os.File
+	spare *spareFiles
+	refs  atomic.Int32
 
 	mu   sync.Mutex // guards idle
 	idle []*os.File
 }
 
-func newHeldFile(kind fileKind, dir string, data []byte) (*heldFile, error) {
+func newHeldFile(kind fileKind, dir string, data []byte, spare *spareFiles) (*heldFile, error) {
 	f, err := kind.create(dir)
 	if err != nil {
 		return nil, err
@@ -282,7 +286,7 @@ func newHeldFile(kind fileKind, dir string, data []byte) (*heldFile, error) {
 		kind.discard(f)
 		return nil, err
 	}
-	h := &heldFile{kind: kind, base: f}
+	h := &heldFile{kind: kind, base: f, spare: spare}
 	h.refs.Store(1)
 	return h, nil
 }
@@ -295,6 +299,7 @@ func (h *heldFile) release() {
 	}
 	for _, f := range h.idle { // nobody else has it any more
 		f.Close()
+		h.spare.take()
 	}
 	h.kind.discard(h.base)
 }
@@ -306,6 +311,7 @@ func (h *heldFile) lease() *os.File {
 		f := h.idle[n-1]
 		h.idle = h.idle[:n-1]
 		h.mu.Unlock()
+		h.spare.take()
 		return f
 	}
 	h.mu.Unlock()
@@ -318,7 +324,7 @@ func (h *heldFile) lease() *os.File {
 
 func (h *heldFile) giveBack(f *os.File) {
 	h.mu.Lock()
-	if len(h.idle) < maxIdleFiles {
+	if len(h.idle) < maxIdleFiles && h.spare.put() {
 		h.idle, f = append(h.idle, f), nil
 	}
 	h.mu.Unlock()

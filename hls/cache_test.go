@@ -147,6 +147,32 @@ func TestCacheIsBounded(t *testing.T) {
 	})
 }
 
+// TestCacheLeavesFiles: many small segments do not take all descriptors of the process.
+func TestCacheLeavesFiles(t *testing.T) {
+	for limit, want := range map[uint64]int{0: 1, 7: 1, 1024: 256, 20_000: 4096, 1 << 63: 4096} {
+		assert.Equal(t, want, hls.KeptFiles(limit), "of %d", limit)
+	}
+	kinds(t, func(t *testing.T, named bool) {
+		c := hls.NewCache(1<<20, t.TempDir(), named)
+		defer c.Clear()
+		c.SetMost(10)
+		for i := range 40 {
+			key := fmt.Sprint(i)
+			for range 3 {
+				b, err := c.Get(t.Context(), key, func() ([]byte, error) { return content(key, 100), nil })
+				require.NoError(t, err)
+				checkBody(t, b, content(key, 100))
+			}
+			_, n := c.Bytes()
+			require.Equal(t, min(i+1, 10), n)
+			require.LessOrEqual(t, c.Spare(), 5)
+		}
+		require.Equal(t, 5, c.Spare())
+		c.Clear()
+		require.Zero(t, c.Spare())
+	})
+}
+
 func TestCacheWithoutRoom(t *testing.T) {
 	want := content("a", 1000)
 	none := filepath.Join(t.TempDir(), "none")

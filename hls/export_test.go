@@ -53,6 +53,15 @@ func NewCache(limit int64, dir string, named bool) *Cache {
 	return &Cache{c}
 }
 
+// SetMost bounds the segments that are kept.
+func (c *Cache) SetMost(n int) { c.c.most, c.c.spare.most = n, int64(n/2) }
+
+// Spare returns how many descriptors wait for the next request.
+func (c *Cache) Spare() int { return int(c.c.spare.count.Load()) }
+
+// KeptFiles returns how many segments are kept by a process that may have so many open files.
+func KeptFiles(limit uint64) int { return keptFiles(limit) }
+
 // Get returns the segment of a key.
 func (c *Cache) Get(ctx context.Context, key string, build func() ([]byte, error)) (*Body, error) {
 	return c.c.get(ctx, cacheKey{name: key}, func(context.Context) (*[]byte, error) {

@@ -43,7 +43,8 @@ type Options struct {
 	// SegmentMaxAge.
 	Immutable bool
 	// CacheBytes bounds the segments that are kept after they have been made, in files without a name that the kernel
-	// sends from. A segment is kept from its second request on. Zero means 128 MiB; negative means none.
+	// sends from. A segment is kept from its second request on, no more than 4,096 and than a quarter of the files that
+	// the process may have open. Zero means 128 MiB; negative means none.
 	CacheBytes int64
 	// CacheDir is the directory of these files. Empty means os.TempDir(). Where it cannot be written to, Linux keeps
 	// them in memory and other systems make the segments again.
