@@ -67,7 +67,7 @@ func (b *manifestBuilder) add(t *fileTrack) error {
 			Reason: fmt.Sprintf("track %d has no fragments up to the end of the file", t.source.ID), Remedy: remedyFor(ErrCorrupt)}
 	}
 	tl := t.timeline()
-	st := b.stream(t)
+	st := b.stream(t, tl)
 	if !b.needsAttributes(t) {
 		t.attrs = ""
 	}
@@ -131,9 +131,10 @@ func aligned(a, b Timeline) bool {
 	return true
 }
 
-// stream returns the stream of a track. Tracks of one name in several languages, which only a trackName would tell
-// apart, become streams of their own, since a client chooses the language by stream.
-func (b *manifestBuilder) stream(t *fileTrack) *Stream {
+// stream returns the stream of a track with a timeline. Tracks of one name in several languages, which only a trackName
+// would tell apart, become streams of their own, since a client chooses the language by stream; so does sound whose
+// fragments start elsewhere, such as that of another codec.
+func (b *manifestBuilder) stream(t *fileTrack, tl Timeline) *Stream {
 	lang := t.language()
 	name := streamName(t)
 	for n := 1; ; n++ {
@@ -142,7 +143,7 @@ func (b *manifestBuilder) stream(t *fileTrack) *Stream {
 			t.stream = name
 			return b.newStream(t, name, lang)
 		}
-		if st.Type == t.kind && (st.Language == lang || t.kind == Video) {
+		if st.Type == t.kind && (st.Language == lang || t.kind == Video) && (t.kind != Audio || st.Timeline == nil || aligned(st.Timeline, tl)) {
 			t.stream = name
 			return st
 		}
