@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,12 +31,21 @@ func (in *inputs) add(ctx context.Context, g *hls.Segmenter, path string) error 
 	src := smooth.Dir(filepath.Dir(path), nil)
 	in.opened = append(in.opened, src)
 	p, err := src.Open(ctx, filepath.Base(path))
+	if errors.Is(err, smooth.ErrNotFound) && isFile(path) {
+		return fmt.Errorf("%s: %w under this name: the extension must be one of -in (see -h), and a colon or an escape such as %%25 cannot be in it", path, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	in.opened = append(in.opened, p)
 	g.Add(name, p)
 	return nil
+}
+
+// isFile reports whether there is such a file.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // locate returns the path under which an input is opened, and its name. A directory is the presentation whose server

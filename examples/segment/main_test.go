@@ -144,6 +144,8 @@ func TestSegmentErrors(t *testing.T) {
 	os.WriteFile(filepath.Join(two, "b.ism"), nil, 0o666)
 	bad := filepath.Join(two, "bad.mp4")
 	os.WriteFile(bad, []byte("this is no movie"), 0o666)
+	film := filepath.Join(two, "film.mkv")
+	os.WriteFile(film, []byte("a film"), 0o666)
 	in := media + "low.mp4"
 	for _, c := range []struct {
 		usage bool
@@ -163,6 +165,7 @@ func TestSegmentErrors(t *testing.T) {
 		{false, "no such file", []string{"-in", media + "none.mp4", "-out", dir}},
 		{false, "2 presentations", []string{"-in", two, "-out", dir}},
 		{false, "bad.mp4", []string{"-in", bad, "-out", dir}},
+		{false, "extension", []string{"-in", film, "-out", dir}},
 		{false, "encrypted", []string{"-in", media + "encrypted.mp4", "-out", dir}},
 	} {
 		if strings.Contains(c.text, "URI of") {
