@@ -17,7 +17,12 @@ import (
 type cmafSegment struct {
 	parts []cmafPart
 	size  int64
+	heads int // bytes of all heads
 }
+
+// maxSegmentHeads bounds the heads of a segment in bytes: they have some for each sample, of which box headers can state
+// millions.
+const maxSegmentHeads = 64 << 20
 
 type cmafPart struct {
 	fragment *smooth.Fragment
@@ -51,6 +56,9 @@ func (c *cmafSegment) addHead(f *smooth.Fragment) error {
 	head, err := f.Header(smooth.CMAF)
 	if err != nil {
 		return err
+	}
+	if c.heads += len(head); c.heads > maxSegmentHeads {
+		return fmt.Errorf("hls: fragment %s %d: heads of more than %d bytes in a segment: %w", f.Key.Stream, f.Key.Time, maxSegmentHeads, smooth.ErrTooLarge)
 	}
 	c.parts[len(c.parts)-1].head = head
 	c.size += int64(len(head)) + f.PayloadSize()

@@ -287,6 +287,9 @@ func (w *show) textSegment(ctx context.Context, p smooth.Presentation, r *rendit
 		// beside a segment comes and goes, and the segment must stay the same.
 		lo, hi = max(lo-1, 0), min(hi+1, len(r.stream.Timeline))
 	}
+	if hi-lo > maxFragmentsBeside {
+		return nil, tooManyFragments(r.stream, hi-lo)
+	}
 	var cues []cue
 	for _, c := range r.stream.Timeline[lo:hi] {
 		f, err := p.Fragment(ctx, r.key(c.Time))

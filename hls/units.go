@@ -137,6 +137,9 @@ func (u *units) addPictures(f *smooth.Fragment, n int32, delay uint64) error {
 		end = smooth.Rescale(s.DTS+uint64(s.Duration), f.Timescale, mpegScale) + startOffset
 		x.duration = uint32(min(end-x.dts, 1<<31))
 		x.dts -= delay
+		if len(u.list) == maxSegmentSamples {
+			return tooManySamples(f)
+		}
 		u.list = append(u.list, x)
 		u.identify(&x)
 	}
@@ -145,6 +148,22 @@ func (u *units) addPictures(f *smooth.Fragment, n int32, delay uint64) error {
 
 // maxSample bounds one sample in bytes, so that what is computed from it fits 32 bits.
 const maxSample = 256 << 20
+
+const (
+	// maxSegmentSamples bounds the samples of a track in a segment: box headers of some bytes can state a million.
+	maxSegmentSamples = 1 << 20
+	// maxFragmentsBeside bounds the fragments of sound or text that go with a segment of the picture: those of nine hours,
+	// should the picture end so much earlier.
+	maxFragmentsBeside = 16 << 10
+)
+
+func tooManySamples(f *smooth.Fragment) error {
+	return fmt.Errorf("hls: fragment %s %d: more than %d samples in a segment: %w", f.Key.Stream, f.Key.Time, maxSegmentSamples, smooth.ErrTooLarge)
+}
+
+func tooManyFragments(st *smooth.Stream, n int) error {
+	return fmt.Errorf("hls: %d fragments of %s in a segment, limit %d: %w", n, st.Name, maxFragmentsBeside, smooth.ErrTooLarge)
+}
 
 func sampleTooLarge(f *smooth.Fragment, size uint32) error {
 	return fmt.Errorf("hls: fragment %s %d: sample of %d bytes: %w", f.Key.Stream, f.Key.Time, size, smooth.ErrTooLarge)
@@ -192,6 +211,9 @@ func (u *units) collectAudio(ctx context.Context, p smooth.Presentation, r *rend
 		to++
 	}
 	lo, hi := r.stream.Timeline.Overlap(from-min(from, 1), to)
+	if hi-lo > maxFragmentsBeside {
+		return tooManyFragments(r.stream, hi-lo)
+	}
 	for _, c := range r.stream.Timeline[lo:hi] {
 		f, err := p.Fragment(ctx, r.key(c.Time))
 		if err != nil {
@@ -224,6 +246,9 @@ func (u *units) addFrames(f *smooth.Fragment, n int32, at *reach, pack packing) 
 		x.pts = x.dts
 		end := smooth.Rescale(s.DTS+uint64(s.Duration), f.Timescale, mpegScale) + startOffset
 		x.duration = uint32(min(end-x.dts, 1<<31))
+		if len(u.sizes) == maxSegmentSamples {
+			return tooManySamples(f)
+		}
 		u.sizes = append(u.sizes, x.size)
 		u.identify(&x)
 		if last := len(u.list) - 1; open && u.list[last].join(&x, end, pack) {
