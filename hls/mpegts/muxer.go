@@ -19,7 +19,8 @@ type Unit struct {
 	// Sync says that video can be decoded from here on. Such a unit gets the parameter sets of its stream and
 	// the random_access_indicator.
 	Sync bool
-	// Last says that the segment has no other unit of the stream. Its packets complete the cycle of the counter.
+	// Last says that the segment has no other unit of the stream. Its packets complete the cycle of the counter. A PCR
+	// that is due after the last unit of all streams is written along with it.
 	Last bool
 	// Discontinuity says that the times begin anew, as after EXT-X-DISCONTINUITY, and sets the discontinuity_indicator.
 	Discontinuity bool
@@ -36,7 +37,7 @@ type Muxer struct {
 	pat, pmt *table
 	clock    clock
 	pcr      int // index of the stream that carries the PCR
-	open     int // streams that had a unit in this segment, but not their last one
+	open     int // streams that have not had their last unit in this segment; of ID3 only if it had one
 }
 
 // NewMuxer makes a muxer. Stream i has PID 0x100+i. It copies what it needs of the streams.
@@ -111,8 +112,11 @@ const TablesSize = 2 * PacketSize
 func (m *Muxer) Start(dst []byte, sequence uint64) []byte {
 	m.clock, m.open = clock{}, 0
 	for i := range m.streams {
-		m.streams[i].header &^= counterMask
-		m.streams[i].open = false
+		t := &m.streams[i]
+		t.header &^= counterMask
+		if t.open = t.codec != ID3; t.open {
+			m.open++
+		}
 	}
 	dst = m.pat.appendTo(slices.Grow(dst, TablesSize), sequence)
 	return m.pmt.appendTo(dst, sequence)
@@ -208,8 +212,8 @@ func (m *Muxer) tick(stream int, u *Unit) (before int, a adaptation) {
 	return before, a
 }
 
-// note keeps count of the streams that go on. It returns how many PCR come after the unit, because no other unit
-// follows before which they could be written.
+// note keeps count of the streams that go on, or have yet to begin. It returns how many PCR come after the unit, because
+// no other unit follows before which they could be written.
 func (m *Muxer) note(t *track, last bool) (after int) {
 	if !t.open {
 		t.open = true

@@ -295,6 +295,19 @@ func checkArrival(t *testing.T, packets []packet, duration uint32) {
 	}
 }
 
+// TestAudioAfterVideo has audio that begins where the last picture stands.
+func TestAudioAfterVideo(t *testing.T) {
+	m := muxer(t, avc(), aac())
+	ts := m.Start(nil, 0)
+	ts = appendUnit(t, m, ts, 0, &mpegts.Unit{DTS: 900_000, PTS: 900_000, Duration: 90_000, Data: sample(4, sps), Last: true})
+	for i := range uint64(10) {
+		ts = appendUnit(t, m, ts, 1, &mpegts.Unit{PTS: 920_000 + i*1920, Data: sps, Last: i == 9})
+	}
+	packets := demux(t, ts)
+	checkArrival(t, packets, 90_000)
+	assert.Equal(t, 10, checkPCR(t, packets, firstPID))
+}
+
 // TestLongUnits makes no more packets than an hour of silence needs.
 func TestLongUnits(t *testing.T) {
 	m := muxer(t, avc(), aac())
