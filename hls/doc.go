@@ -31,7 +31,7 @@
 //	m3u8-cmaf                 hls-fmp4    fragmented MP4, sound in renditions of its own
 //
 // Text streams become WebVTT renditions in all but the second. What a format cannot carry, such as VC-1, is left out;
-// if nothing is left, the answer is an [smooth.UnsupportedError], status 415. H.264, HEVC, AAC, HE-AAC, AC-3, E-AC-3
+// if nothing is left, the answer is a [smooth.UnsupportedError], status 415. H.264, HEVC, AAC, HE-AAC, AC-3, E-AC-3
 // and MP3 go into MPEG-TS, and everything that has a sample entry goes into fragmented MP4.
 //
 // # Segments

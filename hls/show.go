@@ -59,7 +59,7 @@ func showOf(s *smooth.Snapshot, l layout, format string, sampleAES bool) (*show,
 	return v.(*show), nil
 }
 
-// newShow looks for what can be shown. The error is an [smooth.UnsupportedError] if there is neither sound nor picture.
+// newShow looks for what can be shown. The error is a [smooth.UnsupportedError] if there is neither sound nor picture.
 func newShow(s *smooth.Snapshot, l layout, format string, sampleAES bool) (*show, error) {
 	w := &show{snap: s, layout: l, format: format, sampleAES: sampleAES, key: showKey{l, format, sampleAES}}
 	var refused error
