@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func (o *Output) Stats() Stats {
 }
 
 // Formats implements [smooth.Output].
-func (o *Output) Formats() []string { return formats }
+func (o *Output) Formats() []string { return slices.Clone(formats) }
 
 func (o *Output) length() time.Duration { return o.opts.SegmentDuration }
 

@@ -40,7 +40,7 @@ func (g *Segmenter) join(ctx context.Context) (*joined, error) {
 			err = fmt.Errorf("hls: the presentation is live: %w", smooth.ErrUnsupported)
 		}
 		if err == nil {
-			shows[i], err = newShow(s, l, format, g.opts.Encryption != nil && g.opts.Encryption.Method == SampleAES)
+			shows[i], err = newShow(s, l, format, g.out.protect != nil && g.out.protect.method == SampleAES)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("hls: input %s: %w", g.inputs[i].name, err)

@@ -511,3 +511,28 @@ func TestSegmenterNames(t *testing.T) {
 	}
 	assert.Equal(t, 5, len(m.master(t).Variants)/2, fmt.Sprint(m.commits))
 }
+
+// TestOptionsAreCopied: what the caller does with its options and with what it was given changes nothing.
+func TestOptionsAreCopied(t *testing.T) {
+	hls.NewOutput(nil).Formats()[0] = "none"
+	assert.Equal(t, "m3u8-aapl", hls.NewOutput(nil).Formats()[0])
+
+	encrypted := func(change func(*hls.Encryption)) *memory {
+		opts := options(2 * time.Second)
+		opts.Encryption = &hls.Encryption{Master: []byte("0123456789abcdef"), Rotate: 2, URI: "k{period}", IV: make([]byte, 16)}
+		m := newMemory()
+		g, err := hls.NewSegmenter(m, opts)
+		require.NoError(t, err)
+		change(opts.Encryption)
+		g.Add("a", openMedia(t, "low.mp4"))
+		_, err = g.Run(t.Context())
+		require.NoError(t, err)
+		return m
+	}
+	want := encrypted(func(*hls.Encryption) {})
+	assertSameFiles(t, want, encrypted(func(e *hls.Encryption) {
+		e.Master[0]++
+		e.IV[0]++
+		*e = hls.Encryption{Method: hls.SampleAES, Keys: hls.StaticKey{}}
+	}))
+}
