@@ -18,7 +18,8 @@ type EncryptionMethod uint8
 const (
 	// AES128 encrypts whole segments, in any format.
 	AES128 EncryptionMethod = iota
-	// SampleAES encrypts parts of the samples of MPEG-2 TS segments: H.264, AAC, AC-3 and E-AC-3.
+	// SampleAES encrypts parts of the samples of MPEG-2 TS segments: H.264, AAC and E-AC-3. A track of another codec is
+	// left out; that of AC-3 would need bytes of its frames in the tables, which the headers of files do not have.
 	SampleAES
 )
 
