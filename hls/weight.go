@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"slices"
 
 	"github.com/smoothkit/smoothkit/hls/mpegts"
@@ -212,7 +213,10 @@ func (w *show) measure(ctx context.Context, p smooth.Presentation, r *rendition,
 		return measured{}, err
 	}
 	defer t.close()
-	n.size = uint64(t.size()) + sealing
+	if n.size, err = t.exact(ctx); err != nil {
+		return measured{}, err
+	}
+	n.size += sealing
 	if w.sampleAES {
 		n.size += sampleAESGrowth(n.size)
 	}
@@ -221,6 +225,23 @@ func (w *show) measure(ctx context.Context, p smooth.Presentation, r *rendition,
 		n.references += uint64(t.tracks[0].list[i].duration) / mpegts.PCRInterval
 	}
 	return n, nil
+}
+
+// exact returns the size of a segment in bytes, up to the cycle of a continuity counter. Only where the lengths of NAL
+// units have fewer bytes than the start codes that replace them, the segment has to be read for that. One that cannot be
+// made has its bound.
+func (t *tsSegment) exact(ctx context.Context) (uint64, error) {
+	if n := t.tracks[0].codec.NALULengthSize; n == 0 || n >= 4 {
+		return uint64(t.size()), nil
+	}
+	n, known, err := t.measure(ctx)
+	if err == nil && !known {
+		n, err = t.stream(ctx, io.Discard)
+	}
+	if errors.Is(err, mpegts.ErrMalformed) || errors.Is(err, mpegts.ErrTooLarge) {
+		return uint64(t.size()), nil
+	}
+	return uint64(n), err
 }
 
 // sealing is what encryption adds at most.

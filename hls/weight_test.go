@@ -126,6 +126,69 @@ func TestBandwidthOfSlowPictures(t *testing.T) {
 	}
 }
 
+// shortLengths makes the NAL units of a presentation have lengths of two bytes, with one more unit in each sample.
+type shortLengths struct {
+	*weights
+	codec *smooth.Codec
+	cut   bool // the last unit is longer than its sample
+}
+
+func (s *shortLengths) Fragment(ctx context.Context, k smooth.FragmentKey) (*smooth.Fragment, error) {
+	f, err := s.weights.Fragment(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var b bytes.Buffer
+	if _, err := f.WriteTo(&b); err != nil {
+		return nil, err
+	}
+	head := int(f.Size() - f.PayloadSize())
+	for x, err := range f.Samples() {
+		if err != nil {
+			return nil, err
+		}
+		nalu := b.Bytes()[head+int(x.Offset):][:x.Size]
+		header := nalu[4]
+		length := uint16(len(nalu) - 5)
+		if s.cut {
+			length++
+		}
+		copy(nalu, []byte{0, 1, 0x06, byte(length >> 8), byte(length), header})
+	}
+	return smooth.NewFragment(smooth.FragmentInit{
+		Key: k, Timescale: f.Timescale, Duration: f.Duration, Codec: s.codec, Memory: b.Bytes(), HeadLen: head,
+	}), nil
+}
+
+func newShortLengths(t *testing.T) *shortLengths {
+	s := &shortLengths{weights: newWeights(t, 100_000, 60, false, shapes["waves"])}
+	track := &s.snap.Periods[0].Tracks[0]
+	codec := *track.Codec
+	codec.NALULengthSize = 2
+	s.codec, track.Codec = &codec, &codec
+	return s
+}
+
+// TestBandwidthOfShortLengths: start codes of four bytes in place of lengths of two are counted, not bounded.
+func TestBandwidthOfShortLengths(t *testing.T) {
+	w := newShortLengths(t)
+	h := smoothHandler(sourceOf(w), &hls.Options{CacheBytes: -1})
+	v := &readMaster(t, h, "/a.ism/Manifest(format=m3u8-aapl).m3u8").variants[0]
+	peak, _ := peaks(t, h, readMedia(t, h, v.url))
+	assert.GreaterOrEqual(t, float64(v.number(t, "BANDWIDTH")), peak)
+	assert.LessOrEqual(t, float64(v.number(t, "BANDWIDTH")), peak*1.1+cycle)
+	assert.Zero(t, w.OpenFragments())
+}
+
+// TestBrokenShortLengths: a malformed sample does not keep a master playlist from being made.
+func TestBrokenShortLengths(t *testing.T) {
+	w := newShortLengths(t)
+	w.cut = true
+	h := smoothHandler(sourceOf(w), &hls.Options{CacheBytes: -1})
+	assert.Len(t, readMaster(t, h, "/a.ism/Manifest(format=m3u8-aapl).m3u8").variants, 1)
+}
+
 // cycle is how much the bound of a segment may be above its size, in bits per second of segments of six seconds: the
 // packets that complete the cycle of one continuity counter. It shows at the lowest bit rates only.
 const cycle = 16 * 188 * 8 / 6.0
