@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -21,6 +24,11 @@ type claiming struct {
 
 func (c *claiming) Fragment(_ context.Context, k smooth.FragmentKey) (*smooth.Fragment, error) {
 	c.opened.Add(1)
+	return equalSamples(k, nil, 19, 1<<20, nil), nil
+}
+
+// equalSamples returns a fragment whose head states the duration and size of its samples once for all of them.
+func equalSamples(k smooth.FragmentKey, codec *smooth.Codec, duration, samples uint32, payload []byte) *smooth.Fragment {
 	box := func(name string, parts ...[]byte) []byte {
 		body := bytes.Join(parts, nil)
 		return append(append(binary.BigEndian.AppendUint32(nil, uint32(8+len(body))), name...), body...)
@@ -31,13 +39,13 @@ func (c *claiming) Fragment(_ context.Context, k smooth.FragmentKey) (*smooth.Fr
 		}
 		return b
 	}
-	tfhd := box("tfhd", words(0x020008|0x10|0x20, 1, 19, 0, 0x02000000)) // duration, size and flags of all samples
-	trun := box("trun", words(0, 1<<20))
-	head := box("moof", box("mfhd", words(0, 1)), box("traf", tfhd, trun))
-	head = append(head, box("mdat")...)
+	tfhd := box("tfhd", words(0x020008|0x10|0x20, 1, duration, uint32(len(payload))/samples, 0x02000000))
+	moof := box("moof", box("mfhd", words(0, 1)), box("traf", tfhd, box("trun", words(0, samples))))
+	all := slices.Concat(moof, box("mdat", payload))
 	return smooth.NewFragment(smooth.FragmentInit{
-		Key: k, Timescale: smooth.DefaultTimescale, Duration: 2 * second, Memory: head, HeadLen: len(head),
-	}), nil
+		Key: k, Timescale: smooth.DefaultTimescale, Duration: uint64(duration) * uint64(samples), Codec: codec,
+		Memory: all, HeadLen: len(all) - len(payload),
+	})
 }
 
 // TestClaimedSamples: what a segment takes of the memory is bounded whatever the headers of its fragments state.
@@ -66,4 +74,33 @@ func TestSoundBehindThePicture(t *testing.T) {
 	picture := readMedia(t, h, "/a/hls-muxed/video/400000/index.m3u8")
 	assert.Equal(t, 500, do(h, "GET", picture.entries[len(picture.entries)-1].url).Code)
 	assert.Equal(t, 200, do(h, "GET", picture.entries[0].url).Code)
+}
+
+// repetitive is a presentation whose text is timed inside of its cues, so that a small document is much text.
+type repetitive struct{ smooth.Presentation }
+
+func (r repetitive) Fragment(ctx context.Context, k smooth.FragmentKey) (*smooth.Fragment, error) {
+	f, err := r.Presentation.Fragment(ctx, k)
+	if err != nil || k.Stream != "text" {
+		return f, err
+	}
+	defer f.Close()
+	var doc strings.Builder
+	doc.WriteString(`<tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="0s" end="1s">` + strings.Repeat("text", 1000))
+	for i := range 100 {
+		fmt.Fprintf(&doc, `<span begin="%dms" end="%dms">x</span>`, 2*i, 2*i+1)
+	}
+	doc.WriteString(`</p></div></body></tt>`)
+	return equalSamples(k, f.Codec, uint32(f.Duration), 1, []byte(doc.String())), nil
+}
+
+// TestRepetitiveText: the text of a segment is bounded, too.
+func TestRepetitiveText(t *testing.T) {
+	text := smoothtest.Stream{Type: smooth.Text, Name: "text", Durations: smoothtest.Repeat(300, second/10), Levels: []smoothtest.Level{{Bitrate: 1000}}}
+	cfg := smoothtest.Config{Streams: []smoothtest.Stream{pictureStream("video", 100_000), text}}
+	for n, status := range map[string]int{"1": 200, "3": 500} {
+		p := repetitive{smoothtest.New(cfg)}
+		w := do(plainHandler(t, sourceOf(p), nil), "GET", "/a/hls-ts/text/1000/0-"+n+".vtt")
+		assert.Equal(t, status, w.Code, "%s: %d bytes", n, w.Body.Len())
+	}
 }

@@ -291,6 +291,7 @@ func (w *show) textSegment(ctx context.Context, p smooth.Presentation, r *rendit
 		return nil, tooManyFragments(r.stream, hi-lo)
 	}
 	var cues []cue
+	size := 0
 	for _, c := range r.stream.Timeline[lo:hi] {
 		f, err := p.Fragment(ctx, r.key(c.Time))
 		if err != nil {
@@ -300,6 +301,9 @@ func (w *show) textSegment(ctx context.Context, p smooth.Presentation, r *rendit
 		f.Close()
 		if err != nil {
 			return nil, err
+		}
+		if size += sizeOfCues(more); size > maxSegmentText {
+			return nil, fmt.Errorf("hls: segment of %s at %d: cues of more than %d bytes: %w", r.stream.Name, s.start, maxSegmentText, smooth.ErrTooLarge)
 		}
 		cues = append(cues, more...)
 	}

@@ -14,6 +14,8 @@ import (
 const (
 	// maxTextPayload is the largest text fragment, in bytes of sample data. Real ones have some kilobytes.
 	maxTextPayload = 4 << 20
+	// maxSegmentText bounds the cues of one segment, in bytes: text that is timed inside of its cue repeats itself.
+	maxSegmentText = 32 << 20
 	// maxCueTime bounds times in 90 kHz, so that sums do not overflow.
 	maxCueTime = 1 << 62
 )
@@ -60,6 +62,15 @@ func cuesOf(ctx context.Context, f *smooth.Fragment) ([]cue, error) {
 		}
 	}
 	return list, nil
+}
+
+// sizeOfCues returns the memory of cues in bytes, nearly.
+func sizeOfCues(list []cue) int {
+	size := 0
+	for i := range list {
+		size += 64 + len(list[i].settings) + len(list[i].text)
+	}
+	return size
 }
 
 // cueReader returns the reader of the samples of a fragment, which appends their cues.
