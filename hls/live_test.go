@@ -1,7 +1,11 @@
 package hls_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -159,7 +163,16 @@ func testLive(t *testing.T, edit func(s *smooth.Snapshot), window time.Duration,
 			size = 24
 		}
 	}
+	bodies := make(map[string][]byte)
+	for _, target := range liveTargets {
+		for _, e := range last[target].latest() {
+			bodies[e.url] = get(t, h, e.url)
+		}
+	}
 	p.End()
+	for u, body := range bodies {
+		assert.True(t, bytes.Equal(body, get(t, smoothHandler(src, opts), u)), "%s has changed with the end", u)
+	}
 	for i, target := range liveTargets {
 		if key != nil && strings.Contains(target, "keyframes") {
 			continue
@@ -168,10 +181,24 @@ func testLive(t *testing.T, edit func(s *smooth.Snapshot), window time.Duration,
 		assert.True(t, list.ended)
 		assert.Equal(t, "VOD", list.kind)
 		if i != 3 { // key frames have an entry each now
-			assert.GreaterOrEqual(t, list.sequence, last[target].sequence)
+			checkLive(t, list, last[target], known)
+			assert.Equal(t, last[target].target, list.target)
 		}
 	}
 	assert.Zero(t, p.OpenFragments())
+}
+
+// latest returns the last segments of a list that are there, as far as those of a presentation surely still are.
+func (m *mediaList) latest() (list []entry) {
+	if m == nil {
+		return nil
+	}
+	for i, e := range m.entries {
+		if !e.gap && i >= len(m.entries)-2 {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // checkLive compares a list with the one before.
@@ -358,5 +385,27 @@ func TestLiveFilterByQuery(t *testing.T) {
 		fresh := smoothHandler(sourceOf(p), nil)
 		assert.Equal(t, string(get(t, fresh, target+query)), string(get(t, h, target+query)), query)
 		p.Append(1)
+	}
+}
+
+// TestEndedJump: a clock that has jumped by a day does not hide what was before.
+func TestEndedJump(t *testing.T) {
+	cfg := liveConfig(0)
+	cfg.Live = false
+	cfg.Streams = cfg.Streams[:1]
+	const day = 24 * 3600
+	cfg.Streams[0].Durations = append(append(smoothtest.Repeat(30, 2*second), day*second), smoothtest.Repeat(30, 2*second)...)
+	p := &edited{Presentation: smoothtest.New(cfg), edit: func(s *smooth.Snapshot) { without(s, 60, day+60) }}
+	h := smoothHandler(sourceOf(p), &hls.Options{Encryption: &hls.Encryption{Keys: hls.StaticKey{1}}})
+	list := readMedia(t, h, liveTargets[0])
+	require.Len(t, list.entries, 20)
+	for _, e := range list.entries {
+		body := get(t, h, e.url)
+		block, err := aes.NewCipher([]byte{1, 15: 0})
+		require.NoError(t, err)
+		var iv [16]byte
+		binary.BigEndian.PutUint64(iv[8:], e.number)
+		cipher.NewCBCDecrypter(block, iv[:]).CryptBlocks(body, body)
+		require.EqualValues(t, 0x47, body[0], "segment %d is decrypted by its number", e.number)
 	}
 }

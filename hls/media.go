@@ -139,7 +139,7 @@ func (w *mediaWriter) targetDuration() uint64 {
 		target := uint64(1)
 		for _, r := range slices.Concat(w.audio, w.video[:min(1, len(w.video))]) {
 			pl := newPlan(w.snap, r.stream, w.o.length())
-			if w.snap.Manifest.IsLive {
+			if pl.live {
 				target = max(target, pl.liveTarget())
 			} else {
 				target = max(target, targetDuration(pl.segments(make([]segment, 0, len(pl.line)/2+1)), pl.timescale))

@@ -35,7 +35,7 @@ type plan struct {
 	timescale uint64
 	span      uint64 // length of a span in ticks; at least 1
 	open      bool   // the presentation goes on, so that the last span may be incomplete
-	live      bool   // the numbers are those of spans, even if some have no media
+	live      bool   // or was: the numbers are those of spans, even if some have no media
 	cut       bool   // fragments have left the window, so that the first span may be incomplete
 	periods   []boundary
 }
@@ -48,7 +48,8 @@ type boundary struct {
 
 // newPlan returns the plan for a stream of a snapshot.
 func newPlan(s *smooth.Snapshot, st *smooth.Stream, length time.Duration) plan {
-	p := plan{line: st.Timeline, timescale: s.Manifest.TimescaleOf(st), open: !s.Ended, live: s.Manifest.IsLive}
+	p := plan{line: st.Timeline, timescale: s.Manifest.TimescaleOf(st), open: !s.Ended}
+	p.live = s.Manifest.IsLive || wasLive(s) && !p.jumps(length)
 	// Fragments a little longer than the wanted length are best taken one by one. What such fragments are like in the
 	// future of a live presentation is not known, so there the length stays as it is; and one fragment of an hour, such
 	// as the sound of a file that was not cut, must not make segments of an hour of everything else.
@@ -67,11 +68,34 @@ func newPlan(s *smooth.Snapshot, st *smooth.Stream, length time.Duration) plan {
 	return p
 }
 
+// wasLive reports whether a presentation, by its window or its wall-clock time, has been live. Its list keeps what players
+// have seen of it when it ends: they go on with it, and the numbers are in the segments that they ask for.
+func wasLive(s *smooth.Snapshot) bool {
+	known := func(p smooth.Period) bool { return !p.Wall.IsZero() }
+	return s.Manifest.DVRWindowLength > 0 || slices.ContainsFunc(s.Periods, known)
+}
+
+// jumps reports whether more is missing somewhere than a list has entries for. Then a list that is complete counts its
+// segments, since otherwise it would begin anew there.
+func (p *plan) jumps(length time.Duration) bool {
+	span := max(smooth.Rescale(uint64(length), uint64(time.Second), p.timescale), 1)
+	far := func(from, to uint64) bool { return to > from && (to-from)/(maxGaps-1) >= span }
+	if len(p.line) == 0 || !far(p.line.Start(), p.line.End()) {
+		return false
+	}
+	for i := 1; i < len(p.line); i++ {
+		if far(p.line[i-1].End(), p.line[i].Time) {
+			return true
+		}
+	}
+	return false
+}
+
 // mayBeCut reports whether fragments may have left the window of a live presentation, also one that has ended since. A
 // presentation that is longer than its window has been archived whole.
 func (p *plan) mayBeCut(m *smooth.Manifest) bool {
 	window := smooth.Rescale(m.DVRWindowLength, timescaleOf(m), p.timescale)
-	return window > 0 && len(p.line) > 0 && (p.live || p.line.End()-p.line.Start() < window+window/2)
+	return window > 0 && len(p.line) > 0 && (m.IsLive || p.line.End()-p.line.Start() < window+window/2)
 }
 
 // timescaleOf returns the timescale of a manifest's own times.
