@@ -92,8 +92,8 @@ func (m *mediaWriter) appendHead(dst []byte, list []segment, k kind) []byte {
 		dst = strconv.AppendUint(append(dst, "\n#EXT-X-DISCONTINUITY-SEQUENCE:"...), d, 10)
 	}
 	switch {
-	case !m.snap.Manifest.IsLive && m.snap.Ended:
-		dst = append(dst, "\n#EXT-X-PLAYLIST-TYPE:VOD"...)
+	case !m.snap.Manifest.IsLive && m.snap.Ended && !m.plan.live:
+		dst = append(dst, "\n#EXT-X-PLAYLIST-TYPE:VOD"...) // the end alone does not change the type: RFC 8216 section 6.2.1
 	case m.snap.Manifest.DVRWindowLength == 0: // nothing ever leaves the list
 		dst = append(dst, "\n#EXT-X-PLAYLIST-TYPE:EVENT"...)
 	}
@@ -299,10 +299,10 @@ func (m *mediaWriter) keyFramePlaylist(list []segment) []byte {
 	return dst
 }
 
-// keyFrames returns an entry for the first key frame of each fragment, which lasts until that of the next. Of a live
-// presentation it is one for each segment, since only those have numbers that stay.
+// keyFrames returns an entry for the first key frame of each fragment, which lasts until that of the next. Of a
+// presentation that is or was live it is one for each segment, since only those have numbers that stay.
 func (m *mediaWriter) keyFrames() []segment {
-	if m.snap.Manifest.IsLive {
+	if m.plan.live {
 		return m.plan.segments(nil)
 	}
 	list := make([]segment, len(m.plan.line))
