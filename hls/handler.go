@@ -246,7 +246,7 @@ func parsePlainTrack(q *smooth.Request, stream, level string) bool {
 	rate, attrs, _ := strings.Cut(level, ",")
 	n, err := strconv.ParseUint(rate, 10, 64)
 	q.Kind, q.Key = smooth.TrackManifestRequest, smooth.FragmentKey{Stream: stream, Bitrate: n, Attrs: attrs}
-	return err == nil && stream != ""
+	return err == nil && stream != "" && !strings.Contains(stream, ",") // what follows would be taken for options
 }
 
 // parsePlainFile reads the last element of the path.

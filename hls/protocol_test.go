@@ -291,6 +291,7 @@ func TestErrors(t *testing.T) {
 		{plain, "/sample/hls-other/master.m3u8", 404, shortly},
 		{plain, "/sample/hls-ts/video/75000/other.m3u8", 404, shortly},
 		{plain, "/sample/hls-ts/video/x/index.m3u8", 404, shortly},
+		{plain, "/sample/hls-ts/video,startTime=50000000/75000/index.m3u8", 404, shortly},
 		{plain, "/sample/hls-ts/video/75000/0-3.exe", 404, shortly},
 		{plain, "/sample/hls-ts/video/75000/0-3.mp4", 404, shortly},
 		{plain, "/sample/hls-ts/video/75000/0-3", 404, shortly},
