@@ -197,36 +197,52 @@ func (c *segmentCache) forget(key cacheKey) {
 
 // keep copies a segment into a file, from which those who come later get it; until then they share it in memory.
 func (c *segmentCache) keep(key cacheKey, body *segmentBody) {
-	data := *body.memory
-	file, err := newHeldFile(c.files, c.dir, data, &c.spare)
-	defer body.release()
+	size := int64(len(*body.memory))
+	file, err := newHeldFile(c.files, c.dir, *body.memory, &c.spare)
+	var gone []*heldFile
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	delete(c.flights, key)
-	if err != nil {
-		return // no room, or no files: the segment is made again
+	if err == nil { // else there is no room, or no files: the segment is made again
+		gone = c.add(&cacheEntry{key: key, size: size, file: file})
 	}
+	c.mu.Unlock()
+	release(gone)
+	body.release()
+}
+
+// add keeps an entry and returns the files of those that have to go. mu must be held.
+func (c *segmentCache) add(e *cacheEntry) (gone []*heldFile) {
 	c.kept.Add(1)
-	c.entries[key] = c.recent.PushFront(&cacheEntry{key: key, size: int64(len(data)), file: file})
-	c.bytes += int64(len(data))
+	c.entries[e.key] = c.recent.PushFront(e)
+	c.bytes += e.size
 	for c.bytes > c.limit || c.recent.Len() > c.most {
 		e := c.recent.Remove(c.recent.Back()).(*cacheEntry)
 		delete(c.entries, e.key)
 		c.bytes -= e.size
-		e.file.release()
+		gone = append(gone, e.file)
 	}
+	return gone
 }
 
 // clear gives up all that is kept.
 func (c *segmentCache) clear() {
+	var gone []*heldFile
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for el := c.recent.Front(); el != nil; el = el.Next() {
-		el.Value.(*cacheEntry).file.release()
+		gone = append(gone, el.Value.(*cacheEntry).file)
 	}
 	c.recent.Init()
 	clear(c.entries)
 	c.bytes = 0
+	c.mu.Unlock()
+	release(gone)
+}
+
+// release gives up files. It frees their space on the disk, for which nobody else has to wait.
+func release(files []*heldFile) {
+	for _, f := range files {
+		f.release()
+	}
 }
 
 // release gives the body back.

@@ -273,6 +273,28 @@ func TestCacheFailures(t *testing.T) {
 	}
 }
 
+// TestCacheFreesUnlocked: nobody waits for the disk while segments are given up.
+func TestCacheFreesUnlocked(t *testing.T) {
+	kinds(t, func(t *testing.T, named bool) {
+		c := hls.NewCache(300_000, t.TempDir(), named)
+		discarded := 0
+		c.OnDiscard(func(locked bool) {
+			discarded++
+			assert.False(t, locked)
+		})
+		for i := range 10 {
+			for range 2 {
+				b, err := c.Get(t.Context(), fmt.Sprint(i), func() ([]byte, error) { return content("a", 70_000), nil })
+				require.NoError(t, err)
+				b.Release()
+			}
+		}
+		assert.Equal(t, 6, discarded)
+		c.Clear()
+		assert.Equal(t, 10, discarded)
+	})
+}
+
 // TestManyClients: any number of clients get the same bytes, made a few times, and give back all fragments.
 func TestManyClients(t *testing.T) {
 	p := smoothtest.New(smoothtest.Default())

@@ -3,6 +3,7 @@ package hls
 import (
 	"context"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -51,6 +52,19 @@ func NewCache(limit int64, dir string, named bool) *Cache {
 		c.files = namedFiles
 	}
 	return &Cache{c}
+}
+
+// OnDiscard has f called whenever a file is given up, and whether the cache is locked meanwhile.
+func (c *Cache) OnDiscard(f func(locked bool)) {
+	discard := c.c.files.discard
+	c.c.files.discard = func(file *os.File) {
+		free := c.c.mu.TryLock()
+		if free {
+			c.c.mu.Unlock()
+		}
+		f(!free)
+		discard(file)
+	}
 }
 
 // SetMost bounds the segments that are kept.
