@@ -162,6 +162,7 @@ func TestSegmenterPresentation(t *testing.T) {
 	for name, change := range map[string]func(*hls.SegmenterOptions){
 		"TS":       func(*hls.SegmenterOptions) {},
 		"fMP4":     func(o *hls.SegmenterOptions) { o.Format = hls.FMP4 },
+		"auto":     func(o *hls.SegmenterOptions) { o.Sound = hls.SoundAuto },
 		"muxed":    func(o *hls.SegmenterOptions) { o.Sound = hls.SoundMuxed },
 		"parallel": func(o *hls.SegmenterOptions) { o.Parallel = 16 },
 	} {

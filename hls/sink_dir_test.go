@@ -14,6 +14,11 @@ import (
 	"github.com/smoothkit/smoothkit/hls"
 )
 
+var (
+	_ hls.Sink    = (*hls.DirSink)(nil)
+	_ hls.Resumer = (*hls.DirSink)(nil)
+)
+
 func TestDirSink(t *testing.T) {
 	ctx := context.Background()
 	for _, sync := range []bool{false, true} {
