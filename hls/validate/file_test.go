@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,6 +68,20 @@ func TestFile(t *testing.T) {
 	}
 	_, err = validate.File(context.Background(), filepath.Join(dir, "a.ts"), &validate.Options{MaxSegmentSize: 1000})
 	assert.ErrorContains(t, err, "more than 1000 bytes")
+}
+
+// TestNoSegmentLimit: the largest limit is none.
+func TestNoSegmentLimit(t *testing.T) {
+	o := tsPresentation()
+	want, err := validate.FS(t.Context(), o.fs(), "vod/master.m3u8", nil)
+	require.NoError(t, err)
+	got, err := validate.FS(t.Context(), o.fs(), "vod/master.m3u8", &validate.Options{MaxSegmentSize: math.MaxInt64})
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+	name := filepath.Join(t.TempDir(), "a.ts")
+	require.NoError(t, os.WriteFile(name, muxedSegment(0).build(), 0o600))
+	_, err = validate.File(t.Context(), name, &validate.Options{MaxSegmentSize: math.MaxInt64})
+	require.NoError(t, err)
 }
 
 func TestIsURL(t *testing.T) {

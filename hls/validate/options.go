@@ -2,6 +2,7 @@ package validate
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"time"
 )
@@ -83,6 +84,7 @@ func (o *Options) withDefaults() Options {
 	if c.MaxSegmentSize <= 0 {
 		c.MaxSegmentSize = 64 << 20
 	}
+	c.MaxSegmentSize = min(c.MaxSegmentSize, math.MaxInt64-1) // one byte more is read, to see that there is more
 	if c.MaxPerRule <= 0 {
 		c.MaxPerRule = 20
 	}
