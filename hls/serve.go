@@ -281,38 +281,33 @@ func (x *exchange) serveText(pl *plan, s *segment) error {
 func (w *show) textSegment(ctx context.Context, p smooth.Presentation, r *rendition, pl *plan, s *segment) ([]byte, error) {
 	at := w.reachOf(pl, s)
 	scale := w.snap.Manifest.TimescaleOf(r.stream)
-	lo, hi := r.stream.Timeline.Overlap(smooth.Rescale(at.start, at.timescale, scale), smooth.Rescale(at.end, at.timescale, scale))
+	line := r.stream.Timeline
+	lo, hi := line.Overlap(smooth.Rescale(at.start, at.timescale, scale), smooth.Rescale(at.end, at.timescale, scale))
 	if !w.snap.Manifest.IsLive {
 		// A cue may reach over the end of its fragment, or be cut there and go on in the next one. While a list moves, what is
 		// beside a segment comes and goes, and the segment must stay the same.
-		lo, hi = max(lo-1, 0), min(hi+1, len(r.stream.Timeline))
+		lo, hi = max(lo-1, 0), min(hi+1, len(line))
 	}
 	if hi-lo > maxFragmentsBeside {
 		return nil, tooManyFragments(r.stream, hi-lo)
 	}
-	var cues []cue
-	size := 0
-	for _, c := range r.stream.Timeline[lo:hi] {
-		f, err := p.Fragment(ctx, r.key(c.Time))
-		if err != nil {
+	cues := cueReading{ctx: ctx, p: p, r: r, edge: func(t uint64) uint64 { return smooth.Rescale(t, scale, cueScale) }}
+	for _, c := range line[lo:hi] {
+		if err := cues.read(c.Time); err != nil {
 			return nil, err
 		}
-		more, err := cuesOf(ctx, f)
-		f.Close()
-		if err != nil {
-			return nil, err
-		}
-		if size += sizeOfCues(more); size > maxSegmentText {
-			return nil, fmt.Errorf("hls: segment of %s at %d: cues of more than %d bytes: %w", r.stream.Name, s.start, maxSegmentText, smooth.ErrTooLarge)
-		}
-		cues = append(cues, more...)
 	}
-	cues = overlapping(arrange(cues), smooth.Rescale(at.start, at.timescale, mpegScale), smooth.Rescale(at.end, at.timescale, mpegScale))
+	shown := cueSpan{smooth.Rescale(at.start, at.timescale, cueScale), smooth.Rescale(at.end, at.timescale, cueScale)}
+	if !w.snap.Manifest.IsLive && lo < hi {
+		if err := cues.complete(shown, lo, hi); err != nil {
+			return nil, err
+		}
+	}
 	offset := uint64(startOffset)
 	if w.layout == fragmented { // whose times are those of the presentation
 		offset = 0
 	}
-	return appendWebVTT(nil, cues, offset), nil
+	return appendWebVTT(nil, overlapping(arrange(cues.list), shown.begin, shown.end), offset), nil
 }
 
 // serveKeyFrame answers with the first key frame of a fragment, as a segment of its own.
