@@ -459,6 +459,8 @@ func TestKeptFromTheSecondRequest(t *testing.T) {
 				get(t, h, target)
 				assert.Equal(t, hls.Stats{Made: i + 1}, h.Stats())
 			}
+			get(t, h, "/a/hls-fmp4/video/400000/0-3.mp4")
+			assert.Equal(t, hls.Stats{Made: 3}, h.Stats(), "what is not made does not count")
 			assert.Zero(t, p.OpenFragments())
 		})
 	}

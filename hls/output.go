@@ -53,7 +53,8 @@ func (o *Output) Close() error {
 	return nil
 }
 
-// Stats are counts since an output was made.
+// Stats are counts since an output was made, of the segments that have to be made: those of MPEG-2 TS, key frames and
+// encrypted ones. Others are sent from where their bytes are, or are text, and do not count.
 type Stats struct {
 	// Made counts segments that were made, Shared requests that waited for one that was being made for another, Hits
 	// those answered from what was kept, and Kept the segments that were added to that.
