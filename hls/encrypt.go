@@ -57,7 +57,8 @@ type Encryption struct {
 	// stands for the number of the period, and must be there if Rotate is set. Empty means the built-in key handler.
 	URI string
 	// Authorize guards the built-in key handler: an error means 403. Nil allows whoever knows the URL. It is called
-	// from many goroutines.
+	// from many goroutines. presentation is spelled as in the URL: in any case and with what IIS appended to it, such as
+	// FILM-m3u8-aapl.ism, a name opens the same files. So a rule that goes by names has to allow some, not to refuse some.
 	Authorize func(r *http.Request, presentation string, period uint64) error
 	// IV is the initialisation vector of every segment, 16 bytes, written in EXT-X-KEY, as IIS had it. Nil means the
 	// media sequence number (RFC 8216 section 5.2), for SampleAES that of the first segment of the period, which then
