@@ -63,7 +63,7 @@ func (w *show) collect(ctx context.Context, p smooth.Presentation, r *rendition,
 		err = u.collectAudio(ctx, p, sound, w.reachOf(pl, s), w.snap.Manifest.TimescaleOf(sound.stream), packMuxed)
 	}
 	if err == nil {
-		t.keepClock()
+		t.keepClock(w.snap.Ended && s.first+s.count == len(pl.line))
 		err = t.takeMuxer(r, w.sound(r))
 	}
 	if done = err == nil; !done {
@@ -72,14 +72,15 @@ func (w *show) collect(ctx context.Context, p smooth.Presentation, r *rendition,
 	return t, nil
 }
 
-// keepClock makes the units of the main track, which carries the clock references, last until the next one, and the last
-// one as long as there is sound: references come in between for as long as a unit lasts.
-func (t *tsSegment) keepClock() {
+// keepClock makes the units of the main track, which carries the clock references, last until the next one, and that at
+// the very end as long as there is sound: references come in between for as long as a unit lasts. Elsewhere the next
+// segment has the next reference.
+func (t *tsSegment) keepClock(final bool) {
 	list := t.tracks[0].list
 	for i := 1; i < len(list); i++ {
 		list[i-1].lastUntil(list[i].dts)
 	}
-	if len(t.tracks) < 2 || len(list) == 0 || len(t.tracks[1].list) == 0 {
+	if !final || len(t.tracks) < 2 || len(list) == 0 || len(t.tracks[1].list) == 0 {
 		return
 	}
 	end := t.tracks[1].list[len(t.tracks[1].list)-1]
