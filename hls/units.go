@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/bits"
@@ -227,7 +228,7 @@ func (u *units) collectAudio(ctx context.Context, p smooth.Presentation, r *rend
 }
 
 func (u *units) addFrames(f *smooth.Fragment, n int32, at *reach, pack packing) error {
-	open := false // the last unit may take further frames
+	begun, open := false, false // open: the last unit may take further frames
 	for s, err := range f.Samples() {
 		if err != nil {
 			return err
@@ -240,6 +241,10 @@ func (u *units) addFrames(f *smooth.Fragment, n int32, at *reach, pack packing) 
 		}
 		if s.Size > uint32(pack.bytes) {
 			return sampleTooLarge(f, s.Size)
+		}
+		if !begun {
+			u.beginSound(f)
+			begun = true
 		}
 		x := unit{fragment: n, offset: s.Offset, size: int32(s.Size), sync: true, first: int32(len(u.sizes)), frames: 1}
 		x.dts, _ = toMPEG(s.DTS, 0, f.Timescale)
@@ -264,6 +269,22 @@ func (x *unit) lastUntil(time uint64) {
 	if time > x.dts+uint64(x.duration) {
 		x.duration = uint32(min(time-x.dts, 1<<31))
 	}
+}
+
+// beginSound takes the configuration of a fragment with frames of sound. Where it has changed, the few frames before are
+// what the last fragment of another period had beyond its end. They go: the headers of frames are those of one track.
+func (u *units) beginSound(f *smooth.Fragment) {
+	if len(u.sizes) > 0 && !sameSound(u.codec, f.Codec) {
+		u.list, u.sizes = u.list[:0], u.sizes[:0]
+	}
+	if len(u.sizes) == 0 {
+		u.codec = f.Codec
+	}
+}
+
+func sameSound(a, b *smooth.Codec) bool {
+	return a == b || a != nil && b != nil && a.FourCC == b.FourCC && a.SamplingRate == b.SamplingRate &&
+		a.Channels == b.Channels && bytes.Equal(a.PrivateData, b.PrivateData)
 }
 
 // join adds a frame that ends at a time to a unit, unless that would exceed a bound.
