@@ -131,7 +131,7 @@ func (m *masterWriter) keyFrameSize(r *rendition, pl *plan, s *segment) (uint64,
 			return 0, err
 		}
 		defer t.close()
-		return uint64(t.size()), nil
+		return t.exact(m.ctx)
 	}
 	f, err := m.p.Fragment(m.ctx, r.key(s.start))
 	if err != nil {

@@ -174,10 +174,13 @@ func newShortLengths(t *testing.T) *shortLengths {
 func TestBandwidthOfShortLengths(t *testing.T) {
 	w := newShortLengths(t)
 	h := smoothHandler(sourceOf(w), &hls.Options{CacheBytes: -1})
-	v := &readMaster(t, h, "/a.ism/Manifest(format=m3u8-aapl).m3u8").variants[0]
-	peak, _ := peaks(t, h, readMedia(t, h, v.url))
-	assert.GreaterOrEqual(t, float64(v.number(t, "BANDWIDTH")), peak)
-	assert.LessOrEqual(t, float64(v.number(t, "BANDWIDTH")), peak*1.1+cycle)
+	m := readMaster(t, h, "/a.ism/Manifest(format=m3u8-aapl).m3u8")
+	require.Len(t, m.keys, 1)
+	for _, v := range []tagged{m.variants[0], m.keys[0]} {
+		peak, _ := peaks(t, h, readMedia(t, h, v.url))
+		assert.GreaterOrEqual(t, float64(v.number(t, "BANDWIDTH")), peak, v.url)
+		assert.LessOrEqual(t, float64(v.number(t, "BANDWIDTH")), peak*1.1+3*cycle, v.url) // a key frame lasts two seconds
+	}
 	assert.Zero(t, w.OpenFragments())
 }
 
