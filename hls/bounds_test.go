@@ -52,8 +52,7 @@ func equalSamples(k smooth.FragmentKey, codec *smooth.Codec, duration, samples u
 func TestClaimedSamples(t *testing.T) {
 	p := smoothtest.New(smoothtest.Default())
 	for target, opened := range map[string]int32{
-		"/a/hls-ts/video/400000/0-10.ts": 2, "/a/hls-muxed/video/400000/0-10.ts": 2, "/a/hls-fmp4/video/400000/0-10.mp4": 9,
-		"/a/hls-ts/audio_eng/96000/0-10.ts": 2,
+		"/a/hls-ts/video/400000/0-10.ts": 2, "/a/hls-fmp4/video/400000/0-10.mp4": 9, "/a/hls-ts/audio_eng/96000/0-10.ts": 2,
 	} {
 		c := &claiming{Presentation: p}
 		w := do(plainHandler(t, sourceOf(c), nil), "GET", target)
@@ -96,7 +95,7 @@ func (r repetitive) Fragment(ctx context.Context, k smooth.FragmentKey) (*smooth
 
 // TestRepetitiveText: the text of a segment is bounded, too.
 func TestRepetitiveText(t *testing.T) {
-	text := smoothtest.Stream{Type: smooth.Text, Name: "text", Durations: smoothtest.Repeat(300, second/10), Levels: []smoothtest.Level{{Bitrate: 1000}}}
+	text := smoothtest.Stream{Type: smooth.Text, Name: "text", Durations: smoothtest.Repeat(60, second/10), Levels: []smoothtest.Level{{Bitrate: 1000}}}
 	cfg := smoothtest.Config{Streams: []smoothtest.Stream{pictureStream("video", 100_000), text}}
 	for n, status := range map[string]int{"1": 200, "3": 500} {
 		p := repetitive{smoothtest.New(cfg)}
