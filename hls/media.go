@@ -92,7 +92,7 @@ func (m *mediaWriter) appendHead(dst []byte, list []segment, k kind) []byte {
 		dst = strconv.AppendUint(append(dst, "\n#EXT-X-DISCONTINUITY-SEQUENCE:"...), d, 10)
 	}
 	switch {
-	case !m.snap.Manifest.IsLive && m.snap.Ended && !m.plan.live:
+	case !m.snap.Manifest.IsLive && m.snap.Ended && (!m.plan.live || m.link.files != nil):
 		dst = append(dst, "\n#EXT-X-PLAYLIST-TYPE:VOD"...) // the end alone does not change the type: RFC 8216 section 6.2.1
 	case m.snap.Manifest.DVRWindowLength == 0: // nothing ever leaves the list
 		dst = append(dst, "\n#EXT-X-PLAYLIST-TYPE:EVENT"...)

@@ -537,3 +537,25 @@ func TestOptionsAreCopied(t *testing.T) {
 		*e = hls.Encryption{Method: hls.SampleAES, Keys: hls.StaticKey{}}
 	}))
 }
+
+// TestSegmenterOfEnded: what was live becomes files that do not change any more.
+func TestSegmenterOfEnded(t *testing.T) {
+	for name, edit := range liveCases {
+		t.Run(name, func(t *testing.T) {
+			p := &edited{Presentation: smoothtest.New(liveConfig(0)), edit: edit}
+			p.Append(40)
+			p.End()
+			m, res := segmentAll(t, options(0), p)
+			lists := 0
+			for _, file := range res.Files {
+				text := string(m.data(t, file))
+				if strings.HasSuffix(file, ".m3u8") && file != "master.m3u8" {
+					lists++
+					assert.Contains(t, text, "#EXT-X-PLAYLIST-TYPE:VOD\n", file)
+					assert.Contains(t, text, "#EXT-X-ENDLIST\n", file)
+				}
+			}
+			assert.Greater(t, lists, 2)
+		})
+	}
+}
