@@ -13,12 +13,7 @@ const clearAudio = 16
 
 // AppendAAC appends a raw AAC frame, without the ADTS header that it gets in the transport stream: 16 bytes stay clear,
 // whole blocks are encrypted, the rest is clear again. The size stays the same.
-func (e *sampleEncrypter) AppendAAC(dst, frame []byte) []byte { return e.appendFrame(dst, frame) }
-
-// AppendAC3 appends an AC-3 frame, which starts with its sync word, in the same manner.
-func (e *sampleEncrypter) AppendAC3(dst, frame []byte) []byte { return e.appendFrame(dst, frame) }
-
-func (e *sampleEncrypter) appendFrame(dst, frame []byte) []byte {
+func (e *sampleEncrypter) AppendAAC(dst, frame []byte) []byte {
 	from := len(dst)
 	dst = append(dst, frame...)
 	e.encryptFrame(dst[from:], e.iv[:])

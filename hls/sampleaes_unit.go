@@ -15,7 +15,6 @@ const (
 	sampleRefused sampleKind = iota
 	sampleAVC
 	sampleAAC
-	sampleAC3
 	sampleEAC3
 )
 
@@ -28,8 +27,6 @@ func sampleKindOf(c *smooth.Codec) sampleKind {
 		if c.AudioConfig() != nil { // else it is MP3
 			return sampleAAC
 		}
-	case "ac-3":
-		return sampleAC3
 	case "ec-3":
 		return sampleEAC3
 	}
@@ -40,9 +37,8 @@ func sampleKindOf(c *smooth.Codec) sampleKind {
 // WAVEFORMATEXTENSIBLE.
 const dolbyHeader = 2 + 4 + 16
 
-// declareEncrypted makes s, which describes the clear samples of codec c, describe those that unit gives. AC-3 needs
-// the first 10 bytes of a frame as AudioConfig too, which the codec does not tell: without them NewMuxer refuses it, as
-// it does codecs that cannot be encrypted.
+// declareEncrypted makes s, which describes the clear samples of codec c, describe those that unit gives. NewMuxer refuses
+// codecs that cannot be encrypted, and AC-3, whose description needs the start of a frame.
 func declareEncrypted(s *mpegts.Stream, c *smooth.Codec) {
 	s.SampleAES = true
 	switch sampleKindOf(c) {
@@ -94,8 +90,6 @@ func (e *sampleEncrypter) sample(b []byte, c *smooth.Codec, kind sampleKind) (ou
 		e.out, err = e.AppendAVC(e.out, b, int(c.NALULengthSize))
 	case sampleAAC:
 		e.out = e.AppendAAC(e.out, b)
-	case sampleAC3:
-		e.out = e.AppendAC3(e.out, b)
 	case sampleEAC3:
 		e.out, err = e.AppendEAC3(e.out, b)
 	default:
