@@ -256,6 +256,9 @@ func (m *masterWriter) soundAlone(groups []*audioGroup) ([]variant, error) {
 		}
 		return m.limit(list), nil
 	case m.layout == muxed:
+		if m.soundInParts() {
+			return nil, nil // all variants have the same discontinuities, RFC 8216 section 6.2.4, and sound alone has none
+		}
 		err := add(&m.audio[0], nil)
 		return list, err
 	}
@@ -265,6 +268,15 @@ func (m *masterWriter) soundAlone(groups []*audioGroup) ([]variant, error) {
 		}
 	}
 	return list, nil
+}
+
+// soundInParts reports whether some segments with muxed sound have none.
+func (m *masterWriter) soundInParts() bool {
+	if len(m.video) == 0 {
+		return false
+	}
+	pl := newPlan(m.snap, m.video[0].stream, m.o.length())
+	return m.markSound(&m.video[0], &pl, pl.segments(nil))
 }
 
 // startOrder returns the video levels with the one first that players are to start with: the middle one, unless the

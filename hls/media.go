@@ -30,6 +30,7 @@ type byteRange struct {
 func (o *Output) mediaPlaylist(w *show, r *rendition, link linker, name string) []byte {
 	m := mediaWriter{show: w, o: o, r: r, plan: newPlan(w.snap, w.referenceOf(r), o.length()), link: link}
 	list := m.complete(m.plan.segments(make([]segment, 0, len(m.plan.line)/2+1)))
+	w.markSound(r, &m.plan, list)
 	dst := m.appendHead(make([]byte, 0, 512+160*len(list)), list, mediaPlaylist)
 	e := entryWriter{mediaWriter: &m, target: m.segmentTarget(), extra: m.soundOption(r)}
 	if w.snap.Manifest.IsLive {
@@ -43,6 +44,34 @@ func (o *Output) mediaPlaylist(w *show, r *rendition, link linker, name string) 
 		dst = append(dst, "#EXT-X-ENDLIST\n"...)
 	}
 	return dst
+}
+
+// markSound marks a discontinuity where segments with muxed sound begin to have any, or cease to: their tables declare what
+// is there, and the number of tracks may not change without one. See RFC 8216 section 4.3.2.3. A live list is left as it
+// is, since discontinuities are counted there from the beginning.
+// It reports whether it has marked any.
+func (w *show) markSound(r *rendition, pl *plan, list []segment) (marked bool) {
+	sound := w.sound(r)
+	if sound == nil || pl.live {
+		return false
+	}
+	scale := w.snap.Manifest.TimescaleOf(sound.stream)
+	frame := 1024 * scale / uint64(max(sound.codec.SamplingRate, 8000)) // what is shorter holds no frame that begins in it
+	first, had := true, false
+	for i := range list {
+		if list[i].gap {
+			continue
+		}
+		at := w.reachOf(pl, &list[i])
+		from := smooth.Rescale(at.start, at.timescale, scale)
+		lo, hi := sound.stream.Timeline.Overlap(from, smooth.Rescale(at.end, at.timescale, scale))
+		has := hi > lo && sound.stream.Timeline[hi-1].End()-from >= frame
+		if !first && has != had {
+			list[i].discontinuity, marked = true, true
+		}
+		first, had = false, has
+	}
+	return marked
 }
 
 // complete drops live segments whose sound or text has not been received as far as the picture that they go with.

@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smoothkit/smoothkit/hls"
+	"github.com/smoothkit/smoothkit/smooth"
+	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -79,5 +81,45 @@ func TestNoClosedCaptions(t *testing.T) {
 				assert.Equal(t, want, v.attr("CLOSED-CAPTIONS"), "%s: %s", target, v.attrs)
 			}
 		}
+	}
+}
+
+// TestSoundLaterMarked: the tables of segments without sound do not declare it, so a discontinuity stands where it begins
+// and where it ends, in muxed lists only.
+func TestSoundLaterMarked(t *testing.T) {
+	const second = smooth.DefaultTimescale
+	p := smoothtest.New(smoothtest.Config{Streams: []smoothtest.Stream{
+		{Type: smooth.Video, Durations: smoothtest.Repeat(15, 2*second), Levels: []smoothtest.Level{{Bitrate: 400_000}}},
+		{Type: smooth.Audio, Start: 13 * second, Durations: smoothtest.Repeat(3, 2*second), Levels: []smoothtest.Level{{Bitrate: 96_000}}},
+	}})
+	h := smoothHandler(sourceOf(p), nil)
+	lines := func(format string) []string {
+		list := string(get(t, h, "/a.ism/QualityLevels(400000)/Manifest(video,format="+format+")"))
+		return strings.Split(list, "\n")
+	}
+	var marked []int // segments
+	n := 0
+	for _, l := range lines("m3u8-aapl-v3") {
+		switch {
+		case l == "#EXT-X-DISCONTINUITY":
+			marked = append(marked, n)
+		case strings.HasPrefix(l, "#EXTINF"):
+			n++
+		}
+	}
+	require.Equal(t, 5, n)
+	require.Equal(t, []int{2, 4}, marked)
+	require.NotContains(t, lines("m3u8-aapl"), "#EXT-X-DISCONTINUITY")
+}
+
+// TestMuxedWithoutPicture: two sounds and no picture have a master playlist in every layout.
+func TestMuxedWithoutPicture(t *testing.T) {
+	sound := func(name string) smoothtest.Stream {
+		return smoothtest.Stream{Type: smooth.Audio, Name: name, Durations: smoothtest.Repeat(6, 2*smooth.DefaultTimescale),
+			Levels: []smoothtest.Level{{Bitrate: 96_000}}}
+	}
+	h := smoothHandler(sourceOf(smoothtest.New(smoothtest.Config{Streams: []smoothtest.Stream{sound("a"), sound("b")}})), nil)
+	for _, format := range []string{"m3u8-aapl", "m3u8-aapl-v3", "m3u8-cmaf"} {
+		require.Contains(t, string(get(t, h, "/a.ism/Manifest(format="+format+")")), "#EXT-X-STREAM-INF", format)
 	}
 }

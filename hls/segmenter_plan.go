@@ -110,6 +110,7 @@ func (s *segmentation) add(r *rendition, n *namer, name string) {
 	t := &segmentedTrack{r: r, input: s.streams[r.stream.Name].input.name}
 	t.plan = newPlan(s.show.snap, s.show.referenceOf(r), s.opts.SegmentDuration)
 	t.list = t.plan.segments(nil)
+	s.show.markSound(r, &t.plan, t.list)
 	t.made = make([]madeFile, len(t.list))
 	t.links = fileLinks{dirs: n.dirs, dir: dir, keys: n.keys(t.input)}
 	if len(t.list) > 0 {
