@@ -116,6 +116,9 @@ type protection struct {
 	uri       string
 	authorize func(r *http.Request, presentation string, period uint64) error
 	fixedIV   *[16]byte
+	// secret is a one-way hash of what the keys come from, as far as that is known here, so that with another secret a
+	// segment is another one for caches; zero for a KeySource of the application.
+	secret uint64
 }
 
 // newProtection checks and copies e. It returns nil for nil: nothing is encrypted.
@@ -129,6 +132,9 @@ func newProtection(e *Encryption) (*protection, error) {
 	p := &protection{method: e.Method, keys: e.Keys, rotate: e.Rotate, uri: e.URI, authorize: e.Authorize}
 	if p.keys == nil {
 		p.keys = masterKey(bytes.Clone(e.Master))
+		p.secret = secretHash(e.Master)
+	} else if key, ok := p.keys.(StaticKey); ok {
+		p.secret = secretHash(key[:])
 	}
 	if e.IV != nil {
 		iv := [16]byte(e.IV)

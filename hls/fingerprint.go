@@ -29,13 +29,13 @@ func (x *exchange) madeOf(s *segment) uint64 {
 	return h
 }
 
-// identity returns a hash of what encryption makes of a segment, but for the key.
+// identity returns a hash of what encryption makes of a segment, but for the keys of an application's own source.
 func (p *protection) identity(number uint64) uint64 {
 	h := mix(hashStart, number)
 	if p == nil {
 		return h
 	}
-	h = mix(hashText(h, p.method.String()), p.rotate)
+	h = mix(mix(hashText(h, p.method.String()), p.rotate), p.secret)
 	if p.fixedIV != nil {
 		h = hashText(h, string(p.fixedIV[:]))
 	}

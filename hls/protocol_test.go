@@ -464,3 +464,21 @@ type deadWriter struct{ header http.Header }
 func (w *deadWriter) Header() http.Header       { return w.header }
 func (w *deadWriter) WriteHeader(int)           {}
 func (w *deadWriter) Write([]byte) (int, error) { return 0, errors.New("connection reset") }
+
+// TestETagKnowsSecret: a cache that holds a segment under an old key must not be told that it is still the one.
+func TestETagKnowsSecret(t *testing.T) {
+	tag := func(e *hls.Encryption, format string) string {
+		h := smoothHandler(sampleSource(t), &hls.Options{Encryption: e})
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/sample.ism/QualityLevels(75000)/Fragments(video=0,format="+format+")", nil))
+		require.Equal(t, http.StatusOK, w.Code)
+		return w.Header().Get("ETag")
+	}
+	master := func(s string) *hls.Encryption { return &hls.Encryption{Master: []byte(s)} }
+	static := func(b byte) *hls.Encryption { return &hls.Encryption{Keys: hls.StaticKey{b}} }
+	for _, format := range []string{"m3u8-aapl", "m3u8-cmaf"} {
+		require.Equal(t, tag(master("a secret of sixteen bytes"), format), tag(master("a secret of sixteen bytes"), format), "on every node")
+		require.NotEqual(t, tag(master("a secret of sixteen bytes"), format), tag(master("another secret of the same"), format))
+		require.NotEqual(t, tag(static(1), format), tag(static(2), format))
+	}
+}
