@@ -17,3 +17,21 @@ func (fs *FilterSet) Remembered() (entries, bytes int) {
 	}
 	return fs.cache.used.Len(), bytes
 }
+
+// LiveBlockBytes bounds the blocks of live manifests that a handler keeps.
+const LiveBlockBytes = liveBlockBytes
+
+// LiveBlocks returns the number of blocks of live manifests that h keeps, and their bytes.
+func (h *Handler) LiveBlocks() (count, bytes int) {
+	h.blocks.mu.Lock()
+	defer h.blocks.mu.Unlock()
+	for _, el := range h.blocks.lists {
+		l := el.Value.(*blockList)
+		count += len(l.blocks)
+		bytes += l.bytes
+	}
+	if bytes != h.blocks.bytes || h.blocks.recent.Len() != len(h.blocks.lists) {
+		panic("the sum is wrong")
+	}
+	return count, bytes
+}

@@ -71,6 +71,7 @@ type Handler struct {
 	policy  policies
 	filters *FilterSet
 	sending *sending.Watch // nil without SendTimeout
+	blocks  *chunkBlocks   // of live manifests
 	counters
 
 	fragmentCache, manifestCache []string // values of Cache-Control
@@ -78,7 +79,7 @@ type Handler struct {
 
 // NewHandler returns a handler for the presentations of src. It copies opts.
 func NewHandler(src Source, opts *HandlerOptions) *Handler {
-	h := &Handler{src: src, outputs: make(map[string]Output)}
+	h := &Handler{src: src, outputs: make(map[string]Output), blocks: newChunkBlocks()}
 	if opts != nil {
 		h.opts = *opts
 	}

@@ -26,8 +26,11 @@ func (t StreamType) known() bool { return t == Video || t == Audio || t == Text 
 // See [MS-SSTR] 2.2.2.1.
 type Manifest struct {
 	// MajorVersion and MinorVersion are the version that was read. Writing picks the version itself where the
-	// content requires one: chunk repeats need 2.2.
+	// content requires one: chunk repeats need 2.2. A live manifest is written with repeats if its version is 2.2.
 	MajorVersion, MinorVersion uint32
+	// NoRepeats keeps to version 2.0 when writing, for clients that do not know the r attribute, as a live event does
+	// that has ended and was watched in that version.
+	NoRepeats bool
 	// Timescale of Duration and DVRWindowLength, in ticks per second. Zero means [DefaultTimescale].
 	Timescale uint64
 	// Duration of the presentation, in ticks. Zero means unknown, for a live presentation.

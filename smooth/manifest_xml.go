@@ -19,19 +19,15 @@ type ManifestOptions struct {
 // AppendXML appends m in the form of IIS and returns the extended buffer. Equal manifests give equal bytes.
 //
 // A manifest with clips is written in the vocabulary of composite manifests, which is version 1.0. Otherwise the
-// version is 2.2 if fragment runs could be shortened, or 2.0 or 2.1 as read. The placeholders in templates are
-// written as {bitrate} and {start time}, the spelling that all clients know. Chunks and QualityLevels count what is
-// written.
+// version is 2.2 if fragment runs could be shortened, or 2.0 or 2.1 as read. A live manifest is as its MinorVersion says,
+// so that it stays the same while the event goes on: version 2.2 with r, or an older one without. The placeholders in
+// templates are written as {bitrate} and {start time}, the spelling that all clients know. Chunks and QualityLevels count
+// what is written.
 //
 // The error wraps [ErrCorrupt] if a timeline is not ascending or Embedded does not match it, and [ErrUnsupported]
 // if a string cannot be written in XML; the buffer is nil then. See [MS-SSTR] 2.2.2.
 func (m *Manifest) AppendXML(dst []byte, opts *ManifestOptions) ([]byte, error) {
-	w := manifestWriter{xmlWriter: xmlWriter{b: dst, file: "manifest"}, m: m}
-	if opts != nil {
-		w.opts = *opts
-	}
-	w.composite = len(m.Clips) > 0
-	w.repeats = !w.opts.V20 && !w.composite && m.hasRuns()
+	w := newManifestWriter(dst, m, opts)
 	w.root()
 	if w.err != nil {
 		return nil, w.err
@@ -39,11 +35,29 @@ func (m *Manifest) AppendXML(dst []byte, opts *ManifestOptions) ([]byte, error) 
 	return w.b, nil
 }
 
+func newManifestWriter(dst []byte, m *Manifest, opts *ManifestOptions) manifestWriter {
+	w := manifestWriter{xmlWriter: xmlWriter{b: dst, file: "manifest"}, m: m}
+	if opts != nil {
+		w.opts = *opts
+	}
+	w.composite = len(m.Clips) > 0
+	w.repeats = !w.opts.V20 && !w.composite && m.mayRepeat()
+	return w
+}
+
+// mayRepeat reports whether r is written, if the client knows it.
+func (m *Manifest) mayRepeat() bool {
+	if m.IsLive {
+		return m.MinorVersion >= 2 && !m.NoRepeats
+	}
+	return !m.NoRepeats && m.hasRuns()
+}
+
 // hasRuns reports whether any stream has two fragments in sequence that one c element can describe.
 func (m *Manifest) hasRuns() bool {
 	for _, s := range m.Streams {
 		for i := range s.Timeline {
-			if s.runLength(i) > 1 {
+			if s.runLength(i, min(i+2, len(s.Timeline))) > 1 {
 				return true
 			}
 		}
@@ -51,14 +65,14 @@ func (m *Manifest) hasRuns() bool {
 	return false
 }
 
-// runLength counts the chunks from position i that one c element with r can describe.
-func (s *Stream) runLength(i int) int {
+// runLength counts the chunks from position i on, and before position to, that one c element with r can describe.
+func (s *Stream) runLength(i, to int) int {
 	first := s.Timeline[i]
 	if first.Duration == 0 || s.hasData(i) {
 		return 1
 	}
 	n := 1
-	for end := first.End(); i+n < len(s.Timeline); n++ {
+	for end := first.End(); i+n < to; n++ {
 		if next := s.Timeline[i+n]; next.Time != end || next.Duration != first.Duration || s.hasData(i+n) {
 			break
 		}
@@ -75,6 +89,8 @@ type manifestWriter struct {
 	opts      ManifestOptions
 	repeats   bool // write r
 	composite bool // write version 1
+
+	live *liveWriter // takes the blocks of a live manifest; nil writes them with the rest
 }
 
 // version returns what the content requires, or the minor version that was read.
@@ -218,9 +234,14 @@ func (s *Stream) check() error {
 	if s.Embedded != nil && len(s.Embedded) != len(s.Timeline) {
 		return fmt.Errorf("%d fragments, embedded data for %d", len(s.Timeline), len(s.Embedded))
 	}
-	for i, c := range s.Timeline {
-		if i > 0 && c.Time <= s.Timeline[i-1].Time {
-			return fmt.Errorf("time %d is not after the previous time %d", c.Time, s.Timeline[i-1].Time)
+	return nil
+}
+
+// check verifies that the chunks ascend and end within 64 bits.
+func (tl Timeline) check() error {
+	for i, c := range tl {
+		if i > 0 && c.Time <= tl[i-1].Time {
+			return fmt.Errorf("time %d is not after the previous time %d", c.Time, tl[i-1].Time)
 		}
 		if c.Duration > math.MaxUint64-c.Time {
 			return fmt.Errorf("time %d + duration %d exceeds 64 bits", c.Time, c.Duration)
@@ -320,13 +341,34 @@ func (w *manifestWriter) size(s *Stream, l *QualityLevel) {
 	w.uintIf(height, uint64(l.MaxHeight))
 }
 
-// chunks writes the c elements: in composite manifests t on each and d on the last; else n (on demand without
-// repeats), t where it does not follow from the previous one, and d.
+// chunks writes the c elements of a stream.
 func (w *manifestWriter) chunks(s *Stream) {
+	if w.m.IsLive && !w.composite {
+		w.liveChunks(s)
+		return
+	}
+	if w.checked(s, s.Timeline) {
+		w.elements(s, 0, len(s.Timeline))
+	}
+}
+
+// checked reports whether chunks of a stream can be written.
+func (w *manifestWriter) checked(s *Stream, chunks Timeline) bool {
+	err := chunks.check()
+	if err != nil {
+		w.fail(ErrCorrupt, "stream %q: %v", abbreviate(s.name()), err)
+	}
+	return err == nil
+}
+
+// elements writes the c elements of the chunks [from, to): in composite manifests t on each and d on the last; else n (on
+// demand without repeats), t where it does not follow from the previous one, and d. In a live manifest the first has a
+// t in any case.
+func (w *manifestWriter) elements(s *Stream, from, to int) {
 	var end uint64
-	for i := 0; i < len(s.Timeline); {
+	for i := from; i < to; {
 		c, n := s.Timeline[i], 1
-		first := i == 0 && w.m.IsLive // players of live streams want the first t even if it is 0
+		first := i == from && w.m.IsLive // players of live streams want the first t even if it is 0
 		last := i+1 == len(s.Timeline)
 		w.raw("<c")
 		if !w.composite && !w.repeats && !w.m.IsLive {
@@ -339,7 +381,7 @@ func (w *manifestWriter) chunks(s *Stream) {
 			w.chunkAttr(` d="`, c.Duration)
 		}
 		if w.repeats {
-			if n = s.runLength(i); n > 1 {
+			if n = s.runLength(i, to); n > 1 {
 				w.chunkAttr(` r="`, uint64(n))
 			}
 		}

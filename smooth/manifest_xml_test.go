@@ -104,14 +104,22 @@ func TestManifestAppendXMLChunks(t *testing.T) {
 		{"gap ends a run", false, []smooth.Chunk{{1, 2}, {3, 2}, {6, 2}, {8, 2}}, nil, 2, []string{`<c t="1" d="2" r="2"/>`, `<c t="6" d="2" r="2"/>`}},
 		{"overlap", false, []smooth.Chunk{{0, 9}, {5, 9}}, nil, 0, []string{`<c n="0" d="9"/>`, `<c n="1" t="5" d="9"/>`}},
 		{"live from 0", true, run[:3], nil, 2, []string{`<c t="0" d="20" r="3"/>`}},
+		{"live without a run", true, run[2:], nil, 2, []string{`<c t="40" d="20"/>`, `<c d="5"/>`}},
 		{"live without repeats", true, run[1:], &smooth.ManifestOptions{V20: true}, 0, []string{`<c t="20" d="20"/>`, `<c d="20"/>`, `<c d="5"/>`}},
+		{"live of version 2.0", true, run[1:], nil, 0, []string{`<c t="20" d="20"/>`, `<c d="20"/>`, `<c d="5"/>`}},
+		{"live with a gap", true, []smooth.Chunk{{0, 9}, {20, 9}}, nil, 0, []string{`<c t="0" d="9"/>`, `<c t="20" d="9"/>`}},
+		{"live in blocks", true, []smooth.Chunk{{0, 5110000000}, {5110000000, 10000000}, {5120000000, 10000000}}, nil, 2,
+			[]string{`<c t="0" d="5110000000"/>`, `<c d="10000000"/>`, `<c t="5120000000" d="10000000"/>`}},
 		{"events", false, []smooth.Chunk{{5, 0}, {6, 0}}, nil, 0, []string{`<c n="0" t="5" d="0"/>`, `<c n="1" t="6" d="0"/>`}},
 		{"end of 64 bits", false, []smooth.Chunk{{math.MaxUint64 - 2, 1}, {math.MaxUint64 - 1, 1}}, nil, 2, []string{`<c t="18446744073709551613" d="1" r="2"/>`}},
 		{"empty", false, nil, nil, 0, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := &smooth.Manifest{IsLive: tt.live, Streams: []*smooth.Stream{videoStream(tt.timeline...)}}
+			m := &smooth.Manifest{MajorVersion: 2, IsLive: tt.live, Streams: []*smooth.Stream{videoStream(tt.timeline...)}}
+			if tt.live {
+				m.MinorVersion = uint32(tt.minor)
+			}
 			assert.Equal(t, tt.want, elements(t, m, "c", tt.opts))
 			root := elements(t, m, "SmoothStreamingMedia", tt.opts)[0]
 			assert.Contains(t, root, fmt.Sprintf(`MajorVersion="2" MinorVersion="%d"`, tt.minor))

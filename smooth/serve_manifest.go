@@ -20,6 +20,7 @@ type manifestBody struct {
 	// key names the form among the derived bytes of the snapshot and in entity tags.
 	key  string
 	data []byte
+	live *liveText // of a live manifest, instead of data
 }
 
 // serveManifest answers a manifest request. See [MS-SSTR] 2.2.1 and 2.2.2.
@@ -32,7 +33,7 @@ func (h *Handler) serveManifest(x *exchange, p Presentation) error {
 	if s.NotSmooth != nil {
 		return s.NotSmooth
 	}
-	m, err := clientManifest(ctx, s, p, &x.req)
+	m, err := h.clientManifest(ctx, s, p, &x.req)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func compositeSnapshot(ctx context.Context, c CompositeFile) (*Snapshot, error) 
 }
 
 // clientManifest returns the manifest that a request gets: as it is stored, unless that has to be changed.
-func clientManifest(ctx context.Context, s *Snapshot, p Presentation, q *Request) (m manifestBody, err error) {
+func (h *Handler) clientManifest(ctx context.Context, s *Snapshot, p Presentation, q *Request) (m manifestBody, err error) {
 	v20 := q.Format != ""
 	if stored, ok := p.(ManifestFile); ok && !v20 && q.childQuery == "" {
 		m.key = "smooth.stored"
@@ -89,10 +90,27 @@ func clientManifest(ctx context.Context, s *Snapshot, p Presentation, q *Request
 		m.key += "+query"
 		suffix = querySuffix
 	}
-	m.data, err = s.Memo(m.key, func() ([]byte, error) {
-		return s.Manifest.AppendXML(nil, &ManifestOptions{V20: v20, URLSuffix: suffix})
-	})
+	opts := &ManifestOptions{V20: v20, URLSuffix: suffix}
+	if s.Manifest.IsLive {
+		m.live, err = h.liveText(s, m.key, q.Presentation, opts)
+		return m, err
+	}
+	m.data, err = s.Memo(m.key, func() ([]byte, error) { return s.Manifest.AppendXML(nil, opts) })
 	return m, err
+}
+
+// liveTextKey is the key of a live manifest among what is derived from a snapshot.
+type liveTextKey string
+
+// liveText returns a form of a live manifest.
+func (h *Handler) liveText(s *Snapshot, form, presentation string, opts *ManifestOptions) (*liveText, error) {
+	v, err := s.Derive(liveTextKey(form), func() (any, error) {
+		return newLiveText(s.Manifest, opts, h.blocks, presentation)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*liveText), nil
 }
 
 // shared returns the context of work that several requests wait for, which does not end with the first of them.
@@ -109,30 +127,71 @@ func withQuery(data []byte, query string) []byte {
 	return bytes.ReplaceAll(data, []byte(querySuffix), escaped.Bytes())
 }
 
-// sendManifest answers with a manifest, compressed if the client wants that. With a query from the request it is
-// not compressed: that cannot be done once for all.
+// sendManifest answers with a manifest, compressed if the client wants that.
 func (h *Handler) sendManifest(x *exchange, s *Snapshot, m manifestBody) error {
 	d := document{
-		data: m.data, mime: xmlType(m.data), cache: h.manifestLifetime(s),
-		vary: varyEncoding, modified: s.lastModified(),
+		mime: typeXML, cache: h.manifestLifetime(s), vary: varyEncoding, modified: s.lastModified(),
+	}
+	if m.live == nil {
+		d.mime = xmlType(m.data)
 	}
 	if d.modified != nil {
 		d.modTime = s.ModTime
 	}
 	hash := newFNV64.text(m.key).text(x.req.childQuery)
+	wantsGzip := x.r.Header["Range"] == nil && httpx.AcceptsGzip(x.r.Header["Accept-Encoding"])
+	var err error
+	var isGzip bool
 	if query := x.req.childQuery; query != "" && strings.HasSuffix(m.key, "+query") {
-		d.data = withQuery(m.data, query)
-	} else if x.r.Header["Range"] == nil && httpx.AcceptsGzip(x.r.Header["Accept-Encoding"]) {
-		compressed, err := s.Memo(m.key+".gzip", func() ([]byte, error) { return httpx.Compress(m.data) })
-		if err != nil {
-			return err
-		}
-		if len(compressed) < len(m.data) {
-			d.data, d.encoding, hash = compressed, encodingGzip, hash.text("gzip")
-		}
+		d.data, isGzip = m.forQuery(query, wantsGzip)
+	} else if d.data, isGzip, err = m.forAll(s, wantsGzip); err != nil {
+		return err
+	}
+	if isGzip {
+		d.encoding, hash = encodingGzip, hash.text("gzip")
 	}
 	d.etag = string(appendETag(nil, s.Validator, hash))
 	return x.sendBytes(&d)
+}
+
+// forAll returns the body for all clients that want it compressed, or do not, and whether it is.
+func (m *manifestBody) forAll(s *Snapshot, compressed bool) ([]byte, bool, error) {
+	if compressed {
+		data, err := s.Memo(m.key+".gzip", func() ([]byte, error) {
+			if m.live != nil {
+				return m.live.gzip(), nil
+			}
+			return httpx.Compress(m.data)
+		})
+		if err != nil || len(data) < m.size() {
+			return data, true, err
+		}
+	}
+	if m.live == nil {
+		return m.data, false, nil
+	}
+	data, err := s.Memo(m.key, func() ([]byte, error) { return m.live.plain(), nil })
+	return data, false, err
+}
+
+// forQuery returns the body for one client, whose query rides along. Compressing it cannot be done once for all, so that is
+// left to large live manifests, of which most parts are compressed already.
+func (m *manifestBody) forQuery(query string, compressed bool) ([]byte, bool) {
+	switch {
+	case m.live == nil:
+		return withQuery(m.data, query), false
+	case compressed && m.live.size >= wholeText:
+		return m.live.withQuery(query).gzip(), true
+	}
+	return m.live.withQuery(query).plain(), false
+}
+
+// size returns the number of bytes of the manifest.
+func (m *manifestBody) size() int {
+	if m.live != nil {
+		return m.live.size
+	}
+	return len(m.data)
 }
 
 // manifestLifetime returns the value of Cache-Control. A live manifest is old after half a fragment at most.
