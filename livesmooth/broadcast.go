@@ -1,0 +1,339 @@
+package livesmooth
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// scale is the timescale of everything in a live presentation, in ticks per second.
+const scale = smooth.DefaultTimescale
+
+// broadcast is one event of a publishing point: what is received between its start and its shutdown. Input changes it under
+// mu; viewers read the snapshot, the index and the entries of a track.
+type broadcast struct {
+	name  string
+	set   *Settings
+	opts  *Options
+	log   *slog.Logger
+	pool  *pool
+	note  func(Event)
+	begun func() // called without mu when the first header has been taken
+	over  func() // called without mu when every input stream has ended
+
+	started   time.Time
+	recorders []*recorder
+
+	index atomic.Pointer[map[smooth.FragmentKey]*track]
+	snap  atomic.Pointer[smooth.Snapshot]
+	waits waitList
+
+	mu       sync.Mutex // guards the fields below
+	eventID  string
+	inputs   []*input
+	streams  []*stream // in manifest order
+	required map[string]bool
+	offset   int64 // of the clock of encoders that connect now
+	periods  []smooth.Period
+	gaps     []smooth.Gap
+	closed   bool // no more input
+	dropped  bool
+	timer    *time.Timer
+	protect  []smooth.ProtectionHeader
+	short    bool // WindowShortened has been noted
+	// dropping counts FragmentDropped events that were held back since the last one.
+	dropping  int
+	droppedAt time.Time
+	ending    bool // every input stream has ended, as the last fragment has shown
+}
+
+func newBroadcast(name string, set *Settings, opts *Options, note func(Event)) *broadcast {
+	b := &broadcast{name: name, set: set, opts: opts, log: opts.Logger.With("point", name), pool: newPool(), note: note, started: opts.Now()}
+	b.index.Store(&map[smooth.FragmentKey]*track{})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.publish()
+	return b
+}
+
+// now is the clock.
+func (b *broadcast) now() time.Time { return b.opts.Now() }
+
+// connect adds a source to its input stream.
+func (b *broadcast) connect(info PushInfo, cut func(error)) (*source, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, fmt.Errorf("livesmooth: %s: %w", b.name, ErrNotAccepting)
+	}
+	if err := b.sameEvent(info); err != nil {
+		return nil, err
+	}
+	in := b.input(info.Input)
+	now := b.now()
+	in.sources = slices.DeleteFunc(in.sources, func(s *source) bool { return s.forgotten(now) })
+	switch open := in.connected(); {
+	case in.id == "" && len(b.inputs) >= b.opts.Limits.Inputs:
+		return nil, fmt.Errorf("livesmooth: %s: more than %d input streams: %w", b.name, b.opts.Limits.Inputs, ErrLimit)
+	case open >= b.opts.Limits.Sources:
+		return nil, fmt.Errorf("livesmooth: %s: more than %d sources of stream %q: %w", b.name, b.opts.Limits.Sources, info.Input, ErrLimit)
+	}
+	if in.id == "" {
+		in.id = info.Input
+		b.inputs = append(b.inputs, in)
+	}
+	s := &source{info: info, in: in, since: now, cut: cut}
+	in.sources = append(in.sources, s)
+	in.ended = false // a reconnected encoder goes on
+	return s, nil
+}
+
+// sameEvent refuses a second event while the first one is fed. The ID is that of the first encoder; a later event with
+// nobody left of the one before takes over its name.
+func (b *broadcast) sameEvent(info PushInfo) error {
+	if b.eventID == info.Event {
+		return nil
+	}
+	for _, in := range b.inputs {
+		if in.connected() > 0 {
+			return fmt.Errorf("livesmooth: %s: event %q while encoders send event %q: %w", b.name, info.Event, b.eventID, ErrConflict)
+		}
+	}
+	b.eventID = info.Event
+	return nil
+}
+
+// input returns the input stream with that ID, or a new one without an ID. mu must be held.
+func (b *broadcast) input(id string) *input {
+	for _, in := range b.inputs {
+		if in.id == id {
+			return in
+		}
+	}
+	return &input{}
+}
+
+// connected returns the number of open connections.
+func (in *input) connected() int {
+	n := 0
+	for _, s := range in.sources {
+		if s.gone.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// forgotten reports whether a source that is gone need not be remembered.
+func (s *source) forgotten(now time.Time) bool { return !s.gone.IsZero() && !now.Before(s.linger) }
+
+// disconnect notes that the connection of a source is closed.
+func (b *broadcast) disconnect(s *source) {
+	b.mu.Lock()
+	now := b.now()
+	s.gone, s.linger = now, now
+	if s.posted == 1 && !s.ended { // one segment per request: the next one comes soon
+		s.linger = now.Add(2*s.longest() + time.Second)
+	}
+	for _, tr := range s.in.tracks {
+		if tr != nil && !now.Before(s.linger) {
+			delete(tr.progress, s)
+		}
+	}
+	b.sweep(now)
+	over := b.settle(now)
+	b.mu.Unlock()
+	if over {
+		b.over()
+	}
+}
+
+// sweep forgets sources that are gone for good. mu must be held.
+func (b *broadcast) sweep(now time.Time) {
+	for _, in := range b.inputs {
+		in.sources = slices.DeleteFunc(in.sources, func(s *source) bool {
+			if !s.forgotten(now) {
+				return false
+			}
+			for _, tr := range in.tracks {
+				if tr != nil {
+					delete(tr.progress, s)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// longest returns the duration of the longest of the newest fragments of a source. mu must be held.
+func (s *source) longest() time.Duration {
+	var d uint64
+	for _, tr := range s.tracks {
+		if tr == nil {
+			continue
+		}
+		if e := tr.last(); e != nil {
+			d = max(d, e.duration)
+		}
+	}
+	return min(span(d), time.Minute)
+}
+
+// span converts ticks.
+func span(ticks uint64) time.Duration {
+	const tick = time.Second / scale
+	return time.Duration(min(ticks, uint64(1<<63-1)/uint64(tick))) * tick
+}
+
+// ticks converts a duration that is not negative.
+func ticks(d time.Duration) uint64 { return uint64(max(d, 0) / (time.Second / scale)) }
+
+// end notes that a source has sent the end of its stream.
+func (b *broadcast) end(s *source) {
+	b.mu.Lock()
+	s.ended = true
+	over := b.settle(b.now())
+	b.mu.Unlock()
+	if over {
+		b.over()
+	}
+}
+
+// settle moves the timelines on after a change of sources, marks input streams that have ended, and reports whether all
+// have. mu must be held.
+func (b *broadcast) settle(now time.Time) (over bool) {
+	if b.advance(now) {
+		b.publish()
+	}
+	if b.closed {
+		return false
+	}
+	over = len(b.inputs) > 0
+	for _, in := range b.inputs {
+		if !in.ended && in.allEnded() {
+			in.ended = true
+			in.log.end()
+			b.note(Event{Kind: StreamEnded, Input: in.id})
+		}
+		over = over && in.ended
+	}
+	return over && len(b.missing()) == 0
+}
+
+// allEnded reports whether the stream has ended: a source has said so and no other goes on.
+func (in *input) allEnded() bool {
+	ended := false
+	for _, s := range in.sources {
+		if !s.ended && s.gone.IsZero() {
+			return false
+		}
+		ended = ended || s.ended
+	}
+	return ended
+}
+
+// missing returns the required input streams that have not registered. mu must be held.
+func (b *broadcast) missing() []string {
+	var list []string
+	for id := range b.required {
+		if in := b.input(id); in.header == nil {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// finish ends the input: what is pending is published, every source is told, and the presentation is complete.
+func (b *broadcast) finish(cause error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	b.closed = true
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	for _, in := range b.inputs {
+		for _, s := range in.sources {
+			if s.gone.IsZero() && s.cut != nil {
+				s.cut(cause)
+			}
+		}
+		in.log.end()
+	}
+	b.required = nil
+	b.advance(b.now())
+	b.publish()
+}
+
+// drop forgets the event. Fragments that are being sent stay valid.
+func (b *broadcast) drop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dropped = true
+	for _, s := range b.streams {
+		for _, tr := range s.tracks {
+			tr.mu.Lock()
+			for i := range tr.entries {
+				if e := &tr.entries[i]; e.buf != nil {
+					e.buf.release()
+					e.buf = nil
+				}
+			}
+			tr.entries, tr.evicted = nil, 0
+			tr.mu.Unlock()
+		}
+	}
+	b.index.Store(&map[smooth.FragmentKey]*track{})
+	b.waits.wake(func(smooth.FragmentKey) bool { return true })
+}
+
+// alarm wakes the broadcast at a time, since nothing else might. mu must be held.
+func (b *broadcast) alarm(at, now time.Time) {
+	d := at.Sub(now)
+	if b.timer == nil {
+		b.timer = time.AfterFunc(d, b.ring)
+		return
+	}
+	b.timer.Reset(d)
+}
+
+// ring moves the timelines on when a wait is over.
+func (b *broadcast) ring() {
+	b.mu.Lock()
+	over := false
+	if !b.closed {
+		now := b.now()
+		b.sweep(now)
+		over = b.settle(now)
+	}
+	b.mu.Unlock()
+	if over {
+		b.over()
+	}
+}
+
+// trackAt returns the track of a fragment.
+func (b *broadcast) trackAt(k smooth.FragmentKey) *track {
+	k.Time = 0
+	return (*b.index.Load())[k]
+}
+
+// reindex publishes the set of tracks. mu must be held.
+func (b *broadcast) reindex(tr *track) {
+	index := maps.Clone(*b.index.Load())
+	index[tr.key] = tr
+	plain := tr.key
+	plain.Attrs = "" // most clients leave attributes out, which only say more of the track
+	if _, taken := index[plain]; !taken {
+		index[plain] = tr
+	}
+	b.index.Store(&index)
+}

@@ -1,0 +1,174 @@
+package livesmooth
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+	"slices"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// publish makes a snapshot of the timelines and wakes those who wait for what is new in it. It costs the same however long
+// the window is. mu must be held.
+func (b *broadcast) publish() {
+	b.slide()
+	m := &smooth.Manifest{
+		MajorVersion: 2, Timescale: scale, IsLive: !b.closed, CanSeek: true, CanPause: true,
+		DVRWindowLength: ticks(b.set.Viewers.WindowLength), Protection: b.protect,
+	}
+	if b.set.Viewers.ManifestVersion == "2.2" {
+		m.MinorVersion = 2
+	}
+	var edges []smooth.Edge
+	for _, st := range b.streams {
+		if len(st.tracks) == 0 {
+			continue
+		}
+		if st.shown == nil {
+			st.shown = st.show()
+		}
+		m.Streams = append(m.Streams, st.shown)
+		edges = append(edges, smooth.Edge{
+			Listed: st.shown.Timeline.End(), Complete: st.line.End(), Received: st.line[st.first:len(st.line):len(st.line)],
+		})
+	}
+	switch {
+	case b.closed:
+		m.CanSeek, m.CanPause = false, false
+		m.Duration = duration(m)
+	default:
+		m.LookaheadCount = uint32(b.set.Lookahead)
+		m.Duration = ticks(b.set.EstimatedDuration)
+	}
+	s := smooth.NewSnapshot(m, b.validator(m))
+	s.Edges, s.Gaps, s.Ended = edges, b.gaps, b.closed
+	s.Periods = slices.Clip(b.periods)
+	if len(s.Periods) == 0 {
+		s.Periods = []smooth.Period{{Tracks: b.currentTracks()}}
+	}
+	old := b.snap.Swap(s)
+	if old != nil {
+		old.Supersede()
+	}
+	b.waits.wake(func(k smooth.FragmentKey) bool { return b.closed || b.reached(k) })
+}
+
+// duration returns how long a presentation that has ended is, from its first fragment on.
+func duration(m *smooth.Manifest) uint64 {
+	end := uint64(0)
+	for _, s := range m.Streams {
+		end = max(end, s.Timeline.End())
+	}
+	return end
+}
+
+// show returns the stream as the manifest has it.
+func (s *stream) show() *smooth.Stream {
+	c := s.fixed
+	c.Timeline = s.line[s.first:s.listed:s.listed]
+	c.DeclaredChunks = uint32(len(c.Timeline))
+	if s.embedded != nil {
+		c.Embedded = s.embedded[s.first:s.listed:s.listed]
+	}
+	for i, tr := range s.tracks {
+		level := *tr.level
+		level.Index = uint32(i)
+		c.Levels = append(c.Levels, &level)
+	}
+	return &c
+}
+
+// slide moves the window on: what ends before it is not listed any more. mu must be held.
+func (b *broadcast) slide() {
+	window := ticks(b.set.Viewers.WindowLength)
+	edge := uint64(0)
+	for _, st := range b.streams {
+		if !st.sparse {
+			edge = max(edge, st.line[:st.listed].End())
+		}
+	}
+	if window == 0 || edge <= window {
+		return
+	}
+	b.cutBefore(edge - window)
+}
+
+// cutBefore takes chunks that end at or before a time out of the window. mu must be held.
+func (b *broadcast) cutBefore(start uint64) {
+	for _, st := range b.streams {
+		first := st.first
+		for first < st.listed && st.line[first].End() <= start {
+			first++
+		}
+		if first != st.first {
+			st.first, st.shown = first, nil
+			st.compact()
+		}
+	}
+	kept := b.gaps
+	for len(kept) > 0 && kept[0].Time+kept[0].Duration <= start {
+		kept = kept[1:]
+	}
+	b.gaps = kept
+	for len(b.periods) > 1 && b.periods[1].Start <= b.oldest() {
+		b.periods = b.periods[1:]
+	}
+}
+
+// oldest returns the start of the window. mu must be held.
+func (b *broadcast) oldest() uint64 {
+	oldest, found := uint64(0), false
+	for _, st := range b.streams {
+		if !st.sparse && st.first < len(st.line) && (!found || st.line[st.first].Time < oldest) {
+			oldest, found = st.line[st.first].Time, true
+		}
+	}
+	return oldest
+}
+
+// compact forgets the part of the timeline that nobody can ask for, once it is the larger part, so that a channel that is
+// never stopped does not grow. Snapshots keep the array that they were made of.
+func (s *stream) compact() {
+	if s.first < 4096 || s.first < len(s.line)/2 {
+		return
+	}
+	s.line = slices.Clone(s.line[s.first:])
+	if s.embedded != nil {
+		s.embedded = slices.Clone(s.embedded[s.first:])
+	}
+	s.listed -= s.first
+	s.first = 0
+}
+
+// validator identifies the content of a manifest: equal on every server that has received the same. mu must be held.
+func (b *broadcast) validator(m *smooth.Manifest) string {
+	h := sha256.New()
+	number := func(n uint64) { h.Write(binary.BigEndian.AppendUint64(nil, n)) }
+	number(m.Duration)
+	number(uint64(m.LookaheadCount))
+	if b.closed {
+		number(1)
+	}
+	for _, st := range m.Streams {
+		text(h, st.Name)
+		for _, l := range st.Levels {
+			number(l.Bitrate)
+			h.Write(l.CodecPrivateData)
+		}
+		n := len(st.Timeline)
+		number(uint64(n))
+		if n > 0 {
+			number(st.Timeline[0].Time)
+			number(st.Timeline[n-1].Time)
+			number(st.Timeline[n-1].Duration)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+func text(h hash.Hash, s string) {
+	h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(s))))
+	h.Write([]byte(s))
+}

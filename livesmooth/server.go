@@ -1,0 +1,420 @@
+package livesmooth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// Server is a set of publishing points: a [smooth.Source], a [smooth.Lister], and the handler of encoders, viewers and other
+// servers. It is safe for concurrent use.
+type Server struct {
+	opts   Options
+	client *http.Client
+	folder *folder // nil without Root
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu       sync.RWMutex // guards the fields below
+	points   map[string]*Point
+	folded   map[string][]*Point // by name in lower case
+	draining bool
+	closed   bool
+}
+
+// NewServer returns a server without points, or with those whose .isml files are below Options.Root. It copies opts.
+func NewServer(opts *Options) (*Server, error) {
+	s := &Server{opts: opts.withDefaults(), points: make(map[string]*Point), folded: make(map[string][]*Point)}
+	s.client = s.opts.Client
+	if s.client == nil {
+		s.client = newClient()
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if s.opts.Root == "" {
+		return s, nil
+	}
+	var err error
+	if s.folder, err = openFolder(s.opts.Root); err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("livesmooth: root %s: %w", s.opts.Root, err)
+	}
+	s.scan()
+	s.work.Go(s.watchFolder)
+	return s, nil
+}
+
+// watchFolder follows the .isml files until the server is closed.
+func (s *Server) watchFolder() {
+	t := time.NewTicker(s.opts.Poll)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-t.C:
+			s.scan()
+		}
+	}
+}
+
+// scan creates points for new .isml files, removes those whose files are gone, and gives the others their changed settings.
+func (s *Server) scan() {
+	found, err := s.folder.scan(s.ctx)
+	if err != nil {
+		if s.ctx.Err() == nil {
+			s.opts.Logger.Error("look for publishing points", "root", s.opts.Root, "err", err)
+		}
+		return
+	}
+	for _, p := range s.Points() {
+		p.mu.Lock()
+		version := p.version
+		p.mu.Unlock()
+		now, there := found[p.name]
+		switch {
+		case version == "": // made in code
+		case !there:
+			s.vanish(p)
+		case now != version:
+			s.reload(p)
+		}
+		delete(found, p.name)
+	}
+	for name := range found {
+		if _, err := s.load(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNoPoint) {
+			s.opts.Logger.Warn("publishing point is left out", "point", name, "err", err)
+		}
+	}
+}
+
+// vanish removes a point whose file is gone. It looks again first, as the file may be in the middle of being replaced.
+func (s *Server) vanish(p *Point) {
+	if _, _, _, err := s.folder.load(p.name); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	s.forget(p)
+	s.work.Go(func() { s.retire(p) })
+}
+
+// reload gives a point the settings of its file: at once, or when it is Idle.
+func (s *Server) reload(p *Point) {
+	settings, version, _, err := s.folder.load(p.name)
+	if err == nil {
+		err = settings.Validate()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		s.opts.Logger.Warn("changed settings are not used", "point", p.name, "err", err)
+		p.version = version
+		return
+	}
+	if p.state == Idle {
+		p.setSettings(settings, version)
+		return
+	}
+	p.later, p.version = settings, version
+}
+
+// load makes the point of an .isml file. The name may differ from that of the file in case.
+func (s *Server) load(name string) (*Point, error) {
+	if s.folder == nil {
+		return nil, fmt.Errorf("livesmooth: %s: %w: %w", name, ErrNoPoint, smooth.ErrNotFound)
+	}
+	settings, version, actual, err := s.folder.load(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("livesmooth: %s: %w: %w", name, ErrNoPoint, smooth.ErrNotFound)
+	}
+	if err == nil {
+		err = settings.Validate()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("livesmooth: %s: %w", name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.points[actual]; p != nil {
+		return p, nil
+	}
+	if s.closed || s.draining {
+		return nil, fmt.Errorf("livesmooth: %w", smooth.ErrClosed)
+	}
+	return s.add(actual, settings, version), nil
+}
+
+// add adds a point. mu must be held.
+func (s *Server) add(name string, settings *Settings, version string) *Point {
+	p := newPoint(s, name, settings, version)
+	s.points[name] = p
+	key := strings.ToLower(name)
+	s.folded[key] = append(s.folded[key], p)
+	return p
+}
+
+// save writes the .isml file of a point, and returns its version; empty without a root.
+func (s *Server) save(name string, settings *Settings) (string, error) {
+	if s.folder == nil {
+		return "", nil
+	}
+	if err := s.folder.save(name, settings); err != nil {
+		return "", fmt.Errorf("livesmooth: %s: %w", name, err)
+	}
+	_, version, _, err := s.folder.load(name)
+	return version, err
+}
+
+// Create adds a point, in state Idle; nil settings are [DefaultSettings]. With a root its .isml file is written, and
+// directories as needed. The error wraps [ErrName], [ErrExists] or [ErrSettings].
+func (s *Server) Create(ctx context.Context, name string, settings *Settings) (*Point, error) {
+	if !validPointName(name) {
+		return nil, fmt.Errorf("livesmooth: %q: %w", name, ErrName)
+	}
+	if settings == nil {
+		settings = DefaultSettings()
+	}
+	if err := settings.Validate(); err != nil {
+		return nil, err
+	}
+	if p, _ := s.Point(name); p != nil {
+		return nil, fmt.Errorf("livesmooth: %s: %w", p.name, ErrExists)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed || s.draining:
+		return nil, fmt.Errorf("livesmooth: %w", smooth.ErrClosed)
+	case len(s.folded[strings.ToLower(name)]) > 0:
+		return nil, fmt.Errorf("livesmooth: %s: %w", name, ErrExists)
+	}
+	version, err := s.save(name, settings)
+	if err != nil {
+		return nil, err
+	}
+	return s.add(name, settings.Clone(), version), nil
+}
+
+// Point returns the point with that name: exactly, or else the only one that differs in case. The error wraps [ErrNoPoint]
+// and [smooth.ErrNotFound].
+func (s *Server) Point(name string) (*Point, error) {
+	if p := s.known(name); p != nil {
+		return p, nil
+	}
+	if !validPointName(name) {
+		return nil, fmt.Errorf("livesmooth: %q: %w: %w", name, ErrNoPoint, smooth.ErrNotFound)
+	}
+	return s.load(name)
+}
+
+// known returns the point with that name, or nil.
+func (s *Server) known(name string) *Point {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if p := s.points[name]; p != nil {
+		return p
+	}
+	if list := s.folded[strings.ToLower(name)]; len(list) == 1 {
+		return list[0]
+	}
+	return nil
+}
+
+// Points returns all points in the order of their names.
+func (s *Server) Points() []*Point {
+	s.mu.RLock()
+	list := make([]*Point, 0, len(s.points))
+	for _, p := range s.points {
+		list = append(list, p)
+	}
+	s.mu.RUnlock()
+	sortPoints(list)
+	return list
+}
+
+// Remove ends what a point does and removes it, with its .isml file. The error wraps [ErrNoPoint].
+func (s *Server) Remove(ctx context.Context, name string) error {
+	p, err := s.Point(name)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	filed := p.version != ""
+	p.mu.Unlock()
+	if filed && s.folder != nil {
+		if err := s.folder.remove(p.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("livesmooth: %s: %w", p.name, err)
+		}
+	}
+	s.forget(p)
+	done := make(chan struct{})
+	s.work.Go(func() { defer close(done); s.retire(p) })
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// forget takes a point out of the set.
+func (s *Server) forget(p *Point) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.points[p.name] != p {
+		return
+	}
+	delete(s.points, p.name)
+	key := strings.ToLower(p.name)
+	var rest []*Point
+	for _, o := range s.folded[key] {
+		if o != p {
+			rest = append(rest, o)
+		}
+	}
+	if s.folded[key] = rest; rest == nil {
+		delete(s.folded, key)
+	}
+}
+
+// retire ends what a point does, which is not in the set any more.
+func (s *Server) retire(p *Point) {
+	p.mu.Lock()
+	p.removed, p.later = true, nil
+	p.mu.Unlock()
+	_ = p.Shutdown(context.WithoutCancel(s.ctx))
+	p.work.Wait()
+	p.handler.Load().retire()
+	p.events.end()
+}
+
+// Open implements [smooth.Source]. A viewer starts a point that has AutoStart.
+func (s *Server) Open(ctx context.Context, name string) (smooth.Presentation, error) {
+	p, err := s.Point(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.approach(onRequest); err != nil {
+		return nil, err
+	}
+	return p, ctx.Err()
+}
+
+// List implements [smooth.Lister]. It lists points in every state, also those that cannot be watched now.
+func (s *Server) List(ctx context.Context, yield func(smooth.Info) bool) error {
+	for _, p := range s.Points() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !yield(smooth.Info{Name: p.name, ModTime: p.Modified(), Live: true}) {
+			break
+		}
+	}
+	return nil
+}
+
+// Shutdown lets the server end without losing anything: encoders are told to go elsewhere, sinks close their recordings so
+// that they can be gone on with, and then the server is closed. Viewers' requests under way go on; end them first, with
+// Shutdown of the http.Server, or after. It returns ctx.Err() if ctx ends first; Close ends the rest.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+	for _, p := range s.Points() {
+		p.drain()
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Close()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// drain tells the encoders of a point to go, without ending the event.
+func (p *Point) drain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cast != nil {
+		p.stop()
+		p.cast.cutSources(fmt.Errorf("livesmooth: %s: %w", p.name, ErrEnding))
+	}
+}
+
+// cutSources ends every connection.
+func (b *broadcast) cutSources(cause error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, in := range b.inputs {
+		for _, s := range in.sources {
+			if s.gone.IsZero() && s.cut != nil {
+				s.cut(cause)
+			}
+		}
+	}
+}
+
+// Close ends all points and waits for what the server has started. Fragments that are being sent stay valid.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		s.work.Wait()
+		return nil
+	}
+	s.closed, s.draining = true, true
+	s.mu.Unlock()
+	points := s.Points()
+	for _, p := range points {
+		p.drain()
+	}
+	s.cancel()
+	for _, p := range points {
+		p.end()
+	}
+	s.work.Wait()
+	if s.folder != nil {
+		s.folder.close()
+	}
+	if s.opts.Client == nil {
+		s.client.CloseIdleConnections()
+	}
+	return nil
+}
+
+// end ends a point with its server. An event that was on is not ended for the sinks, so that they can go on with it.
+func (p *Point) end() {
+	p.mu.Lock()
+	p.removed = true
+	b := p.cast
+	p.cast = nil
+	p.live.Store(nil)
+	p.mu.Unlock()
+	if b != nil {
+		ended := b.isClosed()
+		b.finish(fmt.Errorf("livesmooth: %s: %w", p.name, ErrEnding))
+		p.closeRecorders(b, ended)
+		b.drop()
+	}
+	p.work.Wait()
+	p.handler.Load().retire()
+	p.events.end()
+}
+
+// isClosed reports whether the input has ended.
+func (b *broadcast) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
+}

@@ -1,0 +1,244 @@
+package livesmooth
+
+import (
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// input is an input stream: what is pushed to Streams(ID), by one source or several redundant ones. The broadcast's mu
+// guards it.
+type input struct {
+	id      string
+	header  *pushHeader
+	tracks  []*track // in the order of the header; nil until the bit rate of a track is known
+	sources []*source
+	ended   bool
+	log     inputLog
+}
+
+// source is a connection that feeds an input stream. The broadcast's mu guards it.
+type source struct {
+	info   PushInfo
+	in     *input
+	since  time.Time
+	bytes  uint64
+	header *pushHeader
+	tracks []*track // of header; nil until the bit rate of a track is known
+
+	// placed tells that offset, which is added to the times of the encoder, is known.
+	placed bool
+	offset int64
+	// posted counts the fragments of this connection; ended tells that it has sent the end of the stream.
+	posted int
+	ended  bool
+	// gone is when the connection closed and linger until when another of the same encoder is expected; zero while it is
+	// open.
+	gone, linger time.Time
+	// lagging is set once the others have waited for it in vain.
+	lagging bool
+	// overlaps counts the fragments in a row that overlap the timeline.
+	overlaps int
+	// cut ends the connection with an error.
+	cut func(error)
+}
+
+// active reports whether a source may still deliver what the others have.
+func (s *source) active(now time.Time) bool {
+	return !s.ended && !s.lagging && (s.gone.IsZero() || now.Before(s.linger))
+}
+
+// track is a quality level of the presentation.
+type track struct {
+	key    smooth.FragmentKey // Time is zero
+	id     uint32             // track_ID in the fragments that are sent
+	stream *stream
+	in     *input // that registered it
+	level  *smooth.QualityLevel
+	codec  *smooth.Codec
+	// progress is the tick after the start of the newest fragment of each source that feeds the track; 0 before the first.
+	progress map[*source]uint64
+	requests meter
+	bits     meter
+	counts   TrackStats
+	arrived  time.Time // of the newest fragment
+
+	mu      sync.Mutex // guards the fields below
+	entries []entry    // in ascending order of time
+	evicted int        // the first so many entries are not in memory
+}
+
+// entry is a fragment of a track.
+type entry struct {
+	time, duration uint64
+	// buf holds the bytes, nil once they have left memory.
+	buf *buffer
+	// head is the size of the final head that stands before the payload; 0 while the fragment is early.
+	head int
+	size int64 // of the payload
+	// child is the sparse stream pointer.
+	child string
+	codec *smooth.Codec
+}
+
+// find returns the position of the entry at a time, or where it would stand. mu must be held.
+func (t *track) find(time uint64) (int, bool) {
+	n := len(t.entries)
+	if n > 0 && t.entries[n-1].time < time {
+		return n, false
+	}
+	i := sort.Search(n, func(i int) bool { return t.entries[i].time >= time })
+	return i, i < n && t.entries[i].time == time
+}
+
+// has reports whether the track has a fragment at a time.
+func (t *track) has(time uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.find(time)
+	return ok
+}
+
+// insert adds an entry that is not there yet.
+func (t *track) insert(e entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i, _ := t.find(e.time)
+	t.entries = append(t.entries, entry{})
+	copy(t.entries[i+1:], t.entries[i:])
+	t.entries[i] = e
+	if i < t.evicted {
+		t.evicted = i // rare: a late one far back; eviction looks at those after it again
+	}
+}
+
+// last returns the newest entry, or nil.
+func (t *track) last() *entry {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.entries) == 0 {
+		return nil
+	}
+	e := t.entries[len(t.entries)-1]
+	return &e
+}
+
+// stream is a stream of the presentation: tracks that share a timeline. The broadcast's mu guards it.
+type stream struct {
+	fixed  smooth.Stream // name, type and the like
+	sparse bool
+	tracks []*track
+	// pending are chunks that some track has and that are not on the timeline yet, in ascending order.
+	pending []pendingChunk
+	// line is the timeline. It only grows, but for a prefix that has left the window long ago.
+	line smooth.Timeline
+	// first is the position of the oldest chunk in the window, listed the number of chunks of line that are announced.
+	first, listed int
+	// embedded is the data of a control stream, per chunk of line.
+	embedded [][]smooth.ChunkData
+	shown    *smooth.Stream // as last published; nil if it has changed
+}
+
+type pendingChunk struct {
+	smooth.Chunk
+	since time.Time
+}
+
+// end returns the end of the newest chunk known, on the timeline or pending.
+func (s *stream) end() uint64 {
+	if n := len(s.pending); n > 0 {
+		return s.pending[n-1].End()
+	}
+	return s.line.End()
+}
+
+// place says what is to become of a fragment.
+type place uint8
+
+const (
+	placeNew       place = iota // opens a chunk
+	placeKnown                  // belongs to a chunk that is not announced yet
+	placeDuplicate              // the track has it
+	placeLate                   // before what has been announced, or in the middle of the timeline
+	placeOverlap                // overlaps a chunk that starts elsewhere
+)
+
+// placeOf returns the place of a fragment of tr in its stream.
+func (s *stream) placeOf(tr *track, c smooth.Chunk) place {
+	if tr.has(c.Time) {
+		return placeDuplicate
+	}
+	n := sort.Search(len(s.line), func(i int) bool { return s.line[i].Time >= c.Time })
+	if n < len(s.line) && s.line[n].Time == c.Time {
+		if n >= s.listed || s.sparse {
+			return placeKnown
+		}
+		return placeLate
+	}
+	i := sort.Search(len(s.pending), func(i int) bool { return s.pending[i].Time >= c.Time })
+	switch {
+	case i < len(s.pending) && s.pending[i].Time == c.Time:
+		return placeKnown
+	case !s.sparse && (n > 0 && overlaps(s.line[n-1], c) || n < len(s.line) && overlaps(c, s.line[n]) ||
+		i > 0 && overlaps(s.pending[i-1].Chunk, c) || i < len(s.pending) && overlaps(c, s.pending[i].Chunk)):
+		return placeOverlap
+	case n < len(s.line):
+		return placeLate
+	}
+	return placeNew
+}
+
+// overlaps reports whether two chunks, of which a starts first, overlap by more than a quarter of the shorter one. Encoders
+// round, and ffmpeg's sound overlaps by a frame.
+func overlaps(a, b smooth.Chunk) bool {
+	return a.End() > b.Time && a.End()-b.Time > min(a.Duration, b.Duration)/4
+}
+
+// open adds a pending chunk.
+func (s *stream) open(c smooth.Chunk, now time.Time) {
+	i := sort.Search(len(s.pending), func(i int) bool { return s.pending[i].Time >= c.Time })
+	s.pending = append(s.pending, pendingChunk{})
+	copy(s.pending[i+1:], s.pending[i:])
+	s.pending[i] = pendingChunk{c, now}
+}
+
+// widen makes a chunk that is not announced as long as the longest of its fragments.
+func (s *stream) widen(c smooth.Chunk) {
+	for i := range s.pending {
+		if s.pending[i].Time == c.Time {
+			s.pending[i].Duration = max(s.pending[i].Duration, c.Duration)
+		}
+	}
+}
+
+// settled reports whether nothing that could still come belongs before the end of the first pending chunk: every track has
+// the fragment, or nobody can deliver it any more. If not it returns until when to wait. See [Limits.GapWait].
+func (s *stream) settled(now time.Time, wait time.Duration) (bool, time.Time) {
+	c := &s.pending[0]
+	limit := c.since.Add(wait)
+	gap := len(s.line) > 0 && c.Time > s.line.End()+c.Duration/4
+	var until time.Time
+	for _, tr := range s.tracks {
+		if !gap && tr.has(c.Time) {
+			continue
+		}
+		for src, progress := range tr.progress {
+			if !src.active(now) || progress > c.Time {
+				continue
+			}
+			if !now.Before(limit) {
+				src.lagging = true
+				continue
+			}
+			if until.IsZero() || until.After(limit) {
+				until = limit
+			}
+			if !src.gone.IsZero() && src.linger.Before(until) {
+				until = src.linger
+			}
+		}
+	}
+	return until.IsZero(), until
+}
