@@ -180,6 +180,8 @@ type moofWriter struct {
 	// retime drops tfrf and adds delta to tfdt.
 	retime bool
 	delta  uint64
+	// live gives moof the identity of a live fragment.
+	live *LiveHead
 }
 
 // AppendSmooth appends the plain moof box (see [Head]) with the children of traf in safe order and a tfxd of the
@@ -242,6 +244,10 @@ func (w *moofWriter) traf(x *box, time, duration uint64) error {
 			w.dst = appendTfxd(w.dst, time, duration)
 			continue
 		}
+		if r == rankTfrf && w.live != nil {
+			w.dst = appendTfrf(w.dst, w.live.Next)
+			continue
+		}
 		if !present[r] || r == rankTfrf && w.retime {
 			continue
 		}
@@ -283,16 +289,29 @@ func (w *moofWriter) add(x *box) error {
 	w.moves[w.n] = placed{x.typ, int(x.offset) + header, len(w.dst) - w.start, len(body)}
 	w.n++
 	w.dst = append(w.dst, body...)
+	if w.live != nil && len(body) >= 8 {
+		switch at := w.dst[len(w.dst)-len(body):]; x.typ {
+		case TypeMfhd:
+			binary.BigEndian.PutUint32(at[4:], w.live.Sequence)
+		case TypeTfhd:
+			binary.BigEndian.PutUint32(at[4:], w.live.TrackID)
+		}
+	}
 	return nil
 }
 
-// tfdt writes a version 1 tfdt box with the time of x moved, as a new time may need 64 bits.
+// tfdt writes a version 1 tfdt box with the time of x moved, as a new time may need 64 bits. Samples that are decoded before
+// they are shown, at the very start of a timeline, are decoded at zero.
 func (w *moofWriter) tfdt(x *box) error {
 	var t Traf
 	if err := t.parseTfdt(x); err != nil {
 		return err
 	}
-	w.dst = appendTfdt(w.dst, t.DecodeTime+w.delta)
+	time := t.DecodeTime + w.delta
+	if time > maxTicks {
+		time = 0
+	}
+	w.dst = appendTfdt(w.dst, time)
 	return nil
 }
 
@@ -375,6 +394,67 @@ func (w *moofWriter) moved(off uint64, before, growth int) uint64 {
 		}
 	}
 	return off
+}
+
+// LiveHead is what a server makes of the moof box of a live fragment, so that all encoders and servers give the same.
+type LiveHead struct {
+	// Sequence and TrackID replace those of the encoder.
+	Sequence, TrackID uint32
+	// Time and Duration of the fragment in ticks, for tfxd; tfdt moves with Time.
+	Time, Duration uint64
+	// Next are the fragments that follow, for tfrf; without any there is no such box.
+	Next []FragmentSpan
+}
+
+// FragmentSpan is the time of a fragment in ticks.
+type FragmentSpan struct{ Time, Duration uint64 }
+
+// MaxNext is the largest number of fragments that a tfrf box can announce.
+const MaxNext = 255
+
+// TfrfSize returns the size of a version 1 tfrf box that announces n fragments.
+func TfrfSize(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return 29 + 16*n
+}
+
+// AppendTo appends the moof box of a live fragment: a plain one that has a tfxd box (see [Head] and [AppendSmooth]), with
+// the identity h. Data offset and saio are corrected. On an error dst is returned as it was.
+func (h *LiveHead) AppendTo(dst, moof []byte) ([]byte, error) {
+	old, err := Inspect(moof, 0, Defaults{})
+	switch {
+	case err != nil:
+		return dst, err
+	case !old.HasTfxd:
+		return dst, unsupported("moof/traf", 0, "no tfxd")
+	case len(h.Next) > MaxNext:
+		return dst, tooLarge("moof/traf/tfrf", 0, "%d fragments, the limit is %d", len(h.Next), MaxNext)
+	}
+	w := moofWriter{dst: dst, start: len(dst), live: h, retime: old.HasDecodeTime, delta: h.Time - old.Time}
+	if err := w.write(moof, h.Time, h.Duration); err != nil {
+		return dst, err
+	}
+	return w.dst, nil
+}
+
+// appendTfrf appends a version 1 tfrf box, or nothing if there is nothing to announce. See [MS-SSTR] 2.2.4.5.
+//
+//	size:32 uuid:32 type:128 version:8 flags:24 fragment_count:8 (time:64 duration:64)*
+func appendTfrf(dst []byte, next []FragmentSpan) []byte {
+	if len(next) == 0 {
+		return dst
+	}
+	dst = appendHeader(dst, uint32(TfrfSize(len(next))), TypeUUID)
+	dst = append(dst, UUIDTfrf[:]...)
+	dst = binary.BigEndian.AppendUint32(dst, 1<<24)
+	dst = append(dst, byte(len(next)))
+	for _, f := range next {
+		dst = binary.BigEndian.AppendUint64(dst, f.Time)
+		dst = binary.BigEndian.AppendUint64(dst, f.Duration)
+	}
+	return dst
 }
 
 // Retime appends a plain moof box with another fragment time, in ticks. tfdt moves by the same distance; tfrf is
