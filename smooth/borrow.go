@@ -19,9 +19,11 @@ type lender interface {
 // modified, and is valid until use returns; a part that lies across places of the file is nil, which one sample
 // never does. If the file is cut meanwhile, use ends where it reads and the error wraps [ErrCorrupt].
 func (f *Fragment) Borrow(use func(at func(off int64, n int) []byte) error) (bool, error) {
-	if f.memory != nil {
-		data := f.memory[len(f.head):]
+	if data := f.payload; data != nil {
 		return true, use(func(off int64, n int) []byte { return data[off : off+int64(n)] })
+	}
+	if f.of != nil {
+		return f.of.Borrow(use)
 	}
 	if f.loan.media == nil {
 		return false, nil

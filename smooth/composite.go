@@ -342,7 +342,7 @@ func (st *compositeState) find(k FragmentKey) (*compositeStream, *compositePart,
 	return s, &s.parts[n], pos, nil
 }
 
-// retimed returns a fragment with another key and sequence number, which owns f. The sample data is not copied.
+// retimed returns a fragment with another key and sequence number, which owns f.
 func retimed(f *Fragment, k FragmentKey, sequence uint32) (*Fragment, error) {
 	head, err := f.Header(Smooth)
 	if err != nil {
@@ -359,13 +359,7 @@ func retimed(f *Fragment, k FragmentKey, sequence uint32) (*Fragment, error) {
 	if len(moof) >= 24 && string(moof[12:16]) == "mfhd" { // ISO/IEC 14496-12 8.8.5
 		binary.BigEndian.PutUint32(moof[20:], sequence)
 	}
-	in := FragmentInit{
-		Key: k, Timescale: f.Timescale, Duration: f.Duration, Codec: f.Codec,
-		Head: append(moof, head[n:]...), Body: payloadAt{f}, Size: f.size,
-		Release: func() { f.Close() },
-	}
-	if f.memory == nil && f.refs.Load() == 1 { // nobody else uses the seek position, so the kernel can still send
-		in.Body, in.Offset = f.body, f.offset
-	}
-	return NewFragment(in), nil
+	return NewFragment(FragmentInit{
+		Key: k, Timescale: f.Timescale, Duration: f.Duration, Codec: f.Codec, Head: append(moof, head[n:]...), Of: f,
+	}), nil
 }

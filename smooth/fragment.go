@@ -28,13 +28,19 @@ type Fragment struct {
 	// ChildTrack is the value of the sparse stream pointer of a live fragment, such as "ad=1200000000", or empty.
 	// See [MS-SSTR] 2.2.5 and 3.2.5.
 	ChildTrack string
+	// Early reports a live fragment that has been received but is not listed yet: its Smooth header lacks what the fragments
+	// after it will add. Outputs that need not wait for the look-ahead may use it; a [Handler] answers as if it were not
+	// there.
+	Early bool
 
 	head    []byte      // moof and the header of mdat, in Smooth form and self-contained
 	memory  []byte      // head and payload in one piece, or nil
+	payload []byte      // the sample data if it is in memory, or nil
 	body    io.ReaderAt // else: holds the payload at offset
 	offset  int64
-	size    int64 // of the payload
-	stored  bool  // body holds head directly before the payload
+	size    int64     // of the payload
+	stored  bool      // body holds head directly before the payload
+	of      *Fragment // has the sample data; nil if this one has
 	release func()
 	loan    loan // of a fragment of a file source
 
@@ -42,7 +48,8 @@ type Fragment struct {
 	sending atomic.Bool // the seek position of body is in use
 }
 
-// FragmentInit is what [NewFragment] makes a fragment of. Either Memory is set, or Head, Body and Size.
+// FragmentInit is what [NewFragment] makes a fragment of. Either Memory is set, or Head with Payload, with Of, or with
+// Body and Size.
 type FragmentInit struct {
 	// These become the fields of the same names of the [Fragment].
 	Key        FragmentKey
@@ -50,11 +57,19 @@ type FragmentInit struct {
 	Duration   uint64
 	Codec      *Codec
 	ChildTrack string
+	Early      bool
 
 	// Memory holds the moof box, the mdat header and the payload in one piece; the first HeadLen bytes are moof and
 	// mdat header.
 	Memory  []byte
 	HeadLen int
+
+	// Payload is the sample data in memory, where it does not follow Head.
+	Payload []byte
+
+	// Of is a fragment whose sample data the new one shows behind its own Head, without a copy. The new one takes over the
+	// caller's reference to it, and closes it with its own last Close.
+	Of *Fragment
 
 	// Head holds a moof box and the mdat header. The moof is self-contained: one traf, one trun with all fields
 	// that the track's defaults would otherwise supply, and a data offset that points behind the mdat header.
@@ -74,11 +89,16 @@ type FragmentInit struct {
 // NewFragment returns a fragment with one reference. It does not copy.
 func NewFragment(in FragmentInit) *Fragment {
 	f := &Fragment{
-		Key: in.Key, Timescale: in.Timescale, Duration: in.Duration, Codec: in.Codec, ChildTrack: in.ChildTrack,
+		Key: in.Key, Timescale: in.Timescale, Duration: in.Duration, Codec: in.Codec, ChildTrack: in.ChildTrack, Early: in.Early,
 		head: in.Head, body: in.Body, offset: in.Offset, size: in.Size, stored: in.Stored, release: in.Release,
 	}
-	if in.Memory != nil {
+	switch {
+	case in.Payload != nil:
+		f.payload, f.size = in.Payload, int64(len(in.Payload))
+	case in.Memory != nil:
 		f.hold(in.Memory, in.HeadLen)
+	case in.Of != nil:
+		f.over(in.Of)
 	}
 	f.refs.Store(1)
 	return f
@@ -86,7 +106,7 @@ func NewFragment(in FragmentInit) *Fragment {
 
 // hold makes memory the bytes of f, of which the first head are moof box and mdat header.
 func (f *Fragment) hold(memory []byte, head int) {
-	f.memory, f.head, f.size = memory, memory[:head], int64(len(memory)-head)
+	f.memory, f.head, f.payload, f.size = memory, memory[:head], memory[head:], int64(len(memory)-head)
 }
 
 // Retain adds a reference, for another goroutine that closes the fragment itself.
@@ -119,6 +139,9 @@ func (f *Fragment) drop() bool {
 	}
 	if f.release != nil {
 		f.release()
+	}
+	if f.of != nil {
+		f.of.Close()
 	}
 	if f.loan.p != nil {
 		f.loan.giveBack(f.body)
@@ -206,7 +229,7 @@ func (f *Fragment) WriteTo(w io.Writer) (int64, error) {
 	if err != nil {
 		return int64(n), err
 	}
-	m, err := copySection(w, f.body, f.offset, f.size)
+	m, err := f.WritePayload(w)
 	return int64(n) + m, err
 }
 
@@ -219,9 +242,12 @@ func (f *Fragment) WritePayloadPart(w io.Writer, off, n int64) (int64, error) {
 	if off < 0 || n < 0 || off > f.size-n {
 		return 0, fmt.Errorf("smooth: fragment %s %d: %d bytes from %d on of %d", f.Key.Stream, f.Key.Time, n, off, f.size)
 	}
-	if f.memory != nil {
-		n, err := w.Write(f.memory[int64(len(f.head))+off:][:n])
+	if f.payload != nil {
+		n, err := w.Write(f.payload[off:][:n])
 		return int64(n), err
+	}
+	if f.of != nil {
+		return f.of.WritePayloadPart(w, off, n)
 	}
 	if file, ok := f.body.(*os.File); ok && f.sending.CompareAndSwap(false, true) {
 		defer f.sending.Store(false)
@@ -306,8 +332,8 @@ func (f *Fragment) ReadPayloadAt(p []byte, off int64) (int, error) {
 	}
 	var n int
 	var err error
-	if f.memory != nil {
-		n = copy(p, f.memory[int64(len(f.head))+off:])
+	if f.payload != nil {
+		n = copy(p, f.payload[off:])
 	} else {
 		n, err = f.body.ReadAt(p, f.offset+off)
 	}
@@ -332,8 +358,8 @@ func (p payloadAt) ReadAt(b []byte, off int64) (int, error) { return p.f.ReadPay
 // a copy is needed it is made in buf, when that has the capacity. The error wraps [ErrTooLarge] if no slice of this
 // system could hold the data.
 func (f *Fragment) Load(ctx context.Context, buf []byte) ([]byte, error) {
-	if f.memory != nil {
-		return f.memory[len(f.head):], nil
+	if f.payload != nil {
+		return f.payload, nil
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package smooth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 // serveFragment answers a fragment request. See [MS-SSTR] 2.2.3 and 2.2.4.
 func (h *Handler) serveFragment(x *exchange, p Presentation) error {
 	ctx := x.r.Context()
-	f, err := p.Fragment(ctx, x.req.Key)
+	f, err := listedFragment(ctx, p, x.req.Key)
 	if err != nil {
 		if f, err = h.fragmentNear(ctx, p, x.req.Key, err); err != nil {
 			return err
@@ -38,6 +39,16 @@ func (h *Handler) serveFragment(x *exchange, p Presentation) error {
 		defer h.sending.End(h.sending.Begin(x.w))
 	}
 	return x.sendFragment(s, body)
+}
+
+// listedFragment returns a fragment with all that its header will ever have.
+func listedFragment(ctx context.Context, p Presentation, k FragmentKey) (*Fragment, error) {
+	f, err := p.Fragment(ctx, k)
+	if err == nil && f.Early {
+		f.Close()
+		return nil, fmt.Errorf("smooth: fragment %s %d is behind the look-ahead: %w", k.Stream, k.Time, ErrNotYet)
+	}
+	return f, err
 }
 
 // hasWriteTimeout reports whether the server of a request bounds its answers itself.
@@ -77,7 +88,7 @@ func (h *Handler) nearestFragment(ctx context.Context, p Presentation, k Fragmen
 	if found == k {
 		return nil, cause
 	}
-	f, err := p.Fragment(ctx, found)
+	f, err := listedFragment(ctx, p, found)
 	if err == nil && found.Time != k.Time {
 		h.nearest.Add(1)
 	}
@@ -102,7 +113,7 @@ func (h *Handler) awaitFragment(ctx context.Context, p Presentation, w Waiter, k
 		}
 		return nil, err
 	}
-	return p.Fragment(ctx, k)
+	return listedFragment(ctx, p, k)
 }
 
 // nearEdge reports whether a key is at most three fragments ahead of what its stream lists.
