@@ -262,7 +262,7 @@ func (b *broadcast) finish(cause error) {
 	}
 	for _, in := range b.inputs {
 		for _, s := range in.sources {
-			if s.gone.IsZero() && s.cut != nil {
+			if s.gone.IsZero() && !s.ended && s.cut != nil {
 				s.cut(cause)
 			}
 		}
@@ -293,6 +293,9 @@ func (b *broadcast) drop() {
 	}
 	b.index.Store(&map[smooth.FragmentKey]*track{})
 	b.waits.wake(func(smooth.FragmentKey) bool { return true })
+	for _, r := range b.recorders {
+		r.forget()
+	}
 }
 
 // alarm wakes the broadcast at a time, since nothing else might. mu must be held.

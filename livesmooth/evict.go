@@ -74,7 +74,7 @@ func (b *broadcast) mayForget(tr *track, e *entry) bool {
 	k.Time = e.time
 	for _, r := range b.recorders {
 		if r.history() != nil && !r.recorded(k) {
-			return r.stats().Failing // then it is lost
+			return r.lost(k)
 		}
 	}
 	return true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -341,18 +342,20 @@ func (p *Point) push(ctx context.Context, info PushInfo, r io.Reader, phase func
 	}
 	p.work.Add(1)
 	defer p.work.Done()
-	ended, cut := context.WithCancelCause(ctx)
-	defer cut(nil)
+	ended, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	stop := context.AfterFunc(ended, interrupt)
 	defer stop()
-	s, err := b.connect(info, cut)
+	s, err := b.connect(info, cancel)
 	if err != nil {
 		return err
 	}
 	p.note(Event{Kind: EncoderConnected, State: Started, Input: info.Input, Source: info.Address})
 	err = b.ingest(s, newPushReader(r, pushReaderConfig{pool: b.pool, limits: b.opts.Limits, known: b.headerOf(s), phase: phase}))
-	if cause := context.Cause(ended); cause != nil && err != nil {
-		err = cause
+	if cause := context.Cause(ended); err != nil && cause != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		err = cause // net/http ends the context of a request after a read deadline, too
+	} else if errors.Is(cause, ErrEnding) {
+		err = cause // and this is how a reader is interrupted
 	}
 	b.disconnect(s)
 	p.note(Event{Kind: EncoderDisconnected, State: Started, Input: info.Input, Source: info.Address, Err: err})

@@ -1,7 +1,9 @@
-// Command mediaserver serves presentations as Smooth Streaming and as HLS, and a page that plays them.
+// Command mediaserver serves presentations as Smooth Streaming and as HLS, on demand and live, and a page that plays them.
 //
 //	go run ./examples/mediaserver                  serve the sample
-//	go run ./examples/mediaserver -root DIR        serve the presentations below DIR
+//	go run ./examples/mediaserver -root DIR        serve the presentations and publishing points below DIR
+//
+// Encoders push to the publishing point live/demo.isml, and to those whose .isml files are below DIR.
 //
 // Flags: -listen ADDR, and -players DIR|URL for dash.js and hls.js on the page instead of its own small player.
 package main
@@ -63,7 +65,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // serve runs the server and, once ctx ends, gives the requests under way five seconds.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+func serve(ctx context.Context, listener net.Listener, handler *server.Server) error {
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
@@ -74,10 +76,11 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	drained := handler.Drain(grace) // encoders first: their requests do not end by themselves
 	if err := srv.Shutdown(grace); err != nil {
-		return srv.Close()
+		return errors.Join(drained, srv.Close())
 	}
-	return nil
+	return drained
 }
 
 // announce prints the addresses of the page and of the first presentations.
@@ -92,6 +95,9 @@ func announce(ctx context.Context, out io.Writer, s *server.Server, addr net.Add
 	for _, p := range list[:min(most, len(list))] {
 		fmt.Fprintf(out, "Manifest:  %s%s\n", base, p.URL)
 		fmt.Fprintf(out, "HLS:       %s%s\n", base, p.HLS)
+		if p.Push != "" {
+			fmt.Fprintf(out, "Push to:   %s%s\n", base, p.Push)
+		}
 	}
 	if len(list) > most {
 		fmt.Fprintf(out, "           and %d more\n", len(list)-most)

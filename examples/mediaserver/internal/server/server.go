@@ -17,6 +17,7 @@ import (
 
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/page"
 	"github.com/smoothkit/smoothkit/hls"
+	"github.com/smoothkit/smoothkit/livesmooth"
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
@@ -33,10 +34,13 @@ type Config struct {
 
 // Server serves the page, the presentations and, on request, other players.
 type Server struct {
-	mux    *http.ServeMux
-	mounts []mount
-	hls    *hls.Output
-	log    *slog.Logger
+	handler http.Handler // live points, then mux
+	mux     *http.ServeMux
+	mounts  []mount
+	live    []*livesmooth.Server
+	spool   *livesmooth.Spool
+	hls     *hls.Output
+	log     *slog.Logger
 }
 
 // mount is a set of presentations below a path prefix, which is empty or ends in a slash.
@@ -56,12 +60,19 @@ type Presentation struct {
 	HLS           string `json:"hls"`
 	HLSMuxed      string `json:"hlsMuxed"`
 	HLSFragmented string `json:"hlsFMP4"`
+	// Live reports a publishing point, State what it does, such as "Started", and Push the URL that encoders send to.
+	Live  bool   `json:"live,omitempty"`
+	State string `json:"state,omitempty"`
+	Push  string `json:"push,omitempty"`
 }
 
 func newPresentation(name string) Presentation {
 	manifest := escapePath(name) + "/Manifest"
 	master := func(format string) string { return manifest + "(format=" + format + ").m3u8" }
-	return Presentation{name, manifest, master("m3u8-aapl"), master("m3u8-aapl-v3"), master("m3u8-cmaf")}
+	return Presentation{
+		Name: name, URL: manifest,
+		HLS: master("m3u8-aapl"), HLSMuxed: master("m3u8-aapl-v3"), HLSFragmented: master("m3u8-cmaf"),
+	}
 }
 
 // New returns a server. It fails if the root or the players cannot be found.
@@ -77,6 +88,9 @@ func New(cfg Config) (*Server, error) {
 	if err := s.addPresentations(cfg.Root); err != nil {
 		return nil, err
 	}
+	if err := s.addLive(cfg); err != nil {
+		return nil, err
+	}
 	s.mux.Handle("GET /_page/", noCache(http.StripPrefix("/_page", http.FileServerFS(page.Files()))))
 	s.mux.Handle("GET /{$}", noCache(http.FileServerFS(page.Files())))
 	s.mux.HandleFunc("GET /presentations.json", func(w http.ResponseWriter, r *http.Request) { s.serveList(w, r, scripts) })
@@ -84,11 +98,24 @@ func New(cfg Config) (*Server, error) {
 }
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Close releases the files. Requests under way must be over.
+// Drain tells encoders to go elsewhere and ends recordings, so that the server can end.
+func (s *Server) Drain(ctx context.Context) error {
+	var errs []error
+	for _, l := range s.live {
+		errs = append(errs, l.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Close ends publishing points and releases the files. Requests under way must be over.
 func (s *Server) Close() error {
-	errs := []error{s.hls.Close()}
+	var errs []error
+	for _, l := range s.live {
+		errs = append(errs, l.Close())
+	}
+	errs = append(errs, s.spool.Close(), s.hls.Close())
 	for _, m := range s.mounts {
 		errs = append(errs, m.source.Close())
 	}
@@ -139,6 +166,13 @@ func (s *Server) Presentations(ctx context.Context) ([]Presentation, error) {
 		})
 		if err != nil {
 			return nil, err
+		}
+	}
+	for _, l := range s.live {
+		for _, point := range l.Points() {
+			p := newPresentation(point.Name())
+			p.Live, p.State, p.Push = true, point.State().String(), escapePath(point.Name())+"/Streams(enc1)"
+			list = append(list, p)
 		}
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
