@@ -151,7 +151,6 @@ func fragmentFixtures() []fragmentFixture {
 		{"SF142", "live", after(tfrfBox(1, liveStart+20000001, 20000000))},
 		{"SF143", "live", after()},
 		{"SF144", "live", after(tfrfBox(1, liveStart+20000000, 20000000, 1, 1, 2, 2))},
-		{"SF144", "video", after(tfrfBox(1, 60000000, 20000000))},
 		{"SF151", "video", func(s *spec) { s.samples[0].flags = deltaFlags }},
 		{"SF152", "video", func(s *spec) { s.sdtp = 1 }},
 		{"SF154", "video", func(s *spec) { s.samples[1].data[3]++ }},

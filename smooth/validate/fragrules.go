@@ -45,7 +45,7 @@ func fragmentRules() []Rule {
 		{"SF141", Error, tfrf, "tfrf has the length its count says"},
 		{"SF142", Error, tfrf, "tfrf lists the following chunks of the manifest, to the tick"},
 		{"SF143", Error, "client: dash.js, GStreamer", "a live fragment with chunks after it has a tfrf"},
-		{"SF144", Error, tfrf, "tfrf has no more entries than the look-ahead and none on demand"},
+		{"SF144", Error, tfrf, "tfrf of a live fragment has no more entries than the look-ahead"},
 		{"SF151", Error, "[MS-SSTR] 3.1.5.2", "the first sample of video is a sync sample"},
 		{"SF152", Error, "ISO/IEC 14496-12 8.6.4", "sdtp has one byte per sample"},
 		{"SF153", Error, "[MS-SSTR] 2.2.4.2", "sequence numbers increase"},

@@ -103,14 +103,11 @@ func (t *track) children(a *answer, p Place) {
 }
 
 func (t *track) expect(target string, chunk smooth.Chunk) Expect {
-	want := Expect{
+	return Expect{
 		Name: target, Stream: t.s.name, Level: t.l.key(), Type: t.s.typ, FourCC: t.l.fourCC, Timescale: t.s.timescale,
 		Chunk: chunk, HasChunk: true, Live: t.p.live && !t.s.sparse, Lookahead: t.p.lookahead,
+		Next: t.s.following(chunk.Time, 255),
 	}
-	if t.p.live {
-		want.Next = t.s.following(chunk.Time, 255)
-	}
-	return want
 }
 
 // neighbours compares a fragment to those before it.
