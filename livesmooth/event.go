@@ -137,7 +137,7 @@ func (l *eventLog) after(number uint64) (e Event, wait <-chan struct{}, ended bo
 // watch yields events after a number until ctx ends or the log does.
 func (l *eventLog) watch(ctx context.Context, number uint64) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		for {
+		for ctx.Err() == nil {
 			e, wait, ended := l.after(number)
 			switch {
 			case ended:

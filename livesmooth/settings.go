@@ -165,11 +165,14 @@ func (s *Settings) Validate() error {
 	}
 	check(s.Source == "" || s.Source == SourcePush || s.Source == SourcePull, "source type %q is neither Push nor Pull", s.Source)
 	check(s.Lookahead >= 0 && s.Lookahead <= MaxLookahead, "look-ahead %d is not within 0 and %d", s.Lookahead, MaxLookahead)
-	for name, d := range map[string]time.Duration{
-		"estimated duration": s.EstimatedDuration, "archive segment length": s.Archive.SegmentLength,
-		"window length": s.Viewers.WindowLength, "live cache length": s.Viewers.LiveCacheLength,
+	for _, span := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"estimated duration", s.EstimatedDuration}, {"archive segment length", s.Archive.SegmentLength},
+		{"window length", s.Viewers.WindowLength}, {"live cache length", s.Viewers.LiveCacheLength},
 	} {
-		check(d >= 0 && d <= maxSpan, "%s %v is not within 0 and ten years", name, d)
+		check(span.d >= 0 && span.d <= maxSpan, "%s %v is not within 0 and ten years", span.name, span.d)
 	}
 	v := s.Viewers.ManifestVersion
 	check(v == "" || v == "2.0" || v == "2.2", "client manifest version %q is neither 2.0 nor 2.2", v)

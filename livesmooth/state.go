@@ -91,10 +91,10 @@ func (s State) next(in signal, set *Settings) (State, effect, bool) {
 		}
 		return s, noEffect, s == Stopping || s == Stopped
 	case commandShutdown:
-		if s == Idle || s == ShuttingDown {
-			return s, noEffect, true
+		if s == Idle || s == Stopping || s == ShuttingDown {
+			return s, noEffect, s != Stopping
 		}
-		return ShuttingDown, dropEvent, s != Stopping
+		return ShuttingDown, dropEvent, true
 	case onRequest, onEncoder:
 		return s.approach(in, set)
 	case onStream:
