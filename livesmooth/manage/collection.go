@@ -168,7 +168,7 @@ func (x *exchange) shown(p point) *livesmooth.Settings {
 
 func hasSecrets(s *livesmooth.Settings) bool {
 	secret := func(r livesmooth.RemotePoint) bool { return redacted(r.URL) != r.URL }
-	return s.HLS != nil && len(s.HLS.Key) > 0 || slices.ContainsFunc(s.PullFrom, secret) || slices.ContainsFunc(s.PushTo, secret)
+	return s.HLS != nil && len(s.HLS.Key) > 0 || slices.ContainsFunc(slices.Concat(s.PullFrom, s.PushTo), secret)
 }
 
 // redacted returns a URL without the password in it. What is not a URL stays as it is.

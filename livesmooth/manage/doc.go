@@ -1,6 +1,6 @@
 // Package manage serves the management services of IIS Media Services 4.1 for the publishing points of a
-// [livesmooth.Server], so that the tools that operators and encoders have for IIS go on working; and the same in JSON, with
-// a stream of events, for the tools of today.
+// [livesmooth.Server], so that the tools that operators and encoders have for IIS go on working; and the same in JSON,
+// with a stream of events, for the tools of today.
 //
 //	h, err := manage.NewHandler(server, &manage.Options{
 //		Authorize: func(r *http.Request, op manage.Operation) error {
@@ -16,10 +16,10 @@
 //
 // # Objects
 //
-// A [Handler] answers for the list of publishing points, and for settings, state, statistics and events of each; what else
-// is asked for it hands to Options.Next. [Options].Authorize rules on each [Operation], which has a [Kind] and the name of a
-// publishing point. There is no handler without it: the services start and stop live events, and say where recordings and
-// streams go to.
+// A [Handler] answers for the list of publishing points, and for settings, state, statistics and events of each; what
+// else is asked for it hands to Options.Next. [Options].Authorize rules on each [Operation], which has a [Kind] and the
+// name of a publishing point. There is no handler without it: the services start and stop live events, and say where
+// recordings and streams go to.
 //
 // # Resources
 //
@@ -39,24 +39,24 @@
 // # Settings that a document does not mention
 //
 // A document is all of the settings: what is not in it gets its default, as a default is not in the documents that IIS
-// sent. Three things stay as they were: metas of the .isml file that no document has a place for, an encryption key if the
-// document does not mention one, and in JSON the modules that this package does not know. Those in Atom documents are
-// kept, as text, among the metas.
+// sent. Three things stay as they were: metas of the .isml file that no document has a place for, an encryption key if
+// the document does not mention one, and in JSON the modules that this package does not know. Those in Atom documents
+// are kept, as text, among the metas.
 //
 // # Secrets
 //
-// Encryption keys, and passwords in the URLs of other servers, are in the documents of those who may change the settings:
-// Authorize is asked with [Write]. Others get an Encryption element without a key, and "xxxxx" for a password.
+// Encryption keys, and passwords in the URLs of other servers, are in the documents of those who may change the
+// settings: Authorize is asked with [Write]. Others get an Encryption element without a key and "xxxxx" for a password.
 //
 // # Protection
 //
-// No answer may be stored, none has CORS headers. Requests that change something are refused with 403 when a browser says
-// that a page of another origin makes them, so that a password that it remembers cannot be used by such pages. Documents
-// are bounded in size, depth and number of elements, and have no document type.
+// No answer may be stored, none has CORS headers. Requests that change something are refused with 403 when a browser
+// says that a page of another origin makes them, so that a password that it remembers cannot be used by such pages.
+// Documents are bounded in size, depth and number of elements, and have no document type.
 //
 // # Specifications
 //
-// IIS Smooth Streaming Management REST Services and the SmoothStreaming schema in the documentation of IIS Media Services;
-// RFC 4287 (Atom), RFC 5023 (Slug); XML Schema Part 2 (duration); RFC 9110; the HTML standard, section 9.2 (server-sent
-// events).
+// IIS Smooth Streaming Management REST Services and the SmoothStreaming schema in the documentation of IIS Media
+// Services; RFC 4287 (Atom), RFC 5023 (Slug); XML Schema Part 2 (duration); RFC 9110; the HTML standard, section 9.2
+// (server-sent events).
 package manage

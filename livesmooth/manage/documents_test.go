@@ -63,7 +63,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// samples are documents of IIS Media Services that we send in the same circumstances, but for where they lack an author.
+// TestSampleAnswers: in the circumstances of the documentation's samples we send the same.
 func TestSampleAnswers(t *testing.T) {
 	f := &manage.Fake{}
 	f.Add("test1.isml", bunny())

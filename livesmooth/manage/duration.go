@@ -10,8 +10,8 @@ import (
 
 const day = 24 * time.Hour
 
-// parseDuration reads an xs:duration that is not negative, such as PT1H15M30.5S. Years count 365 days and months 30, as in
-// the framework that clients of IIS were written with. Digits beyond nanoseconds are dropped. See XML Schema Part 2,
+// parseDuration reads an xs:duration that is not negative, such as PT1H15M30.5S. Years count 365 days and months 30, as
+// in the framework that clients of IIS were written with. Digits beyond nanoseconds are dropped. See XML Schema Part 2,
 // section 3.2.6.
 func parseDuration(text string) (time.Duration, error) {
 	s := strings.TrimSpace(text)

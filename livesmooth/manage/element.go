@@ -39,8 +39,8 @@ type element struct {
 // attribute has no namespace: others are left out when a document is read.
 type attribute struct{ name, value string }
 
-// parseElement reads a document, which may be UTF-8 or UTF-16, within the limits and without a document type. Errors have
-// [codeXML].
+// parseElement reads a document, which may be UTF-8 or UTF-16, within the limits and without a document type. Errors
+// have [codeXML].
 func parseElement(data []byte) (*element, error) {
 	text, err := textenc.UTF8(data)
 	if err != nil {
@@ -178,8 +178,8 @@ func (e *element) fail(c *code, format string, args ...any) error {
 // fields are what an element may contain: a reader for each child.
 type fields map[string]func(*element) error
 
-// read hands each child to its reader. Children come in any order, each at most once; unknown ones, text, and attributes
-// that are not listed break the schema.
+// read hands each child to its reader. Children come in any order, each at most once; unknown ones, text, and
+// attributes that are not listed break the schema.
 func (e *element) read(f fields, attrs ...string) error {
 	if strings.TrimSpace(e.text) != "" {
 		return e.fail(codeSchema, "text between elements")

@@ -46,8 +46,8 @@ func jsonEventOf(e *livesmooth.Event) *jsonEvent {
 }
 
 // serveEvents sends the events of a publishing point as they happen, as server-sent events: first its state under the
-// name "state", then each event without a name. The stream ends with the publishing point, its client, or Close. See the
-// HTML standard, section 9.2.
+// name "state", then each event without a name. The stream ends with the publishing point, its client, or Close. See
+// the HTML standard, section 9.2.
 func (x *exchange) serveEvents() error {
 	header := x.w.Header()
 	if x.r.Method == http.MethodHead {
@@ -84,9 +84,11 @@ type eventStream struct {
 	err error
 }
 
-// pump sends events until they end, ctx does, closing is closed, or the client does not read. The client being slower than
-// the events costs it some of them, and nobody else anything: the publishing point keeps a bounded number.
-func (s *eventStream) pump(ctx context.Context, cancel func(), events iter.Seq[livesmooth.Event], closing <-chan struct{}) {
+// pump sends events until they end, ctx does, closing is closed, or the client does not read. The client being slower
+// than the events costs it some of them, and nobody else anything: the publishing point keeps a bounded number.
+func (s *eventStream) pump(
+	ctx context.Context, cancel func(), events iter.Seq[livesmooth.Event], closing <-chan struct{},
+) {
 	next := make(chan livesmooth.Event)
 	var watcher sync.WaitGroup
 	defer watcher.Wait()

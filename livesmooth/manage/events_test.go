@@ -89,9 +89,9 @@ func TestEvents(t *testing.T) {
 			"durationTicks": "20000000", "count": 3.0, "error": "too late",
 		}, e)
 
-		time.Sleep(manage.Heartbeat - 1) // in a bubble: no time passes
+		time.Sleep(manage.Heartbeat - time.Millisecond) // in a bubble: no time passes
 		assert.Empty(t, c.take())
-		time.Sleep(1)
+		time.Sleep(time.Millisecond)
 		assert.Equal(t, ":\n\n", c.take())
 		time.Sleep(2 * manage.Heartbeat)
 		assert.Equal(t, ":\n\n:\n\n", c.take())

@@ -30,8 +30,8 @@ var now = time.Date(2011, 6, 13, 22, 8, 57, 44e6, time.UTC)
 // allow is a hook that allows everything.
 func allow(*http.Request, manage.Operation) error { return nil }
 
-// byUser rules by the user name of basic authentication: nobody is a stranger, reader may read what is not secret, writer
-// may do everything.
+// byUser rules by the user name of basic authentication: nobody is a stranger, reader may read what is not secret,
+// writer may do everything.
 func byUser(r *http.Request, op manage.Operation) error {
 	user, _, ok := r.BasicAuth()
 	switch {
@@ -110,7 +110,7 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, string(want), string(got), path)
+	require.Equal(t, strings.ReplaceAll(string(want), "\r\n", "\n"), string(got), path)
 }
 
 // canonical returns XML with names resolved, attributes sorted, and without blanks between elements and comments.

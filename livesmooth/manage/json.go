@@ -29,8 +29,8 @@ func decodeJSON(data []byte, dst any) error {
 	return fail(codeSchema, "%s", strings.TrimPrefix(err.Error(), "json: "))
 }
 
-// checkJSON reports whether a document is one object without repeated names. The decoder of the standard library takes the
-// last of several names that are equal in any case, so that two readers could differ about what a document says.
+// checkJSON reports whether a document is one object without repeated names. The decoder of the standard library takes
+// the last of several names that are equal in any case, so that two readers could differ about what a document says.
 func checkJSON(data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	var w jsonWalk
@@ -83,7 +83,7 @@ func (w *jsonWalk) step(tok json.Token) error {
 	return nil
 }
 
-// take notes a name of the innermost object. All known ones are ASCII, and the decoder folds some other letters into it.
+// take notes a name of the innermost object. All known ones are ASCII, and the decoder folds some other letters to it.
 func (w *jsonWalk) take(name string) error {
 	names := w.open[len(w.open)-1]
 	key := strings.ToLower(name)

@@ -42,16 +42,18 @@ func (k Kind) String() string {
 type Operation struct {
 	// Kind says what is wanted.
 	Kind Kind
-	// Point is the name of the publishing point, spelled as it was created if it exists. It is empty, with Read, for the
-	// list itself; the points in it are asked for one by one.
+	// Point is the name of the publishing point, spelled as it was created if it exists, else as in the request; names
+	// that differ in case only are the same. It is empty, with Read, for the list itself, whose points are asked for one
+	// by one.
 	Point string
 }
 
 // Options tunes a [Handler]. Authorize is required; the zero value of everything else means the documented default.
 type Options struct {
-	// Authorize rules on every operation. Nil allows it. An error that wraps [ErrUnauthenticated] says that the request
-	// has no valid credentials, any other that its user lacks the right; both are answered with 401, as IIS did, and the
-	// header Challenge. It may be called several times for one request, and concurrently for several.
+	// Authorize rules on every operation, which a nil error allows. One that wraps [ErrUnauthenticated] says that the
+	// request has no valid credentials, any other that its user lacks the right; both are answered with 401, as IIS did,
+	// and the header Challenge. It may be called several times for one request, and concurrently for several. An event
+	// stream is asked for when it begins.
 	Authorize func(r *http.Request, op Operation) error
 	// Challenge is the WWW-Authenticate header of a 401. Empty means Basic realm="publishing points".
 	Challenge string

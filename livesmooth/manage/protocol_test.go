@@ -23,7 +23,11 @@ import (
 const (
 	atom = "application/atom+xml"
 	list = "/services/smoothstreaming/publishingpoints.isml"
+	ct   = "Content-Type"
 )
+
+// asAtom is the header of an Atom document.
+var asAtom = []string{ct, atom}
 
 // newFake has a publishing point for each thing that tests do with one.
 func newFake() *manage.Fake {
@@ -66,46 +70,46 @@ var protocol = []struct {
 	{"name with an encoded slash", "GET", "/live%2Fidle.isml/settings", nil, "", 404, "PUBLISHING_POINT_NOT_FOUND"},
 	{"name that needs encoding", "GET", "/secret/%C3%BC%20b.isml/settings", nil, "", 200, ""},
 
-	{"update", "PUT", "/live/idle.isml/settings", []string{"Content-Type", atom}, settingsDocument("<Title>x</Title>"), 200, ""},
+	{"update", "PUT", "/live/idle.isml/settings", asAtom, settingsDocument("<Title>x</Title>"), 200, ""},
 	{"update, type with parameters", "PUT", "/live/idle.isml/settings",
-		[]string{"Content-Type", `Application/Atom+XML; type=entry; charset="utf-8"`}, settingsDocument(""), 200, ""},
+		[]string{ct, `Application/Atom+XML; type=entry; charset="utf-8"`}, settingsDocument(""), 200, ""},
 	{"update, no type", "PUT", "/live/idle.isml/settings", nil, settingsDocument(""), 415, "CONTENT_TYPE_NOT_SUPPORTED"},
-	{"update, another type", "PUT", "/live/idle.isml/settings", []string{"Content-Type", "text/xml"}, settingsDocument(""), 415,
+	{"update, another type", "PUT", "/live/idle.isml/settings", []string{ct, "text/xml"}, settingsDocument(""), 415,
 		"CONTENT_TYPE_NOT_SUPPORTED"},
-	{"update while live", "PUT", "/live/started.isml/settings", []string{"Content-Type", atom}, settingsDocument(""), 400,
+	{"update while live", "PUT", "/live/started.isml/settings", asAtom, settingsDocument(""), 400,
 		"PUBLISHING_POINT_IN_USE"},
-	{"update of none", "PUT", "/live/none.isml/settings", []string{"Content-Type", atom}, settingsDocument(""), 404,
+	{"update of none", "PUT", "/live/none.isml/settings", asAtom, settingsDocument(""), 404,
 		"PUBLISHING_POINT_NOT_FOUND"},
-	{"update, broken", "PUT", "/live/idle.isml/settings", []string{"Content-Type", atom}, "<entry", 400, "INVALID_XML"},
-	{"update, empty", "PUT", "/live/idle.isml/settings", []string{"Content-Type", atom}, "", 400, "INVALID_XML"},
-	{"update with a state", "PUT", "/live/idle.isml/settings", []string{"Content-Type", atom}, stateDocument("Idle"), 400, "INVALID_SCHEMA"},
-	{"update, too long", "PUT", "/live/idle.isml/settings", []string{"Content-Type", atom},
+	{"update, broken", "PUT", "/live/idle.isml/settings", asAtom, "<entry", 400, "INVALID_XML"},
+	{"update, empty", "PUT", "/live/idle.isml/settings", asAtom, "", 400, "INVALID_XML"},
+	{"update with a state", "PUT", "/live/idle.isml/settings", asAtom, stateDocument("Idle"), 400, "INVALID_SCHEMA"},
+	{"update, too long", "PUT", "/live/idle.isml/settings", asAtom,
 		settingsDocument(strings.Repeat(" ", 256<<10)), 400, "INVALID_DATA"},
-	{"update, out of range", "PUT", "/live/idle.isml/settings", []string{"Content-Type", atom},
+	{"update, out of range", "PUT", "/live/idle.isml/settings", asAtom,
 		settingsDocument("<LookAheadChunks>99</LookAheadChunks>"), 400, "INVALID_DATA"},
 
 	{"state", "GET", "/live/idle.isml/state", nil, "", 200, ""},
 	{"state, DELETE", "DELETE", "/live/idle.isml/state", nil, "", 405, "METHOD_NOT_ALLOWED"},
-	{"start", "PUT", "/live/idle.isml/state", []string{"Content-Type", atom}, stateDocument("Started"), 200, ""},
-	{"start anew", "PUT", "/live/stopped.isml/state", []string{"Content-Type", atom}, stateDocument("started"), 200, ""},
-	{"start while stopping", "PUT", "/live/stopping.isml/state", []string{"Content-Type", atom}, stateDocument("Started"), 400,
+	{"start", "PUT", "/live/idle.isml/state", asAtom, stateDocument("Started"), 200, ""},
+	{"start anew", "PUT", "/live/stopped.isml/state", asAtom, stateDocument("started"), 200, ""},
+	{"start while stopping", "PUT", "/live/stopping.isml/state", asAtom, stateDocument("Started"), 400,
 		"PUBLISHING_POINT_LOCKED"},
-	{"stop while shutting down", "PUT", "/live/shutting.isml/state", []string{"Content-Type", atom}, stateDocument("Stopped"), 400,
+	{"stop while shutting down", "PUT", "/live/shutting.isml/state", asAtom, stateDocument("Stopped"), 400,
 		"PUBLISHING_POINT_LOCKED"},
-	{"stop", "PUT", "/live/started.isml/state", []string{"Content-Type", atom}, stateDocument("Stopped"), 200, ""},
-	{"stop while idle", "PUT", "/live/idle.isml/state", []string{"Content-Type", atom}, stateDocument("Stopped"), 400,
+	{"stop", "PUT", "/live/started.isml/state", asAtom, stateDocument("Stopped"), 200, ""},
+	{"stop while idle", "PUT", "/live/idle.isml/state", asAtom, stateDocument("Stopped"), 400,
 		"STATE_TRANSITION_INVALID"},
-	{"shut down", "PUT", "/live/stopped.isml/state", []string{"Content-Type", atom}, stateDocument("Idle"), 200, ""},
-	{"shut down after a fault", "PUT", "/live/faulted.isml/state", []string{"Content-Type", atom}, stateDocument("Idle"), 200, ""},
-	{"Starting", "PUT", "/live/idle.isml/state", []string{"Content-Type", atom}, stateDocument("Starting"), 400,
+	{"shut down", "PUT", "/live/stopped.isml/state", asAtom, stateDocument("Idle"), 200, ""},
+	{"shut down after a fault", "PUT", "/live/faulted.isml/state", asAtom, stateDocument("Idle"), 200, ""},
+	{"Starting", "PUT", "/live/idle.isml/state", asAtom, stateDocument("Starting"), 400,
 		"STATE_TRANSITION_NOT_SUPPORTED"},
-	{"Stopping", "PUT", "/live/started.isml/state", []string{"Content-Type", atom}, stateDocument("Stopping"), 400,
+	{"Stopping", "PUT", "/live/started.isml/state", asAtom, stateDocument("Stopping"), 400,
 		"STATE_TRANSITION_NOT_SUPPORTED"},
-	{"ShuttingDown", "PUT", "/live/started.isml/state", []string{"Content-Type", atom}, stateDocument("ShuttingDown"), 400,
+	{"ShuttingDown", "PUT", "/live/started.isml/state", asAtom, stateDocument("ShuttingDown"), 400,
 		"STATE_TRANSITION_NOT_SUPPORTED"},
-	{"Error", "PUT", "/live/started.isml/state", []string{"Content-Type", atom}, stateDocument("Error"), 400,
+	{"Error", "PUT", "/live/started.isml/state", asAtom, stateDocument("Error"), 400,
 		"STATE_TRANSITION_NOT_SUPPORTED"},
-	{"no state", "PUT", "/live/started.isml/state", []string{"Content-Type", atom}, stateDocument("Running"), 400, "INVALID_DATA"},
+	{"no state", "PUT", "/live/started.isml/state", asAtom, stateDocument("Running"), 400, "INVALID_DATA"},
 	{"state without a type", "PUT", "/live/started.isml/state", nil, stateDocument("Stopped"), 415, "CONTENT_TYPE_NOT_SUPPORTED"},
 
 	{"statistics", "GET", "/live/starting.isml/statistics", nil, "", 200, ""},
@@ -117,22 +121,22 @@ var protocol = []struct {
 	{"delete while live", "DELETE", "/live/started.isml/settings", nil, "", 200, ""},
 	{"delete none", "DELETE", "/live/none.isml/settings", nil, "", 404, "PUBLISHING_POINT_NOT_FOUND"},
 
-	{"create", "POST", list + "/settings", []string{"Content-Type", atom, "Slug", "/new/n.isml"}, settingsDocument(""), 201, ""},
-	{"create without a slash", "POST", list + "/settings", []string{"Content-Type", atom, "Slug", "n.isml"}, settingsDocument(""), 201, ""},
-	{"create without a slug", "POST", list + "/settings", []string{"Content-Type", atom}, settingsDocument(""), 400, "SLUG_HEADER_REQUIRED"},
-	{"create with an empty slug", "POST", list + "/settings", []string{"Content-Type", atom, "Slug", " "}, settingsDocument(""), 400,
+	{"create", "POST", list + "/settings", []string{ct, atom, "Slug", "/new/n.isml"}, settingsDocument(""), 201, ""},
+	{"create without a slash", "POST", list + "/settings", []string{ct, atom, "Slug", "n.isml"}, settingsDocument(""), 201, ""},
+	{"create without a slug", "POST", list + "/settings", asAtom, settingsDocument(""), 400, "SLUG_HEADER_REQUIRED"},
+	{"create with an empty slug", "POST", list + "/settings", []string{ct, atom, "Slug", " "}, settingsDocument(""), 400,
 		"SLUG_HEADER_REQUIRED"},
-	{"create with two slugs", "POST", list + "/settings", []string{"Content-Type", atom, "Slug", "/a.isml", "Slug", "/b.isml"},
+	{"create with two slugs", "POST", list + "/settings", []string{ct, atom, "Slug", "/a.isml", "Slug", "/b.isml"},
 		settingsDocument(""), 400, "SLUG_HEADER_INVALID"},
-	{"create with another extension", "POST", list + "/settings", []string{"Content-Type", atom, "Slug", "/web.config"},
+	{"create with another extension", "POST", list + "/settings", []string{ct, atom, "Slug", "/web.config"},
 		settingsDocument(""), 400, "SLUG_HEADER_INVALID"},
-	{"create with half an escape", "POST", list + "/settings", []string{"Content-Type", atom, "Slug", "/a%2.isml"}, settingsDocument(""),
+	{"create with half an escape", "POST", list + "/settings", []string{ct, atom, "Slug", "/a%2.isml"}, settingsDocument(""),
 		400, "SLUG_HEADER_INVALID"},
-	{"create outside", "POST", list + "/settings", []string{"Content-Type", atom, "Slug", "/../n.isml"}, settingsDocument(""), 400,
+	{"create outside", "POST", list + "/settings", []string{ct, atom, "Slug", "/../n.isml"}, settingsDocument(""), 400,
 		"SLUG_HEADER_INVALID"},
-	{"create the list", "POST", list + "/settings", []string{"Content-Type", atom, "Slug", strings.ToUpper(list)}, settingsDocument(""),
+	{"create the list", "POST", list + "/settings", []string{ct, atom, "Slug", strings.ToUpper(list)}, settingsDocument(""),
 		400, "SLUG_HEADER_INVALID"},
-	{"create again", "POST", list + "/settings", []string{"Content-Type", atom, "Slug", "/live/IDLE.isml"}, settingsDocument(""), 400,
+	{"create again", "POST", list + "/settings", []string{ct, atom, "Slug", "/live/IDLE.isml"}, settingsDocument(""), 400,
 		"PUBLISHING_POINT_ALREADY_EXISTS"},
 	{"create without a type", "POST", list + "/settings", []string{"Slug", "/n.isml"}, settingsDocument(""), 415,
 		"CONTENT_TYPE_NOT_SUPPORTED"},
@@ -347,7 +351,7 @@ func TestNegotiation(t *testing.T) {
 	} {
 		header := []string{"Accept", c.accept}
 		if c.content != "" {
-			header = append(header, "Content-Type", c.content)
+			header = append(header, ct, c.content)
 		}
 		w := serve(h, request("GET", "/live/idle.isml/state", "", header...))
 		want := atom
@@ -362,7 +366,7 @@ func TestNegotiation(t *testing.T) {
 // TestBodyThatBreaksOff: nothing is changed by a part of a document.
 func TestBodyThatBreaksOff(t *testing.T) {
 	f := newFake()
-	r := request("PUT", "/live/idle.isml/state", "", "Content-Type", atom)
+	r := request("PUT", "/live/idle.isml/state", "", ct, atom)
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(stateDocument("Started")), iotest.ErrReader(io.ErrUnexpectedEOF)))
 	assert.Equal(t, http.StatusBadRequest, serve(newHandler(t, f, nil), r).Code)
 	w := serve(newHandler(t, f, nil), request("GET", "/live/idle.isml/state", ""))
@@ -384,7 +388,7 @@ func TestLog(t *testing.T) {
 		{"reader", "PUT", "Stopped", "level=INFO msg=\"management request failed\" operation=\"PUT state\" point=live/Idle.isml status=401"},
 	} {
 		log.Reset()
-		r := request(c.method, "/live/idle.isml/state", stateDocument(c.state), "Content-Type", atom)
+		r := request(c.method, "/live/idle.isml/state", stateDocument(c.state), ct, atom)
 		r.SetBasicAuth(c.user, "password")
 		serve(h, r)
 		if c.want == "" {

@@ -132,8 +132,8 @@ func pointURL(base, name string, res resource) string {
 	return base + u.EscapedPath() + "/" + actions[res]
 }
 
-// slug returns the name of a publishing point that is to be created. The header holds its path, percent-encoded where it
-// is not ASCII: RFC 5023 section 9.7.
+// slug returns the name of a publishing point that is to be created. The header holds its path, percent-encoded where
+// it is not ASCII: RFC 5023 section 9.7.
 func slug(r *http.Request) (string, error) {
 	values := r.Header.Values("Slug")
 	if len(values) == 0 || strings.TrimSpace(values[0]) == "" {

@@ -131,8 +131,9 @@ func readJSONSettings(data []byte, current *livesmooth.Settings) (*livesmooth.Se
 		return nil, err
 	}
 	s := &livesmooth.Settings{
-		Title: j.Title, Source: livesmooth.SourceType(j.SourceType), EstimatedDuration: time.Duration(j.EstimatedDuration),
-		AutoStart: j.AutoStart, AutoRestart: j.AutoRestart, Lookahead: j.LookAheadChunks,
+		Title: j.Title, Source: livesmooth.SourceType(j.SourceType),
+		EstimatedDuration: time.Duration(j.EstimatedDuration), AutoStart: j.AutoStart, AutoRestart: j.AutoRestart,
+		Lookahead: j.LookAheadChunks,
 		Archive: livesmooth.ArchiveSettings{
 			Enabled: j.Archive.Enabled, SegmentLength: time.Duration(j.Archive.SegmentLength), Path: j.Archive.Path,
 			EventIDOnPath: j.Archive.EventIDOnPath,

@@ -60,8 +60,8 @@ func inputNode(in *livesmooth.InputStats, st *livesmooth.Stats, s *livesmooth.Se
 		sources, sinksNode(st, s), tracks).with("id", in.ID)
 }
 
-// inputState returns Started while a source feeds the stream, Stopped after its end or that of the event, and Idle while
-// it is waited for.
+// inputState returns Started while a source feeds the stream, Stopped after its end or that of the event, and Idle
+// while it is waited for.
 func inputState(in *livesmooth.InputStats, state livesmooth.State) string {
 	switch {
 	case in.Ended || state != livesmooth.Starting && state != livesmooth.Started:
@@ -81,8 +81,9 @@ func sourceNode(src livesmooth.SourceStats) *element {
 	if src.Name == sourcePull {
 		kind, address = livesmooth.SourcePull, "Source URL"
 	}
-	return node("Source", node("Properties", property("Source Type", string(kind)), property(address, redacted(src.Address)))).
-		with("name", src.Name)
+	return node("Source", node("Properties",
+		property("Source Type", string(kind)), property(address, redacted(src.Address)),
+	)).with("name", src.Name)
 }
 
 // sinksNode lists where an input stream goes to.
@@ -113,8 +114,8 @@ func trackNode(t livesmooth.TrackStats) *element {
 	).with("id", strconv.FormatUint(uint64(t.ID), 10))
 }
 
-// jsonStats are the statistics in JSON, all of them. Times of media are strings, since a JavaScript number has no room for
-// the ticks of 100 ns since some year in the past.
+// jsonStats are the statistics in JSON, all of them. Times of media are strings, since a JavaScript number has no room
+// for the ticks of 100 ns since some year in the past.
 type jsonStats struct {
 	State   string       `json:"state"`
 	EventID string       `json:"eventId,omitempty"`
@@ -180,7 +181,8 @@ func jsonStatsOf(st *livesmooth.Stats) *jsonStats {
 	j := &jsonStats{
 		State: st.State.String(), EventID: st.EventID, Viewers: st.Viewers, Periods: st.Periods,
 		Memory: st.Memory, Pinned: st.Pinned, Budget: st.Budget,
-		Inputs: make([]jsonInput, len(st.Inputs)), Outputs: make([]jsonOutput, len(st.Outputs)), Sinks: make([]jsonSink, len(st.Sinks)),
+		Inputs: make([]jsonInput, len(st.Inputs)), Outputs: make([]jsonOutput, len(st.Outputs)),
+		Sinks: make([]jsonSink, len(st.Sinks)),
 	}
 	if !st.Started.IsZero() {
 		started := st.Started.UTC()
