@@ -24,6 +24,7 @@ type ticksSpan struct{ first, last uint64 }
 
 // offer notes that a fragment is queued.
 func (m *recordedMarks) offer(t uint64) {
+	m.find(t)
 	if m.begun && t <= m.offered {
 		if i, found := slices.BinarySearch(m.late, t); !found {
 			m.late = slices.Insert(m.late, i, t)
@@ -33,18 +34,13 @@ func (m *recordedMarks) offer(t uint64) {
 	m.begun, m.offered = true, t
 }
 
-// keep notes that a fragment that was queued has been recorded.
-func (m *recordedMarks) keep(t uint64) {
-	m.arrive(t)
-	if !m.marked || t > m.mark {
-		m.marked, m.mark = true, t
-	}
+// find takes a fragment out of those that were lost.
+func (m *recordedMarks) find(t uint64) {
 	i, in := m.lostAt(t)
 	if !in {
 		return
 	}
-	s := m.lost[i]
-	rest := make([]ticksSpan, 0, 2)
+	s, rest := m.lost[i], make([]ticksSpan, 0, 2)
 	if s.first < t {
 		rest = append(rest, ticksSpan{s.first, t - 1})
 	}
@@ -52,6 +48,15 @@ func (m *recordedMarks) keep(t uint64) {
 		rest = append(rest, ticksSpan{t + 1, s.last})
 	}
 	m.lost = slices.Replace(m.lost, i, i+1, rest...)
+}
+
+// keep notes that a fragment that was queued has been recorded.
+func (m *recordedMarks) keep(t uint64) {
+	m.arrive(t)
+	m.find(t) // others around it may have been lost since it was queued
+	if !m.marked || t > m.mark {
+		m.marked, m.mark = true, t
+	}
 }
 
 // lose notes that a fragment will not be recorded. queued tells whether it was offered before.

@@ -312,6 +312,10 @@ func (r *recorderRun) fail(ctx context.Context, call sinkCall, err error) {
 // recover notes that the sink works again.
 func (r *recorderRun) recover() {
 	r.broken = working
+	if r.rest != nil {
+		r.rest.Stop()
+		r.rest = nil
+	}
 	r.mu.Lock()
 	r.fault = nil
 	r.mu.Unlock()

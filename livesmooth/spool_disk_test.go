@@ -29,7 +29,7 @@ func TestSpoolDiskErrors(t *testing.T) {
 		"write short": {Writes: half},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, dir := newTestSpool(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20})
+			s, dir := spoolForTest(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20})
 			p := spoolMedia(5)
 			r, h := beginSpool(t, s, p)
 			var faults livesmooth.SpoolFaults
@@ -56,13 +56,13 @@ func TestSpoolDiskErrors(t *testing.T) {
 					continue
 				}
 				size += int64(len(spoolBytes(t, p, k)))
-				sameBytes(t, spoolBytes(t, p, k), spoolBytes(t, h, k), k)
+				spoolSameBytes(t, spoolBytes(t, p, k), spoolBytes(t, h, k), k)
 			}
 			assert.Equal(t, size, spoolSize(t, dir), "nothing is left of what was lost")
 			faults.Creates, faults.Writes = nil, nil
 			for _, k := range keys { // now they come again
 				require.NoError(t, appendSpool(t, r, p, k))
-				sameBytes(t, spoolBytes(t, p, k), spoolBytes(t, h, k), k)
+				spoolSameBytes(t, spoolBytes(t, p, k), spoolBytes(t, h, k), k)
 			}
 		})
 	}
@@ -82,7 +82,7 @@ func spoolSize(t *testing.T, dir string) (size int64) {
 
 // TestSpoolSourceFails: a fragment that cannot be read is not kept by halves.
 func TestSpoolSourceFails(t *testing.T) {
-	s, dir := newTestSpool(t, livesmooth.SpoolOptions{})
+	s, dir := spoolForTest(t, livesmooth.SpoolOptions{})
 	p := spoolMedia(1)
 	r, h := beginSpool(t, s, p)
 	k := spoolKeys(t, p)[0]
@@ -99,7 +99,7 @@ func TestSpoolFilesVanish(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("open files stay")
 	}
-	s, dir := newTestSpool(t, livesmooth.SpoolOptions{SegmentBytes: 1})
+	s, dir := spoolForTest(t, livesmooth.SpoolOptions{SegmentBytes: 1})
 	p := spoolMedia(2)
 	r, h := beginSpool(t, s, p)
 	keys := spoolKeys(t, p)
@@ -108,7 +108,7 @@ func TestSpoolFilesVanish(t *testing.T) {
 	require.NoError(t, os.RemoveAll(home))
 	require.NoError(t, appendSpool(t, r, p, keys[1]))
 	assert.NotEqual(t, home, livesmooth.SpoolHome(s))
-	sameBytes(t, spoolBytes(t, p, keys[1]), spoolBytes(t, h, keys[1]), "the new one")
+	spoolSameBytes(t, spoolBytes(t, p, keys[1]), spoolBytes(t, h, keys[1]), "the new one")
 	_, err := h.Fragment(t.Context(), keys[0])
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
@@ -116,7 +116,7 @@ func TestSpoolFilesVanish(t *testing.T) {
 	require.ErrorIs(t, appendSpool(t, r, p, keys[2]), fs.ErrNotExist)
 	require.NoError(t, os.Mkdir(dir, 0o777))
 	require.NoError(t, appendSpool(t, r, p, keys[2]))
-	sameBytes(t, spoolBytes(t, p, keys[2]), spoolBytes(t, h, keys[2]), "after the directory has come back")
+	spoolSameBytes(t, spoolBytes(t, p, keys[2]), spoolBytes(t, h, keys[2]), "after the directory has come back")
 
 	large := smooth.FragmentKey{Stream: "video", Bitrate: 3_000_000, Time: 20_000_000}
 	require.NoError(t, appendSpool(t, r, p, large))

@@ -67,11 +67,11 @@ func spoolMedia(fragments int) spoolPresentation {
 	}}), new(atomic.Int32)}
 }
 
-// keptOpen is a presentation that its users do not close.
-type keptOpen struct{ smooth.Presentation }
+// spoolKeptOpen is a presentation that its users do not close.
+type spoolKeptOpen struct{ smooth.Presentation }
 
 // Close implements [smooth.Presentation].
-func (keptOpen) Close() error { return nil }
+func (spoolKeptOpen) Close() error { return nil }
 
 // spoolInput describes all tracks of a presentation.
 func spoolInput(t testing.TB, p smooth.Presentation) livesmooth.InputInfo {
@@ -107,8 +107,8 @@ func spoolKeys(t testing.TB, p smooth.Presentation) []smooth.FragmentKey {
 	return keys
 }
 
-// newTestSpool makes a spool in a directory of its own, and looks that nothing is left of it at the end.
-func newTestSpool(t testing.TB, opts livesmooth.SpoolOptions) (*livesmooth.Spool, string) {
+// spoolForTest makes a spool in a directory of its own, and looks that nothing is left of it at the end.
+func spoolForTest(t testing.TB, opts livesmooth.SpoolOptions) (*livesmooth.Spool, string) {
 	t.Helper()
 	dir := t.TempDir()
 	opts.Logger = slog.New(slog.DiscardHandler)
@@ -151,10 +151,10 @@ func spoolBytes(t testing.TB, p smooth.Presentation, k smooth.FragmentKey) []byt
 	f, err := p.Fragment(t.Context(), k)
 	require.NoError(t, err, "%v", k)
 	defer f.Close()
-	return writtenBytes(t, f)
+	return spoolWritten(t, f)
 }
 
-func writtenBytes(t testing.TB, f *smooth.Fragment) []byte {
+func spoolWritten(t testing.TB, f *smooth.Fragment) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	b.Grow(int(f.Size()) + bytes.MinRead)
@@ -164,8 +164,8 @@ func writtenBytes(t testing.TB, f *smooth.Fragment) []byte {
 	return b.Bytes()
 }
 
-// sameBytes fails without writing megabytes.
-func sameBytes(t testing.TB, want, got []byte, what any) bool {
+// spoolSameBytes fails without writing megabytes.
+func spoolSameBytes(t testing.TB, want, got []byte, what any) bool {
 	t.Helper()
 	if !bytes.Equal(want, got) {
 		t.Errorf("%v: %d bytes that differ from the %d appended ones", what, len(got), len(want))

@@ -35,8 +35,8 @@ type spoolHit struct {
 	segment *spoolSegment
 }
 
-// Fragment implements [smooth.Presentation]. The error wraps [smooth.ErrNotFound], [smooth.ErrGone] if a fragment of the
-// track that was not before this one has left the window, [smooth.ErrClosed], or is that of the file system.
+// Fragment implements [smooth.Presentation]. The error wraps [smooth.ErrGone] if this or a later fragment of the track has
+// left the window, [smooth.ErrNotFound] for others that are not there, [smooth.ErrClosed], or is that of the file system.
 func (h *spoolHistory) Fragment(ctx context.Context, k smooth.FragmentKey) (*smooth.Fragment, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ import (
 
 // TestSpoolKeepsBytes appends fragments and compares what comes back: whole, in parts, and what is said about them.
 func TestSpoolKeepsBytes(t *testing.T) {
-	s, _ := newTestSpool(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20})
+	s, _ := spoolForTest(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20})
 	p := spoolMedia(6)
 	r, h := beginSpool(t, s, p)
 	for _, k := range spoolKeys(t, p) {
@@ -43,8 +43,8 @@ func TestSpoolKeepsBytes(t *testing.T) {
 		require.NoError(t, err)
 		f, err := h.Fragment(t.Context(), k)
 		require.NoError(t, err)
-		sameBytes(t, want, writtenBytes(t, f), k)
-		sameBytes(t, want, writtenBytes(t, f), "again")
+		spoolSameBytes(t, want, spoolWritten(t, f), k)
+		spoolSameBytes(t, want, spoolWritten(t, f), "again")
 		assert.Equal(t, []any{k, original.Duration, original.Timescale, true}, []any{f.Key, f.Duration, f.Timescale, f.Codec.Equal(original.Codec)})
 		head, err := f.Header(smooth.Smooth)
 		require.NoError(t, err)
@@ -55,11 +55,11 @@ func TestSpoolKeepsBytes(t *testing.T) {
 			got := make([]byte, part[1]-part[0])
 			n, err := f.ReadAt(got, int64(part[0]))
 			require.NoError(t, err)
-			sameBytes(t, want[part[0]:part[1]], got[:n], part)
+			spoolSameBytes(t, want[part[0]:part[1]], got[:n], part)
 		}
 		payload, err := f.Load(t.Context(), nil)
 		require.NoError(t, err)
-		sameBytes(t, want[len(head):], payload, "payload")
+		spoolSameBytes(t, want[len(head):], payload, "payload")
 		size, err := h.(smooth.Sizer).FragmentSize(k)
 		require.NoError(t, err)
 		assert.EqualValues(t, len(want)-len(head), size)
@@ -76,7 +76,7 @@ func TestSpoolKeepsBytes(t *testing.T) {
 
 // TestSpoolOverHTTP asks a server for what was recorded, and another one for the original, and compares.
 func TestSpoolOverHTTP(t *testing.T) {
-	s, _ := newTestSpool(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20})
+	s, _ := spoolForTest(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20})
 	p := spoolMedia(3)
 	r, h := beginSpool(t, s, p)
 	for _, k := range spoolKeys(t, p) {
@@ -84,7 +84,7 @@ func TestSpoolOverHTTP(t *testing.T) {
 	}
 	source := smoothtest.NewSource()
 	source.Add("original.ism", p)
-	source.Add("spool.ism", keptOpen{h})
+	source.Add("spool.ism", spoolKeptOpen{h})
 	server := httptest.NewServer(smooth.NewHandler(source, nil))
 	defer server.Close()
 	get := func(name, path, part string) (int, []byte) {
@@ -109,7 +109,7 @@ func TestSpoolOverHTTP(t *testing.T) {
 			wantCode, want := get("original.ism", path, part)
 			code, got := get("spool.ism", path, part)
 			assert.Equal(t, wantCode, code, path)
-			sameBytes(t, want, got, path+" "+part)
+			spoolSameBytes(t, want, got, path+" "+part)
 		}
 	}
 	code, manifest := get("spool.ism", "/Manifest", "")
@@ -126,7 +126,7 @@ func TestSpoolOverHTTP(t *testing.T) {
 
 // TestSpoolSnapshot follows what is there.
 func TestSpoolSnapshot(t *testing.T) {
-	s, _ := newTestSpool(t, livesmooth.SpoolOptions{})
+	s, _ := spoolForTest(t, livesmooth.SpoolOptions{})
 	p := spoolMedia(4)
 	r, h := beginSpool(t, s, p)
 	snap := func() *smooth.Snapshot {
@@ -164,7 +164,7 @@ func TestSpoolSnapshot(t *testing.T) {
 
 // TestSpoolTrim deletes files with what has left the window; what is lent stays valid.
 func TestSpoolTrim(t *testing.T) {
-	s, dir := newTestSpool(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20})
+	s, dir := spoolForTest(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20})
 	p := spoolMedia(12)
 	r, h := beginSpool(t, s, p)
 	keys := spoolKeys(t, p)
@@ -186,7 +186,7 @@ func TestSpoolTrim(t *testing.T) {
 	trim(13)
 	assert.Equal(t, before-2, spoolSegments(t, dir), "one of three is lent")
 	for i, f := range lent {
-		sameBytes(t, spoolBytes(t, p, keys[i]), writtenBytes(t, f), keys[i])
+		spoolSameBytes(t, spoolBytes(t, p, keys[i]), spoolWritten(t, f), keys[i])
 		f.Close()
 	}
 	assert.Equal(t, before-3, spoolSegments(t, dir))
@@ -197,7 +197,7 @@ func TestSpoolTrim(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err, "%v", k)
-		sameBytes(t, spoolBytes(t, p, k), writtenBytes(t, f), k)
+		spoolSameBytes(t, spoolBytes(t, p, k), spoolWritten(t, f), k)
 		f.Close()
 	}
 	trim(1000)
@@ -208,7 +208,7 @@ func TestSpoolTrim(t *testing.T) {
 
 // TestSpoolClose: viewers go back in a window that nothing is added to, until the history is closed, too.
 func TestSpoolClose(t *testing.T) {
-	s, dir := newTestSpool(t, livesmooth.SpoolOptions{})
+	s, dir := spoolForTest(t, livesmooth.SpoolOptions{})
 	p := spoolMedia(2)
 	r, h := beginSpool(t, s, p)
 	keys := spoolKeys(t, p)
@@ -225,18 +225,18 @@ func TestSpoolClose(t *testing.T) {
 	} {
 		require.ErrorIs(t, err, smooth.ErrClosed)
 	}
-	sameBytes(t, spoolBytes(t, p, keys[0]), spoolBytes(t, h, keys[0]), "after Close of the recording")
+	spoolSameBytes(t, spoolBytes(t, p, keys[0]), spoolBytes(t, h, keys[0]), "after Close of the recording")
 	f, err := h.Fragment(t.Context(), keys[0])
 	require.NoError(t, err)
 	require.NoError(t, h.Close())
 	_, err = h.Fragment(t.Context(), keys[0])
 	require.ErrorIs(t, err, smooth.ErrClosed)
 	assert.Equal(t, 1, spoolSegments(t, dir), "lent")
-	sameBytes(t, spoolBytes(t, p, keys[0]), writtenBytes(t, f), "after Close of all")
+	spoolSameBytes(t, spoolBytes(t, p, keys[0]), spoolWritten(t, f), "after Close of all")
 	f.Close()
 	assert.Empty(t, spoolFiles(t, dir))
 
-	other, dir := newTestSpool(t, livesmooth.SpoolOptions{})
+	other, dir := spoolForTest(t, livesmooth.SpoolOptions{})
 	r, err = other.Begin(t.Context(), livesmooth.EventInfo{})
 	require.NoError(t, err)
 	require.NoError(t, r.Declare(t.Context(), spoolInput(t, p)))
@@ -247,7 +247,7 @@ func TestSpoolClose(t *testing.T) {
 
 // TestSpoolRefuses: fragments that cannot be kept, calls under an ended context, options.
 func TestSpoolRefuses(t *testing.T) {
-	s, dir := newTestSpool(t, livesmooth.SpoolOptions{MaxBytes: 1 << 20})
+	s, dir := spoolForTest(t, livesmooth.SpoolOptions{MaxBytes: 1 << 20})
 	p := spoolMedia(1)
 	r, h := beginSpool(t, s, p)
 	closed := 0
@@ -288,7 +288,7 @@ func TestSpoolRefuses(t *testing.T) {
 
 // TestSpoolLate puts fragments in between that come late, each with its own codec configuration and pointer.
 func TestSpoolLate(t *testing.T) {
-	s, _ := newTestSpool(t, livesmooth.SpoolOptions{SegmentBytes: 1 << 20})
+	s, _ := spoolForTest(t, livesmooth.SpoolOptions{SegmentBytes: 1 << 20})
 	p := spoolMedia(9)
 	r, h := beginSpool(t, s, p)
 	codecs := []*smooth.Codec{{FourCC: "H264"}, {FourCC: "H264", Width: 1}, {FourCC: "H264", Width: 2}}
@@ -310,7 +310,7 @@ func TestSpoolLate(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, *codecs[i/3], *f.Codec, "%d", i)
 		assert.Len(t, f.ChildTrack, i%2*i)
-		assert.Equal(t, bytes.Repeat([]byte{byte(i)}, 100+i), writtenBytes(t, f))
+		assert.Equal(t, bytes.Repeat([]byte{byte(i)}, 100+i), spoolWritten(t, f))
 		f.Close()
 	}
 	snap, err := h.Snapshot(t.Context())
@@ -361,7 +361,7 @@ func TestSpoolIndex(t *testing.T) {
 
 // TestSpoolIndexMemory: 32 bytes per fragment, and an eighth of that to spare.
 func TestSpoolIndexMemory(t *testing.T) {
-	s, _ := newTestSpool(t, livesmooth.SpoolOptions{})
+	s, _ := spoolForTest(t, livesmooth.SpoolOptions{})
 	p := spoolMedia(1)
 	r, _ := beginSpool(t, s, p)
 	data := make([]byte, 20)
@@ -391,7 +391,7 @@ func TestSpoolIndexMemory(t *testing.T) {
 // TestSpoolMaxBytes: the oldest goes when a recording is full.
 func TestSpoolMaxBytes(t *testing.T) {
 	const limit = 4 << 20
-	s, dir := newTestSpool(t, livesmooth.SpoolOptions{MaxBytes: limit})
+	s, dir := spoolForTest(t, livesmooth.SpoolOptions{MaxBytes: limit})
 	p := spoolMedia(12)
 	r, h := beginSpool(t, s, p)
 	keys := spoolKeys(t, p)
@@ -404,7 +404,7 @@ func TestSpoolMaxBytes(t *testing.T) {
 			}
 		}
 		require.LessOrEqual(t, size, int64(limit))
-		sameBytes(t, spoolBytes(t, p, k), spoolBytes(t, h, k), k)
+		spoolSameBytes(t, spoolBytes(t, p, k), spoolBytes(t, h, k), k)
 	}
 	gone := 0
 	for i, k := range keys {
@@ -419,17 +419,17 @@ func TestSpoolMaxBytes(t *testing.T) {
 	}
 	assert.InDelta(t, 3*8, gone, 3, "two seconds are 849 kB")
 
-	small, _ := newTestSpool(t, livesmooth.SpoolOptions{MaxBytes: 800_000})
+	small, _ := spoolForTest(t, livesmooth.SpoolOptions{MaxBytes: 800_000})
 	r, h = beginSpool(t, small, p)
 	for _, k := range keys[:9] { // each has a segment of its own
 		require.NoError(t, appendSpool(t, r, p, k))
-		sameBytes(t, spoolBytes(t, p, k), spoolBytes(t, h, k), k)
+		spoolSameBytes(t, spoolBytes(t, p, k), spoolBytes(t, h, k), k)
 	}
 }
 
 // TestSpoolConcurrent reads while fragments come and go.
 func TestSpoolConcurrent(t *testing.T) {
-	s, _ := newTestSpool(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20, MaxOpenFiles: 3})
+	s, _ := spoolForTest(t, livesmooth.SpoolOptions{SegmentBytes: 2 << 20, MaxOpenFiles: 3})
 	p := spoolMedia(16)
 	r, h := beginSpool(t, s, p)
 	keys := spoolKeys(t, p)
@@ -482,7 +482,7 @@ func TestSpoolConcurrent(t *testing.T) {
 
 // TestSpoolOpenFiles lends more fragments than there may be open files.
 func TestSpoolOpenFiles(t *testing.T) {
-	s, dir := newTestSpool(t, livesmooth.SpoolOptions{SegmentBytes: 1 << 20, MaxOpenFiles: 5})
+	s, dir := spoolForTest(t, livesmooth.SpoolOptions{SegmentBytes: 1 << 20, MaxOpenFiles: 5})
 	p := spoolMedia(6)
 	r, h := beginSpool(t, s, p)
 	keys := spoolKeys(t, p)
@@ -506,7 +506,7 @@ func TestSpoolOpenFiles(t *testing.T) {
 		check()
 		assert.Equal(t, 5, livesmooth.SpoolOpen(s))
 		for i, f := range lent {
-			sameBytes(t, spoolBytes(t, p, keys[i%len(keys)]), writtenBytes(t, f), f.Key)
+			spoolSameBytes(t, spoolBytes(t, p, keys[i%len(keys)]), spoolWritten(t, f), f.Key)
 			f.Close()
 		}
 		check()
