@@ -50,7 +50,7 @@ func (b *broadcast) take(s *source, f *pushFragment) error {
 		return err
 	}
 	s.posted++
-	s.lagging = false
+	s.lagging, s.heard = false, now
 	s.bytes += uint64(f.buf.payload + f.buf.early)
 	tr.bits.add(8*uint64(f.buf.payload+f.buf.early), now)
 	tr.progress[s] = max(tr.progress[s], at+1)

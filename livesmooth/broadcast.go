@@ -88,7 +88,7 @@ func (b *broadcast) connect(info PushInfo, cut func(error)) (*source, error) {
 		in.id = info.Input
 		b.inputs = append(b.inputs, in)
 	}
-	s := &source{info: info, in: in, since: now, cut: cut}
+	s := &source{info: info, in: in, since: now, heard: now, cut: cut}
 	in.sources = append(in.sources, s)
 	in.ended = false // a reconnected encoder goes on
 	return s, nil

@@ -65,7 +65,8 @@ type Event struct {
 	Kind EventKind
 	// State of the point afterwards.
 	State State
-	// Input is the ID of the input stream, Source the address of the encoder; empty if none is concerned.
+	// Input is the ID of the input stream, Source the address of the encoder, or the name of the sink; empty if none is
+	// concerned.
 	Input, Source string
 	// Stream and Bitrate name the track; empty if none is concerned.
 	Stream  string

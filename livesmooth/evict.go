@@ -192,7 +192,7 @@ func (b *broadcast) declare(in *input) {
 	if len(b.recorders) == 0 || in.header == nil {
 		return
 	}
-	info := InputInfo{ID: in.id, Header: in.header.raw}
+	info := InputInfo{ID: in.id, Header: in.header.raw, Manifest: in.header.manifest}
 	for _, tr := range in.tracks {
 		if tr == nil {
 			continue

@@ -28,6 +28,9 @@ type Options struct {
 	// AuthorizeEncoder, if set, is asked before a push is taken. An error that wraps [ErrUnauthorized] answers 401 with
 	// the header Challenge, any other 403.
 	AuthorizeEncoder func(r *http.Request, push PushInfo) error
+	// AuthorizeCreate is asked whether a request may create a point, by PUT of an .isml file as some encoders do, or delete
+	// one. Nil means that nobody may. Errors are answered as those of AuthorizeEncoder.
+	AuthorizeCreate func(r *http.Request, point string) error
 	// AuthorizeServer, if set, is asked before another server may pull from a point.
 	AuthorizeServer func(r *http.Request, point string) error
 	// Challenge is the WWW-Authenticate header of a 401. Empty means Basic realm="encoder".

@@ -27,7 +27,8 @@ type Point struct {
 	// live is the event that viewers see; nil in state Idle. It is cast.
 	live atomic.Pointer[broadcast]
 
-	work sync.WaitGroup // what the point has started
+	work    sync.WaitGroup // what the point has started
+	editing sync.Mutex     // settings are changed by one at a time
 
 	mu       sync.Mutex // guards the fields below
 	state    State
@@ -67,6 +68,27 @@ func (p *Point) SetSettings(ctx context.Context, s *Settings) error {
 	if err := s.Validate(); err != nil {
 		return err
 	}
+	p.editing.Lock()
+	defer p.editing.Unlock()
+	if err := p.editable(); err != nil {
+		return err
+	}
+	version, _, err := p.srv.save(p.name, s)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != Idle { // it was started in the meantime
+		p.later, p.version = s.Clone(), version
+		return nil
+	}
+	p.setSettings(s.Clone(), version)
+	return nil
+}
+
+// editable returns nil if the settings may be changed.
+func (p *Point) editable() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -75,11 +97,6 @@ func (p *Point) SetSettings(ctx context.Context, s *Settings) error {
 	case p.state != Idle:
 		return fmt.Errorf("livesmooth: %s: settings in state %s: %w", p.name, p.state, ErrInUse)
 	}
-	version, err := p.srv.save(p.name, s)
-	if err != nil {
-		return err
-	}
-	p.setSettings(s.Clone(), version)
 	return nil
 }
 
@@ -323,6 +340,9 @@ func (p *Point) accepts() error {
 // Push takes what an encoder sends from r, until it ends, as the body of a POST to Streams(info.Input) does. Errors are those
 // of [StatusOf]. When ctx ends, or the point is stopped, r is closed if it is an [io.Closer].
 func (p *Point) Push(ctx context.Context, info PushInfo, r io.Reader) error {
+	if err := p.accepts(); err != nil {
+		return err
+	}
 	if info.Source == "" {
 		info.Source = "HTTP Push"
 	}

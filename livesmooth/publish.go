@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"slices"
 
@@ -23,7 +24,7 @@ func (b *broadcast) publish() {
 	}
 	var edges []smooth.Edge
 	for _, st := range b.streams {
-		if len(st.tracks) == 0 {
+		if len(st.tracks) == 0 || len(st.line) == 0 && !st.sparse { // a player could not begin with an empty one
 			continue
 		}
 		if st.shown == nil {
@@ -48,11 +49,24 @@ func (b *broadcast) publish() {
 	if len(s.Periods) == 0 {
 		s.Periods = []smooth.Period{{Tracks: b.currentTracks()}}
 	}
+	if !b.closed && !b.listsSome() {
+		s.NotSmooth = fmt.Errorf("livesmooth: %s: nothing is listed yet: %w", b.name, smooth.ErrNotYet)
+	}
 	old := b.snap.Swap(s)
 	if old != nil {
 		old.Supersede()
 	}
 	b.waits.wake(func(k smooth.FragmentKey) bool { return b.closed || b.reached(k) })
+}
+
+// listsSome reports whether there is anything to play. mu must be held.
+func (b *broadcast) listsSome() bool {
+	for _, st := range b.streams {
+		if !st.sparse && st.listed > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // duration returns how long a presentation that has ended is, from its first fragment on.

@@ -20,6 +20,9 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 	if err := b.require(h); err != nil {
 		return err
 	}
+	if err := b.admissible(s, h); err != nil {
+		return err
+	}
 	s.header, s.tracks = h, make([]*track, len(h.tracks))
 	changed := s.in.header == nil
 	for i := range h.tracks {
@@ -45,6 +48,24 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 	if changed {
 		b.advance(b.now())
 		b.publish()
+	}
+	return nil
+}
+
+// admissible refuses a header that contradicts what is there, before anything of it is taken. mu must be held.
+func (b *broadcast) admissible(s *source, h *pushHeader) error {
+	added := 0
+	for i := range h.tracks {
+		tr, err := b.findTrack(s, &h.tracks[i], h.tracks[i].bitrate)
+		if err != nil {
+			return err
+		}
+		if tr == nil {
+			added++
+		}
+	}
+	if b.countTracks()+added > b.opts.Limits.Tracks {
+		return fmt.Errorf("livesmooth: %s: more than %d tracks: %w", b.name, b.opts.Limits.Tracks, ErrLimit)
 	}
 	return nil
 }
@@ -133,11 +154,15 @@ func (s *stream) renamed(t *pushTrack) bool {
 		s.fixed.Name == t.stream.Name+"_"+nameOf(t.stream.Language)
 }
 
+// silence is how long a source may say nothing before it is taken for one that is gone, as when a host has crashed and its
+// connection is still open.
+const silence = 15 * time.Second
+
 // fedByOthers reports whether another source feeds a track now. mu must be held.
 func (b *broadcast) fedByOthers(tr *track, s *source) bool {
 	now := b.now()
 	for o := range tr.progress {
-		if o != s && o.gone.IsZero() && !o.ended && o.active(now) {
+		if o != s && o.gone.IsZero() && o.active(now) && now.Sub(o.heard) < silence {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package livesmooth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -25,13 +26,16 @@ func StatusOf(err error) int {
 		return http.StatusUnauthorized
 	case errors.Is(err, ErrNotAccepting), errors.Is(err, ErrForbidden):
 		return http.StatusForbidden
+	case errors.Is(err, ErrInUse):
+		return http.StatusConflict
 	case errors.Is(err, ErrNoHeader):
 		return http.StatusPreconditionFailed
 	case errors.Is(err, ErrMedia):
 		return http.StatusUnsupportedMediaType
 	case errors.Is(err, ErrLimit):
 		return http.StatusRequestEntityTooLarge
-	case errors.Is(err, ErrMalformed), errors.Is(err, ErrConflict), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, ErrMalformed), errors.Is(err, ErrConflict), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, ErrSettings), errors.Is(err, ErrName):
 		return http.StatusBadRequest
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return http.StatusRequestTimeout
@@ -73,17 +77,17 @@ func (s *Server) logPush(r *http.Request, pp pushPath, status int, err error) {
 }
 
 func (s *Server) takePush(w http.ResponseWriter, r *http.Request, pp pushPath, rc *http.ResponseController) error {
+	if r.Method == http.MethodPut && pp.kind == pushProbe && r.ContentLength != 0 {
+		return s.takeDefinition(r, pp)
+	}
 	p, err := s.Point(pp.point)
 	if err != nil {
 		return err
 	}
 	info := PushInfo{Point: p.name, Event: pp.event, Input: pp.input, Source: "HTTP Push", Address: host(r.RemoteAddr)}
 	if hook := s.opts.AuthorizeEncoder; hook != nil {
-		if err := hook(r, info); err != nil {
-			if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden) {
-				return err
-			}
-			return errors.Join(err, ErrForbidden)
+		if err := refusal(hook(r, info)); err != nil {
+			return err
 		}
 	}
 	if err := p.accepts(); err != nil {
@@ -95,6 +99,44 @@ func (s *Server) takePush(w http.ResponseWriter, r *http.Request, pp pushPath, r
 	body := &timedBody{body: r.Body, rc: rc, limits: s.opts.Limits}
 	body.enter(phaseHeader)
 	return p.push(r.Context(), info, body, body.enter, body.interrupt)
+}
+
+// refusal gives the error of a hook a sentinel.
+func refusal(err error) error {
+	if err == nil || errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden) {
+		return err
+	}
+	return errors.Join(err, ErrForbidden)
+}
+
+// maxDefinition is the largest .isml file, in bytes.
+const maxDefinition = 1 << 20
+
+// takeDefinition creates a point, or changes one that is idle, by PUT of its .isml file, as the push encoder of IIS did over
+// WebDAV.
+func (s *Server) takeDefinition(r *http.Request, pp pushPath) error {
+	if s.opts.AuthorizeCreate == nil {
+		return fmt.Errorf("livesmooth: nobody may create %s: %w", pp.point, ErrForbidden)
+	}
+	if err := refusal(s.opts.AuthorizeCreate(r, pp.point)); err != nil {
+		return err
+	}
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxDefinition+1))
+	switch {
+	case err != nil:
+		return err
+	case len(data) > maxDefinition:
+		return fmt.Errorf("livesmooth: %s: definition of more than %d bytes: %w", pp.point, maxDefinition, ErrLimit)
+	}
+	settings, err := ParseSettings(data)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, ErrMalformed)
+	}
+	if p, err := s.Point(pp.point); err == nil {
+		return p.SetSettings(r.Context(), settings)
+	}
+	_, err = s.Create(r.Context(), pp.point, settings)
+	return err
 }
 
 // maxDiscarded is the most that is read of a body that nobody needs, in bytes.

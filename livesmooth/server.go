@@ -1,12 +1,12 @@
 package livesmooth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +18,9 @@ import (
 type Server struct {
 	opts   Options
 	client *http.Client
-	folder *folder // nil without Root
+	folder *folder           // nil without Root
+	broken map[string]string // versions of .isml files that cannot be read, by name; belongs to scan
+	making sync.Mutex        // one point is made at a time
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -88,11 +90,23 @@ func (s *Server) scan() {
 		}
 		delete(found, p.name)
 	}
-	for name := range found {
-		if _, err := s.load(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNoPoint) {
+	s.addFound(found)
+}
+
+// addFound makes the points of files that have none. One that cannot be read is tried again when it has changed.
+func (s *Server) addFound(found map[string]string) {
+	broken := make(map[string]string)
+	for name, version := range found {
+		if s.broken[name] == version {
+			broken[name] = version
+			continue
+		}
+		if _, err := s.load(name); err != nil && !errors.Is(err, ErrNoPoint) {
+			broken[name] = version
 			s.opts.Logger.Warn("publishing point is left out", "point", name, "err", err)
 		}
 	}
+	s.broken = broken
 }
 
 // vanish removes a point whose file is gone. It looks again first, as the file may be in the middle of being replaced.
@@ -114,7 +128,7 @@ func (s *Server) reload(p *Point) {
 	defer p.mu.Unlock()
 	if err != nil {
 		s.opts.Logger.Warn("changed settings are not used", "point", p.name, "err", err)
-		p.version = version
+		p.version = cmp.Or(version, p.version) // a file that has just gone has none
 		return
 	}
 	if p.state == Idle {
@@ -154,21 +168,22 @@ func (s *Server) load(name string) (*Point, error) {
 func (s *Server) add(name string, settings *Settings, version string) *Point {
 	p := newPoint(s, name, settings, version)
 	s.points[name] = p
-	key := strings.ToLower(name)
+	key := foldName(name)
 	s.folded[key] = append(s.folded[key], p)
 	return p
 }
 
-// save writes the .isml file of a point, and returns its version; empty without a root.
-func (s *Server) save(name string, settings *Settings) (string, error) {
+// save writes the .isml file of a point, and returns its version and the name of the point, which has the case of directories
+// that are there already. Without a root there is no version.
+func (s *Server) save(name string, settings *Settings) (version, actual string, err error) {
 	if s.folder == nil {
-		return "", nil
+		return "", name, nil
 	}
 	if err := s.folder.save(name, settings); err != nil {
-		return "", fmt.Errorf("livesmooth: %s: %w", name, err)
+		return "", "", fmt.Errorf("livesmooth: %s: %w", name, err)
 	}
-	_, version, _, err := s.folder.load(name)
-	return version, err
+	_, version, actual, err = s.folder.load(name)
+	return version, actual, err
 }
 
 // Create adds a point, in state Idle; nil settings are [DefaultSettings]. With a root its .isml file is written, and
@@ -183,22 +198,31 @@ func (s *Server) Create(ctx context.Context, name string, settings *Settings) (*
 	if err := settings.Validate(); err != nil {
 		return nil, err
 	}
-	if p, _ := s.Point(name); p != nil {
-		return nil, fmt.Errorf("livesmooth: %s: %w", p.name, ErrExists)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closed || s.draining:
-		return nil, fmt.Errorf("livesmooth: %w", smooth.ErrClosed)
-	case len(s.folded[strings.ToLower(name)]) > 0:
+	s.making.Lock()
+	defer s.making.Unlock()
+	if p, _ := s.Point(name); p != nil || s.isTaken(name) {
 		return nil, fmt.Errorf("livesmooth: %s: %w", name, ErrExists)
 	}
-	version, err := s.save(name, settings)
+	version, name, err := s.save(name, settings)
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.draining {
+		return nil, fmt.Errorf("livesmooth: %w", smooth.ErrClosed)
+	}
+	if p := s.points[name]; p != nil { // the folder was looked at in between
+		return p, nil
+	}
 	return s.add(name, settings.Clone(), version), nil
+}
+
+// isTaken reports whether there is a point whose name differs in case at most.
+func (s *Server) isTaken(name string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.folded[foldName(name)]) > 0
 }
 
 // Point returns the point with that name: exactly, or else the only one that differs in case. The error wraps [ErrNoPoint]
@@ -220,7 +244,7 @@ func (s *Server) known(name string) *Point {
 	if p := s.points[name]; p != nil {
 		return p
 	}
-	if list := s.folded[strings.ToLower(name)]; len(list) == 1 {
+	if list := s.folded[foldName(name)]; len(list) == 1 {
 		return list[0]
 	}
 	return nil
@@ -271,7 +295,7 @@ func (s *Server) forget(p *Point) {
 		return
 	}
 	delete(s.points, p.name)
-	key := strings.ToLower(p.name)
+	key := foldName(p.name)
 	var rest []*Point
 	for _, o := range s.folded[key] {
 		if o != p {
@@ -296,6 +320,9 @@ func (s *Server) retire(p *Point) {
 
 // Open implements [smooth.Source]. A viewer starts a point that has AutoStart.
 func (s *Server) Open(ctx context.Context, name string) (smooth.Presentation, error) {
+	if s.ctx.Err() != nil {
+		return nil, fmt.Errorf("livesmooth: %w", smooth.ErrClosed)
+	}
 	p, err := s.Point(name)
 	if err != nil {
 		return nil, err

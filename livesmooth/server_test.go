@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -323,4 +325,72 @@ func TestServerPoints(t *testing.T) {
 	assert.ErrorIs(t, err, smooth.ErrNotFound)
 	assert.ErrorIs(t, b.Remove(ctx, "b/a.isml"), livesmooth.ErrNoPoint)
 	assert.ErrorIs(t, p.Start(ctx), livesmooth.ErrNoPoint)
+}
+
+// TestServerCreate puts definitions as the push encoder of IIS did.
+func TestServerCreate(t *testing.T) {
+	definition := `<smil xmlns="http://www.w3.org/2001/SMIL20/Language"><head><meta name="title" content="Regatta"/>` +
+		`<meta name="startOnFirstRequest" content="true"/></head><body/></smil>`
+	put := func(b *bench, path, text string) int {
+		answer, _ := b.do("PUT", path, strings.NewReader(text))
+		return answer.StatusCode
+	}
+	b := newBench(t, livesmooth.Options{})
+	assert.Equal(t, 403, put(b, "a.isml", definition), "nobody may by default")
+	root := t.TempDir()
+	b = newBench(t, livesmooth.Options{Root: root, AuthorizeCreate: func(r *http.Request, point string) error {
+		if strings.HasPrefix(strings.ToLower(point), "live/") {
+			return nil
+		}
+		return errors.New("elsewhere")
+	}})
+	assert.Equal(t, 403, put(b, "a.isml", definition))
+	assert.Equal(t, 400, put(b, "live/a.isml", "<smil"))
+	require.Equal(t, 200, put(b, "live/a.isml", definition))
+	p, err := b.Point("live/a.isml")
+	require.NoError(t, err)
+	assert.Equal(t, "Regatta", p.Settings().Title)
+	assert.FileExists(t, filepath.Join(root, "live", "a.isml"))
+	require.Equal(t, 200, put(b, "live/A.isml", strings.ReplaceAll(definition, "Regatta", "Race")))
+	assert.Equal(t, "Race", p.Settings().Title)
+	require.NoError(t, p.Start(context.Background()))
+	assert.Equal(t, 409, put(b, "live/a.isml", definition), "in use")
+	require.Equal(t, 200, put(b, "LIVE/b.isml", definition))
+	assert.Len(t, b.Points(), 2)
+	_, err = b.Point("live/b.isml")
+	assert.NoError(t, err, "directories keep the case they have")
+}
+
+// TestServerRoot follows the files of a directory.
+func TestServerRoot(t *testing.T) {
+	root := t.TempDir()
+	write := func(name, title string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755))
+		s := livesmooth.DefaultSettings()
+		s.Title = title
+		data, err := s.AppendISML(nil)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), data, 0o644))
+	}
+	write("a.isml", "one")
+	b := newBench(t, livesmooth.Options{Root: root, Poll: 5 * time.Millisecond})
+	p, err := b.Point("a.isml")
+	require.NoError(t, err)
+	write("sub/new.isml", "two")
+	_, err = b.Point("sub/new.isml")
+	require.NoError(t, err, "found as soon as it is asked for")
+	write("sub/other.isml", "three")
+	require.Eventually(t, func() bool { return len(b.Points()) == 3 }, 10*time.Second, time.Millisecond)
+	write("a.isml", "changed title")
+	require.Eventually(t, func() bool { return p.Settings().Title == "changed title" }, 10*time.Second, time.Millisecond)
+	require.NoError(t, p.Start(context.Background()))
+	write("a.isml", "changed while in use")
+	require.NoError(t, os.WriteFile(filepath.Join(root, "broken.isml"), []byte("<smil"), 0o644))
+	require.NoError(t, os.Remove(filepath.Join(root, "sub", "new.isml")))
+	require.Eventually(t, func() bool { return len(b.Points()) == 2 }, 10*time.Second, time.Millisecond)
+	assert.Equal(t, "changed title", p.Settings().Title)
+	require.NoError(t, p.Shutdown(context.Background()))
+	require.Eventually(t, func() bool { return p.Settings().Title == "changed while in use" }, 10*time.Second, time.Millisecond)
+	require.NoError(t, b.Remove(context.Background(), "a.isml"))
+	assert.NoFileExists(t, filepath.Join(root, "a.isml"))
 }

@@ -38,8 +38,8 @@ type Recording interface {
 	// Durable returns the end, in ticks of 100 ns, up to which all tracks survive a crash; zero if nothing does.
 	Durable() uint64
 	// History returns what has been recorded so far, nil if it cannot be read. The point serves from it what has left
-	// memory. The fragments are those that were appended, without tfrf. It is called once, and the result is not closed
-	// before Close.
+	// memory. The fragments are those that were appended, without tfrf. It is called once. The result is closed after
+	// Close, when nobody can ask for the event any more; until then it stays valid.
 	History() smooth.Presentation
 	// Trim tells that nothing before a time, in ticks of 100 ns, will be asked for again. An archive ignores it.
 	Trim(ctx context.Context, before uint64) error

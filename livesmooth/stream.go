@@ -34,6 +34,8 @@ type source struct {
 	// posted counts the fragments of this connection; ended tells that it has sent the end of the stream.
 	posted int
 	ended  bool
+	// heard is when it sent its newest fragment, or connected.
+	heard time.Time
 	// gone is when the connection closed and linger until when another of the same encoder is expected; zero while it is
 	// open.
 	gone, linger time.Time

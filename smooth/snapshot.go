@@ -26,8 +26,8 @@ type Snapshot struct {
 	// ModTime is the time of the last change; zero if unknown.
 	ModTime time.Time
 	// NotSmooth says why the presentation cannot be shown over Smooth Streaming, such as that it is stored in a format
-	// that only one of the outputs can send. It wraps [ErrUnsupported] and is the answer to a request for the client
-	// manifest; nil for nearly all presentations.
+	// that only one of the outputs can send, or that nothing of it is listed yet. It wraps [ErrUnsupported] or [ErrNotYet]
+	// and is the answer to a request for the client manifest; nil for nearly all presentations.
 	NotSmooth error
 
 	memo       memo
