@@ -171,7 +171,7 @@ func (b *broadcast) keepLate(s *source, tr *track, f *pushFragment, c smooth.Chu
 // advance moves the timelines on as far as what has been received settles them, and reports whether a viewer could see a
 // change. mu must be held.
 func (b *broadcast) advance(now time.Time) bool {
-	if len(b.required) > 0 && !b.closed && len(b.missing()) > 0 {
+	if b.holds(now) {
 		return false
 	}
 	changed := false
@@ -181,7 +181,7 @@ func (b *broadcast) advance(now time.Time) bool {
 			continue
 		}
 		for len(st.pending) > 0 {
-			ok, until := st.settled(now, b.opts.Limits.GapWait)
+			ok, until := st.settled(now, b.gapWait())
 			if !ok && !b.closed {
 				if wake.IsZero() || until.Before(wake) {
 					wake = until

@@ -33,6 +33,8 @@ type broadcast struct {
 	index atomic.Pointer[map[smooth.FragmentKey]*track]
 	snap  atomic.Pointer[smooth.Snapshot]
 	waits waitList
+	// relays are the servers that are fed.
+	relays relays
 
 	mu       sync.Mutex // guards the fields below
 	eventID  string
@@ -51,6 +53,10 @@ type broadcast struct {
 	dropping  int
 	droppedAt time.Time
 	ending    bool // every input stream has ended, as the last fragment has shown
+	// stated tells that servers upstream state the periods, timelines what is known of theirs.
+	stated    bool
+	timelines []timeline
+	heldUntil time.Time // see holds
 }
 
 func newBroadcast(name string, set *Settings, opts *Options, note func(Event)) *broadcast {
@@ -91,6 +97,7 @@ func (b *broadcast) connect(info PushInfo, cut func(error)) (*source, error) {
 	s := &source{info: info, in: in, since: now, heard: now, cut: cut}
 	in.sources = append(in.sources, s)
 	in.ended = false // a reconnected encoder goes on
+	in.log.reopen()
 	return s, nil
 }
 
@@ -140,6 +147,8 @@ func (b *broadcast) disconnect(s *source) {
 	s.gone, s.linger = now, now
 	if s.posted == 1 && !s.ended { // one segment per request: the next one comes soon
 		s.linger = now.Add(2*s.longest() + time.Second)
+	} else if !s.ended {
+		s.linger = now.Add(s.rejoins)
 	}
 	for _, tr := range s.in.tracks {
 		if tr != nil && !now.Before(s.linger) {

@@ -28,6 +28,9 @@ const (
 // back or leaps. Smooth Streaming forbids times that go back, so what an encoder sends after a restart from zero is
 // either refused or moved. mu must be held.
 func (b *broadcast) place(s *source, tr *track, f *pushFragment, now time.Time) (uint64, error) {
+	if s.stated {
+		return b.clamp(f, f.time+s.offset), nil
+	}
 	if !s.placed {
 		s.offset = b.offset
 	}

@@ -189,6 +189,7 @@ func (b *broadcast) record(in *input, tr *track, c smooth.Chunk) {
 
 // declare tells the sinks of an input stream whose header, or tracks, are new. mu must be held.
 func (b *broadcast) declare(in *input) {
+	b.relay(in)
 	if len(b.recorders) == 0 || in.header == nil {
 		return
 	}

@@ -400,7 +400,12 @@ func (b *broadcast) ingest(s *source, r *pushReader) error {
 		if err != nil {
 			return err
 		}
+		if err := s.told(item); err != nil {
+			return err
+		}
 		switch item := item.(type) {
+		case pushPeriod:
+			b.setPeriod(s, item)
 		case *pushHeader:
 			if err := b.register(s, item); err != nil {
 				return err
@@ -528,6 +533,7 @@ func (b *broadcast) stats(s *Stats, now time.Time) {
 	for _, r := range b.recorders {
 		s.Sinks = append(s.Sinks, r.stats())
 	}
+	s.Sinks = append(s.Sinks, b.relays.stats()...)
 }
 
 func (in *input) stats(now time.Time) InputStats {

@@ -229,6 +229,8 @@ func (p *pushReader) small(h fmp4.Box) error {
 		return p.segment(h)
 	case h.Type == fmp4.TypePrft:
 		return p.producer(h)
+	case h.Type == fmp4.TypeUUID && h.UUID == uuidPeriod:
+		return p.period(h)
 	}
 	return p.broken(p.in.Discard())
 }

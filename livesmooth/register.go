@@ -276,6 +276,9 @@ func (b *broadcast) changeCodec(tr *track, codec *smooth.Codec, at uint64, now t
 	tr.level.CustomAttributes = attributes
 	tr.stream.shown = nil
 	b.note(Event{Kind: TrackChanged, Input: tr.in.id, Stream: tr.key.Stream, Bitrate: tr.key.Bitrate, Time: at})
+	if b.restated(tr, at) {
+		return
+	}
 	if n := len(b.periods); n > 0 && b.periods[n-1].Start < at {
 		wall := b.wallAt(at)
 		b.periods = append(slices.Clip(b.periods), smooth.Period{

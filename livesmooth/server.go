@@ -18,12 +18,14 @@ import (
 type Server struct {
 	opts   Options
 	client *http.Client
-	folder *folder           // nil without Root
-	broken map[string]string // versions of .isml files that cannot be read, by name; belongs to scan
-	making sync.Mutex        // one point is made at a time
-	ctx    context.Context
-	cancel context.CancelFunc
-	work   sync.WaitGroup
+	// distribution rules the connections to other servers.
+	distribution distribution
+	folder       *folder           // nil without Root
+	broken       map[string]string // versions of .isml files that cannot be read, by name; belongs to scan
+	making       sync.Mutex        // one point is made at a time
+	ctx          context.Context
+	cancel       context.CancelFunc
+	work         sync.WaitGroup
 
 	mu       sync.RWMutex // guards the fields below
 	points   map[string]*Point
@@ -34,7 +36,7 @@ type Server struct {
 
 // NewServer returns a server without points, or with those whose .isml files are below Options.Root. It copies opts.
 func NewServer(opts *Options) (*Server, error) {
-	s := &Server{opts: opts.withDefaults(), points: make(map[string]*Point), folded: make(map[string][]*Point)}
+	s := &Server{opts: opts.withDefaults(), distribution: defaultDistribution(), points: make(map[string]*Point), folded: make(map[string][]*Point)}
 	s.client = s.opts.Client
 	if s.client == nil {
 		s.client = newClient()

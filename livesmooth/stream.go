@@ -43,6 +43,12 @@ type source struct {
 	lagging bool
 	// overlaps counts the fragments in a row that overlap the timeline.
 	overlaps int
+	// stated tells that the source is a server: offset is what it has told, and its clock is not judged. listen is called
+	// with each item before it is taken, nil if nobody wants to know; rejoins is how long another connection of the same
+	// stream is expected after the end of this one.
+	stated  bool
+	listen  func(any) error
+	rejoins time.Duration
 	// cut ends the connection with an error.
 	cut func(error)
 }
