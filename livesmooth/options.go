@@ -18,6 +18,8 @@ type Options struct {
 	Root string
 	// Poll is how often Root is looked at. Zero means one second. Names that are asked for are looked up at once.
 	Poll time.Duration
+	// Points are there from the start, besides those of Root, and have no file. Where Root has a file of that name it counts.
+	Points map[string]*Settings
 	// MemoryBudget bounds the bytes of fragments that a point holds, those included that slow viewers keep it from giving
 	// back. What leaves memory is served from the history of a sink, or else leaves the window. Zero means 256 MiB.
 	MemoryBudget int64

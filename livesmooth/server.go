@@ -34,7 +34,7 @@ type Server struct {
 	closed   bool
 }
 
-// NewServer returns a server without points, or with those whose .isml files are below Options.Root. It copies opts.
+// NewServer returns a server with the points of Options.Points and of the .isml files below Options.Root. It copies opts.
 func NewServer(opts *Options) (*Server, error) {
 	s := &Server{opts: opts.withDefaults(), distribution: defaultDistribution(), points: make(map[string]*Point), folded: make(map[string][]*Point)}
 	s.client = s.opts.Client
@@ -42,6 +42,10 @@ func NewServer(opts *Options) (*Server, error) {
 		s.client = newClient()
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.addStatic(); err != nil {
+		s.cancel()
+		return nil, err
+	}
 	if s.opts.Root == "" {
 		return s, nil
 	}
@@ -50,9 +54,37 @@ func NewServer(opts *Options) (*Server, error) {
 		s.cancel()
 		return nil, fmt.Errorf("livesmooth: root %s: %w", s.opts.Root, err)
 	}
+	s.dropStatic()
 	s.scan()
 	s.work.Go(s.watchFolder)
 	return s, nil
+}
+
+// addStatic adds the points of the options.
+func (s *Server) addStatic() error {
+	for name, settings := range s.opts.Points {
+		if !validPointName(name) {
+			return fmt.Errorf("livesmooth: %q: %w", name, ErrName)
+		}
+		if settings == nil {
+			settings = DefaultSettings()
+		}
+		if err := settings.Validate(); err != nil {
+			return fmt.Errorf("livesmooth: %s: %w", name, err)
+		}
+		s.add(name, settings.Clone(), "")
+	}
+	return nil
+}
+
+// dropStatic removes the points of the options that have files.
+func (s *Server) dropStatic() {
+	for _, p := range s.Points() {
+		if _, _, _, err := s.folder.load(p.name); !errors.Is(err, fs.ErrNotExist) {
+			s.forget(p)
+			s.retire(p)
+		}
+	}
 }
 
 // watchFolder follows the .isml files until the server is closed.
@@ -199,6 +231,9 @@ func (s *Server) Create(ctx context.Context, name string, settings *Settings) (*
 	}
 	if err := settings.Validate(); err != nil {
 		return nil, err
+	}
+	if s.ctx.Err() != nil {
+		return nil, fmt.Errorf("livesmooth: %w", smooth.ErrClosed)
 	}
 	s.making.Lock()
 	defer s.making.Unlock()

@@ -79,6 +79,12 @@ func TestSample(t *testing.T) {
 		"hls":"sample/sample.ism/Manifest(format=m3u8-aapl).m3u8",
 		"hlsMuxed":"sample/sample.ism/Manifest(format=m3u8-aapl-v3).m3u8",
 		"hlsFMP4":"sample/sample.ism/Manifest(format=m3u8-cmaf).m3u8"
+	}, {
+		"name":"live/demo.isml", "url":"live/demo.isml/Manifest",
+		"hls":"live/demo.isml/Manifest(format=m3u8-aapl).m3u8",
+		"hlsMuxed":"live/demo.isml/Manifest(format=m3u8-aapl-v3).m3u8",
+		"hlsFMP4":"live/demo.isml/Manifest(format=m3u8-cmaf).m3u8",
+		"live":true, "state":"Idle", "push":"live/demo.isml/Streams(enc1)"
 	}],"players":null}`, string(body))
 
 	resp, body := get(t, base+"sample/sample.ism/Manifest")
@@ -118,7 +124,7 @@ func TestHLS(t *testing.T) {
 	assert.Contains(t, printed, "HLS:       "+base+"sample/sample.ism/Manifest(format=m3u8-aapl).m3u8\n")
 
 	_, body := get(t, base+"presentations.json")
-	var list struct{ Presentations []map[string]string }
+	var list struct{ Presentations []map[string]any }
 	require.NoError(t, json.Unmarshal(body, &list))
 	for _, c := range []struct {
 		member string
@@ -127,7 +133,7 @@ func TestHLS(t *testing.T) {
 	}{
 		{"hls", 3 + 2 + 1 + 3, "video/mp2t"}, {"hlsMuxed", 3 + 1, "video/mp2t"}, {"hlsFMP4", 3 + 2 + 1 + 3, "video/mp4"},
 	} {
-		address := base + list.Presentations[0][c.member]
+		address := base + list.Presentations[0][c.member].(string)
 		seen := map[string]bool{}
 		for _, child := range references(t, address) {
 			if seen[child] {
@@ -161,6 +167,29 @@ func references(t *testing.T, address string) (urls []string) {
 		urls = append(urls, u.String())
 	}
 	return urls
+}
+
+// TestLive does what an encoder and a viewer do, and what an operator sees.
+func TestLive(t *testing.T) {
+	base, printed := start(t)
+	push := base + "live/demo.isml/Streams(enc1)"
+	assert.Contains(t, printed, "Push to:   "+push+"\n")
+	config := smoothtest.Default()
+	config.Streams = config.Streams[:2]
+	resp, err := http.Post(push, "", smoothtest.NewEncoder(config).Body(20*time.Second))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	resp.Body.Close()
+	_, body := get(t, base+"live/demo.isml/Manifest")
+	manifest, err := smooth.ParseManifest(body)
+	require.NoError(t, err)
+	for _, stream := range manifest.Streams {
+		fetchTrack(t, base+"live/demo.isml/", stream, stream.Levels[0])
+	}
+	urls := references(t, base+"live/demo.isml/Manifest(format=m3u8-aapl)")
+	assert.NotEmpty(t, references(t, urls[0]))
+	_, body = get(t, base+"live/demo.isml/state")
+	assert.Regexp(t, "<Value>(Started|Stopping|Stopped)</Value>", string(body))
 }
 
 func TestPage(t *testing.T) {

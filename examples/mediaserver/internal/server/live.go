@@ -1,16 +1,18 @@
 package server
 
 import (
-	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/smoothkit/smoothkit/hls"
 	"github.com/smoothkit/smoothkit/livesmooth"
+	"github.com/smoothkit/smoothkit/livesmooth/manage"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -20,45 +22,44 @@ const demoName = "live/demo.isml"
 // demoWindow is how far back viewers of the demo may go.
 const demoWindow = 10 * time.Minute
 
-// addLive puts publishing points before the mux: those of the .isml files below the root, and the demo, which a file of that
-// name replaces.
-func (s *Server) addLive(cfg Config) error {
+// addLive puts publishing points before the mux: the demo, those of the .isml files below the root, and their management.
+func (s *Server) addLive(root string) error {
 	var err error
 	if s.spool, err = livesmooth.NewSpool(os.TempDir(), &livesmooth.SpoolOptions{Logger: s.log}); err != nil {
-		return err
-	}
-	s.handler = s.mux
-	if cfg.Root != "" {
-		if err := s.addPoints(livesmooth.Options{Root: cfg.Root}); err != nil {
-			return err
-		}
-		if _, err := os.Stat(filepath.Join(cfg.Root, filepath.FromSlash(demoName))); err == nil {
-			return nil
-		}
-	}
-	if err := s.addPoints(livesmooth.Options{}); err != nil {
 		return err
 	}
 	demo := livesmooth.DefaultSettings()
 	demo.Title = "Demo"
 	demo.AutoStart, demo.AutoRestart = true, true
 	demo.Viewers.WindowLength = demoWindow
-	_, err = s.live[len(s.live)-1].Create(context.Background(), demoName, demo)
-	return err
-}
-
-// addPoints adds a server of publishing points before the handler.
-func (s *Server) addPoints(opts livesmooth.Options) error {
-	opts.Logger, opts.Next = s.log, s.handler
-	opts.Viewers = &smooth.HandlerOptions{Logger: s.log, Outputs: []smooth.Output{s.hls}}
-	opts.Sinks = func(string, *livesmooth.Settings) []livesmooth.Sink { return []livesmooth.Sink{s.spool} }
-	opts.Outputs = func(point string, set *livesmooth.Settings) []smooth.Output { return liveOutputs(point, set, s.log) }
-	live, err := livesmooth.NewServer(&opts)
+	s.live, err = livesmooth.NewServer(&livesmooth.Options{
+		Logger:  s.log,
+		Root:    root,
+		Points:  map[string]*livesmooth.Settings{demoName: demo},
+		Sinks:   func(string, *livesmooth.Settings) []livesmooth.Sink { return []livesmooth.Sink{s.spool} },
+		Viewers: &smooth.HandlerOptions{Logger: s.log, Outputs: []smooth.Output{s.hls}},
+		Outputs: func(point string, set *livesmooth.Settings) []smooth.Output { return liveOutputs(point, set, s.log) },
+		Next:    s.mux,
+	})
 	if err != nil {
 		return err
 	}
-	s.live = append(s.live, live)
-	s.handler = live
+	s.handler, err = manage.NewHandler(s.live, &manage.Options{Authorize: onlyLocal, Next: s.live})
+	return err
+}
+
+// onlyLocal lets programs of this machine manage publishing points, and nobody else. A name that leads here, which a page
+// elsewhere may have been loaded under, is not enough.
+func onlyLocal(r *http.Request, _ manage.Operation) error {
+	for _, addr := range []string{r.RemoteAddr, r.Host} {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			host = addr
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return errors.New("management is for programs of this machine")
+		}
+	}
 	return nil
 }
 

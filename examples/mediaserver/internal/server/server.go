@@ -12,7 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/page"
@@ -34,10 +34,10 @@ type Config struct {
 
 // Server serves the page, the presentations and, on request, other players.
 type Server struct {
-	handler http.Handler // live points, then mux
+	handler http.Handler // management, live points, then mux
 	mux     *http.ServeMux
 	mounts  []mount
-	live    []*livesmooth.Server
+	live    *livesmooth.Server
 	spool   *livesmooth.Spool
 	hls     *hls.Output
 	log     *slog.Logger
@@ -88,7 +88,7 @@ func New(cfg Config) (*Server, error) {
 	if err := s.addPresentations(cfg.Root); err != nil {
 		return nil, err
 	}
-	if err := s.addLive(cfg); err != nil {
+	if err := s.addLive(cfg.Root); err != nil {
 		return nil, err
 	}
 	s.mux.Handle("GET /_page/", noCache(http.StripPrefix("/_page", http.FileServerFS(page.Files()))))
@@ -101,21 +101,11 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // Drain tells encoders to go elsewhere and ends recordings, so that the server can end.
-func (s *Server) Drain(ctx context.Context) error {
-	var errs []error
-	for _, l := range s.live {
-		errs = append(errs, l.Shutdown(ctx))
-	}
-	return errors.Join(errs...)
-}
+func (s *Server) Drain(ctx context.Context) error { return s.live.Shutdown(ctx) }
 
 // Close ends publishing points and releases the files. Requests under way must be over.
 func (s *Server) Close() error {
-	var errs []error
-	for _, l := range s.live {
-		errs = append(errs, l.Close())
-	}
-	errs = append(errs, s.spool.Close(), s.hls.Close())
+	errs := []error{s.live.Close(), s.spool.Close(), s.hls.Close()}
 	for _, m := range s.mounts {
 		errs = append(errs, m.source.Close())
 	}
@@ -156,7 +146,7 @@ func (s *Server) source(src *smooth.FileSource) *hls.ArchiveSource {
 // listLimit bounds the list that the page gets.
 const listLimit = 10_000
 
-// Presentations returns what can be played, in the order of names.
+// Presentations returns what can be played, in the order of names, and then the publishing points.
 func (s *Server) Presentations(ctx context.Context) ([]Presentation, error) {
 	list := []Presentation{}
 	for _, m := range s.mounts {
@@ -168,14 +158,17 @@ func (s *Server) Presentations(ctx context.Context) ([]Presentation, error) {
 			return nil, err
 		}
 	}
-	for _, l := range s.live {
-		for _, point := range l.Points() {
-			p := newPresentation(point.Name())
-			p.Live, p.State, p.Push = true, point.State().String(), escapePath(point.Name())+"/Streams(enc1)"
-			list = append(list, p)
-		}
+	for _, point := range s.live.Points() {
+		p := newPresentation(point.Name())
+		p.Live, p.State, p.Push = true, point.State().String(), escapePath(point.Name())+"/Streams(enc1)"
+		list = append(list, p)
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	slices.SortFunc(list, func(a, b Presentation) int {
+		if a.Live != b.Live { // what can always be played comes first
+			return map[bool]int{false: -1, true: 1}[a.Live]
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
 	return list, nil
 }
 
