@@ -232,7 +232,7 @@ func (s *Server) Create(ctx context.Context, name string, settings *Settings) (*
 	if err := settings.Validate(); err != nil {
 		return nil, err
 	}
-	if s.ctx.Err() != nil {
+	if s.isEnding() {
 		return nil, fmt.Errorf("livesmooth: %w", smooth.ErrClosed)
 	}
 	s.making.Lock()
@@ -253,6 +253,13 @@ func (s *Server) Create(ctx context.Context, name string, settings *Settings) (*
 		return p, nil
 	}
 	return s.add(name, settings.Clone(), version), nil
+}
+
+// isEnding reports whether the server takes nothing new.
+func (s *Server) isEnding() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.closed || s.draining
 }
 
 // isTaken reports whether there is a point whose name differs in case at most.
