@@ -5,8 +5,8 @@ package fmp4
 //
 //	version:8 flags:24 fragment_count:8 (time:32|64 duration:32|64)*
 //
-// See [MS-SSTR] 2.2.4.5, whose prose gives the count four bytes and whose grammar one, as every server writes it. A time
-// is in ticks of the track; what is beyond the end of all timelines is [ErrCorrupt].
+// See [MS-SSTR] 2.2.4.5, whose prose gives the count four bytes and whose grammar one, as every server writes it. A
+// time is in ticks of the track; what is beyond the end of all timelines is [ErrCorrupt].
 func ParseTfrf(moof []byte) ([]FragmentSpan, error) {
 	h, err := moofHeader(moof, 0)
 	if err != nil {
