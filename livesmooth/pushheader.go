@@ -125,6 +125,9 @@ func assignInOrder(list []*smooth.ServerTrack, m *smooth.ServerManifest, movie *
 // addTrack adds a track of the movie, which the manifest describes if st is not nil.
 func (h *pushHeader) addTrack(t *fmp4.Track, st *smooth.ServerTrack) {
 	track, err := newPushTrack(t, st)
+	if t.ID == 0 {
+		err = fmt.Errorf("no track_ID: %w", ErrMalformed)
+	}
 	if err == nil && h.twin(&track, st) {
 		err = fmt.Errorf("stream %s has bit rate %d twice: %w", track.stream.Name, track.bitrate, ErrConflict)
 	}
@@ -136,25 +139,36 @@ func (h *pushHeader) addTrack(t *fmp4.Track, st *smooth.ServerTrack) {
 }
 
 // twin reports whether a track before t is the same by name, language and bit rate. Where custom attributes tell the two
-// apart both get them; elsewhere they are left out, since few clients can put them into URLs.
+// apart both get them; elsewhere they are left out, since few clients can put them into URLs. Bit rates that nobody gave a
+// track to be named by, those of sample entries, are made to differ.
 func (h *pushHeader) twin(t *pushTrack, st *smooth.ServerTrack) bool {
-	if st == nil || t.bitrate == 0 && !t.stated {
+	if t.bitrate == 0 && !t.stated {
 		return false
 	}
-	attrs := st.Attrs()
+	if st == nil || !st.HasBitrate {
+		for slices.ContainsFunc(h.tracks, t.same) {
+			t.bitrate++
+		}
+		return false
+	}
+	t.own = st.Attrs()
 	for i := range h.tracks {
 		o := &h.tracks[i]
-		if o.bitrate != t.bitrate || o.stream.Name != t.stream.Name || o.stream.Type != t.stream.Type ||
-			o.stream.Type != smooth.Video && o.stream.Language != t.stream.Language {
+		if !t.same(*o) {
 			continue
 		}
-		if slices.Equal(o.own, attrs) {
+		if slices.Equal(o.own, t.own) {
 			return true
 		}
-		o.attrs, t.attrs = o.own, attrs
+		o.attrs, t.attrs = o.own, t.own
 	}
-	t.own = attrs
 	return false
+}
+
+// same reports whether viewers could tell t from o by nothing but custom attributes.
+func (t *pushTrack) same(o pushTrack) bool {
+	return o.bitrate == t.bitrate && o.stream.Name == t.stream.Name && o.stream.Type == t.stream.Type &&
+		(o.stream.Type == smooth.Video || o.stream.Language == t.stream.Language)
 }
 
 // finish makes manifest and raw: what was received, if that describes the fragments as they are kept.

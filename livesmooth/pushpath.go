@@ -87,7 +87,7 @@ func (p pushPath) below(elements []string) (pushPath, bool) {
 		}
 		if id, ok := keyword(last, "Streams"); ok {
 			p.kind, p.input = pushStream, id
-			if stem, ext := splitExtension(id); stem != "" && isCMAF(ext) {
+			if stem, ext := splitExtension(id); isCMAF(ext) && validPushID(stem) {
 				p.input = stem
 			}
 			return p, true
@@ -124,16 +124,18 @@ func splitPoint(path string) (point, rest string, ok bool) {
 	return "", "", false
 }
 
-// keyword returns id of "Word(id)".
+// keyword returns id of "Word(id)", if it is a valid one.
 func keyword(element, word string) (string, bool) {
 	n := len(word)
 	if len(element) < n+3 || !equalFold(element[:n], word) || element[n] != '(' || element[len(element)-1] != ')' {
 		return "", false
 	}
-	return element[n+1 : len(element)-1], true
+	id := element[n+1 : len(element)-1]
+	return id, validPushID(id)
 }
 
-// validPushID reports whether an element of a path can hold an ID: short text that says something.
+// validPushID reports whether s can be an ID, or hold one as an element of a path: short text without control characters. The
+// names of directories that mean something else are none, since archives are called after IDs.
 func validPushID(s string) bool {
 	return s != "" && s != "." && s != ".." && len(s) <= maxPushID && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }

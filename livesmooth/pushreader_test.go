@@ -3,12 +3,11 @@ package livesmooth
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
-	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smoothkit/smoothkit/internal/fmp4"
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
@@ -54,6 +54,7 @@ func pushReadAll(t testing.TB, r io.Reader, c pushReaderConfig) (s pushSeen) {
 		case *pushFragment:
 			require.GreaterOrEqual(t, item.buf.room, headRoom(item.buf.early))
 			require.Equal(t, len(item.buf.data), cap(item.buf.data))
+			requirePushCanonical(t, item)
 			f := pushCopy{*item, bytes.Clone(item.buf.Early()), bytes.Clone(item.buf.Payload())}
 			item.buf.release()
 			f.buf = nil
@@ -68,6 +69,21 @@ func pushReadAll(t testing.TB, r io.Reader, c pushReaderConfig) (s pushSeen) {
 	_, err := p.next()
 	require.Equal(t, s.err, err, "the error stays")
 	return s
+}
+
+// requirePushCanonical requires that the final head can be made of the early one, with the same length but for tfrf.
+func requirePushCanonical(t testing.TB, f *pushFragment) {
+	t.Helper()
+	early := f.buf.Early()
+	n := fmp4.MoofSize(early)
+	require.Equal(t, len(early)-8, n)
+	head, err := fmp4.Inspect(early[:n], 0, fmp4.Defaults{})
+	require.NoError(t, err)
+	require.True(t, head.Plain && head.Ordered && head.HasTfxd)
+	h := fmp4.LiveHead{Sequence: 1, TrackID: 2, Time: head.Time, Duration: head.Duration}
+	final, err := h.AppendTo(nil, early[:n])
+	require.NoError(t, err)
+	require.Len(t, final, n)
 }
 
 // pushRecording returns a recorded body.
@@ -175,8 +191,6 @@ func pushExpected(t testing.TB, raw []byte, id uint32) (all []pushSample) {
 	return all
 }
 
-var _ = []any{errors.Is, math.MaxInt64, slices.Equal[[]int], iotest.OneByteReader, time.Second, smooth.Video, smoothtest.NewEncoder}
-
 func TestPushRecordings(t *testing.T) {
 	for _, c := range []struct {
 		file      string
@@ -225,4 +239,181 @@ func TestPushRecordings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPushEncoder: fragments of the synthetic encoder are those of the presentation that it is made of, and a body that ends,
+// repeats its header and goes on is one input.
+func TestPushEncoder(t *testing.T) {
+	for _, timescale := range []uint64{scale, 48000, 90000} {
+		t.Run(strconv.FormatUint(timescale, 10), func(t *testing.T) {
+			e := smoothtest.NewEncoder(smoothtest.Config{MaxPayload: 20_000, Streams: []smoothtest.Stream{
+				{Type: smooth.Video, Levels: []smoothtest.Level{{Bitrate: 900_000}, {Bitrate: 300_000}}},
+				{Type: smooth.Audio, Timescale: timescale, Start: -(1024 * timescale / 48000), Durations: []uint64{timescale * 201 / 100, timescale * 199 / 100},
+					Levels: []smoothtest.Level{{Bitrate: 64000}}},
+			}})
+			body, err := io.ReadAll(e.Body(20 * time.Second))
+			require.NoError(t, err)
+			body = append(append(append(body, e.Header()...), e.Until(30*time.Second)...), e.Trailer()...)
+			s := pushReadAll(t, bytes.NewReader(body), pushReaderConfig{})
+			require.Equal(t, io.EOF, s.err)
+			require.Equal(t, 2, s.ends)
+			require.Len(t, s.headers, 2)
+			require.Equal(t, s.headers[0].raw, s.headers[1].raw)
+			next := map[int]int64{2: -213_333}
+			count := make([]int, 3)
+			for _, f := range s.fragments {
+				require.Equal(t, next[f.track], f.time)
+				require.True(t, f.wall.IsZero())
+				next[f.track] = f.time + int64(f.duration)
+				count[f.track]++
+			}
+			require.Equal(t, []int{14, 14, 15}, count)
+			for i := range count {
+				require.Equal(t, pushExpectedData(t, body, s.headers[0].tracks[i].id), pushData(pushSamples(t, s, i)))
+			}
+		})
+	}
+}
+
+// pushData joins the data of samples.
+func pushData(list []pushSample) string {
+	var b strings.Builder
+	for _, s := range list {
+		b.WriteString(s.data)
+	}
+	return b.String()
+}
+
+// pushExpectedData joins the payloads of the fragments of a track with one traf per moof.
+func pushExpectedData(t testing.TB, body []byte, id uint32) string {
+	t.Helper()
+	var b strings.Builder
+	r := fmp4.NewStreamReader(bytes.NewReader(body))
+	wanted := false
+	for {
+		h, err := r.Next()
+		if err == io.EOF {
+			return b.String()
+		}
+		require.NoError(t, err)
+		raw := body[h.Offset:h.End()]
+		switch h.Type {
+		case fmp4.TypeMoof:
+			m, err := fmp4.ParseMoof(raw, 0)
+			require.NoError(t, err)
+			wanted = m.Trafs[0].TrackID == id
+		case fmp4.TypeMdat:
+			if wanted {
+				b.Write(raw[8:])
+			}
+		}
+	}
+}
+
+// TestPushReadSizes: how the bytes come in pieces does not matter.
+func TestPushReadSizes(t *testing.T) {
+	for _, file := range []string{"ffmpeg-all.ismv", "gstreamer-0.isml", "ffmpeg-cmaf.mp4", "dash-video-chunks.m4s"} {
+		raw := pushRecording(t, file)
+		want := pushReadAll(t, bytes.NewReader(raw), pushReaderConfig{})
+		for name, r := range map[string]io.Reader{
+			"one byte": iotest.OneByteReader(bytes.NewReader(raw)), "halves": iotest.HalfReader(bytes.NewReader(raw)),
+			"end with data": iotest.DataErrReader(bytes.NewReader(raw)),
+		} {
+			got := pushReadAll(t, r, pushReaderConfig{})
+			require.Equal(t, want.fragments, got.fragments, name)
+			require.Equal(t, want.err, got.err, name)
+			require.Equal(t, want.ends, got.ends, name)
+		}
+	}
+}
+
+// TestPushTruncated: a body that breaks off anywhere gives what was complete, and says so; one that ends between boxes is
+// complete.
+func TestPushTruncated(t *testing.T) {
+	for _, file := range []string{"ffmpeg-video.ismv", "gstreamer-0.isml", "ffmpeg-cmaf.mp4", "dash-video-chunks.m4s"} {
+		raw := pushRecording(t, file)
+		raw = raw[:min(len(raw), pushHeaderSize(t, file)+1200)] // header and first fragment; it takes a square of the size
+		edges := make(map[int]fmp4.Type) // ends of boxes
+		r := fmp4.NewStreamReader(bytes.NewReader(raw))
+		for h, err := r.Next(); err == nil; h, err = r.Next() {
+			edges[int(h.End())] = h.Type
+		}
+		whole := pushReadAll(t, bytes.NewReader(pushRecording(t, file)), pushReaderConfig{})
+		for n := range len(raw) {
+			s := pushReadAll(t, bytes.NewReader(raw[:n]), pushReaderConfig{})
+			typ, edge := edges[n]
+			switch {
+			case n == 0 || edge && typ != fmp4.TypeMoof && typ != fmp4.TypeFtyp && typ != fmp4.TypeUUID:
+				require.Equal(t, io.EOF, s.err, "%s up to %d", file, n)
+			case edge && typ != fmp4.TypeMoof && len(s.headers) == 0:
+				require.ErrorIs(t, s.err, ErrMalformed, "%s up to %d", file, n)
+			case edge && typ != fmp4.TypeMoof:
+			default:
+				require.ErrorIs(t, s.err, io.ErrUnexpectedEOF, "%s up to %d", file, n)
+				require.NotErrorIs(t, s.err, ErrMalformed)
+			}
+			require.LessOrEqual(t, len(s.fragments), len(whole.fragments))
+			for i := range s.fragments[:max(len(s.fragments)-1, 0)] {
+				require.Equal(t, whole.fragments[i].payload, s.fragments[i].payload)
+			}
+		}
+	}
+}
+
+// TestPushConnectionError: errors of the connection come through.
+func TestPushConnectionError(t *testing.T) {
+	raw := pushRecording(t, "ffmpeg-video.ismv")
+	for _, n := range []int{0, 3, 24, 500, len(raw) - 20, len(raw) - 8, len(raw)} {
+		s := pushReadAll(t, io.MultiReader(bytes.NewReader(raw[:n]), iotest.ErrReader(os.ErrDeadlineExceeded)), pushReaderConfig{})
+		require.ErrorIs(t, s.err, os.ErrDeadlineExceeded)
+	}
+	s := pushReadAll(t, io.MultiReader(bytes.NewReader(raw), iotest.ErrReader(io.ErrUnexpectedEOF)), pushReaderConfig{})
+	require.ErrorIs(t, s.err, io.ErrUnexpectedEOF, "a chunked body without its last chunk")
+}
+
+// TestPushClose: a reader that is given up holds no memory.
+func TestPushClose(t *testing.T) {
+	for _, file := range []string{"ffmpeg-cmaf.mp4", "dash-video-chunks.m4s"} {
+		for n := range 5 {
+			pool := newPool()
+			p := newPushReader(bytes.NewReader(pushRecording(t, file)), pushReaderConfig{pool: pool, limits: Limits{}.withDefaults()})
+			for range n {
+				item, err := p.next()
+				require.NoError(t, err)
+				if f, ok := item.(*pushFragment); ok {
+					f.buf.release()
+				}
+			}
+			p.close()
+			require.Zero(t, pool.used.Load())
+			_, err := p.next()
+			require.ErrorIs(t, err, io.ErrClosedPipe)
+		}
+	}
+}
+
+// TestPushPhases: deadlines follow the phases.
+func TestPushPhases(t *testing.T) {
+	e := smoothtest.NewEncoder(smoothtest.Default())
+	fragments := e.Until(2 * time.Second)
+	var log []string
+	phase := func(p pushPhase) { log = append(log, []string{"header", "idle", "fragment"}[p]) }
+	steps := func(known *pushHeader, parts ...[]byte) string {
+		log = nil
+		r, w := io.Pipe()
+		go func() {
+			for _, b := range parts {
+				w.Write(b)
+			}
+			w.Close()
+		}()
+		pushReadAll(t, r, pushReaderConfig{phase: phase, known: known})
+		return strings.Join(log, " ")
+	}
+	require.Equal(t, "header", steps(nil))
+	require.Equal(t, "header idle", steps(nil, e.Header()))
+	n := bytes.Count(fragments, []byte("moof"))
+	require.Equal(t, "header idle"+strings.Repeat(" fragment idle", n+1), steps(nil, e.Header(), fragments, e.Trailer()))
+	h := pushOneHeader(t, e.Header())
+	require.Equal(t, "idle"+strings.Repeat(" fragment idle", n), steps(h, fragments))
 }

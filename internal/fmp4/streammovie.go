@@ -78,9 +78,12 @@ func (w *movieWriter) track(y *box, path string) error {
 	if err := w.container(y, path); err != nil {
 		return err
 	}
-	if len(w.ids) != n+1 || !slices.Contains(w.keep, w.ids[n]) {
+	last := len(w.ids) - 1 // of several tkhd boxes the last one counts, as in ParseMovie
+	if last < n || !slices.Contains(w.keep, w.ids[last]) {
 		w.dst, w.ids = w.dst[:at], w.ids[:n]
+		return nil
 	}
+	w.ids = append(w.ids[:n], w.ids[last])
 	return nil
 }
 
