@@ -10,6 +10,9 @@ import (
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
+// maxGaps is the number of gaps of a stream that are remembered.
+const maxGaps = 1000
+
 // maxOverlaps is the number of fragments in a row that a source may send which overlap those of the timeline, before it is
 // told that it is not aligned with it.
 const maxOverlaps = 8
@@ -210,7 +213,11 @@ func (b *broadcast) extend(st *stream) {
 	st.pending = slices.Delete(st.pending, 0, 1)
 	if end := st.line.End(); len(st.line) > 0 && c.Time > end+c.Duration/4 {
 		g := smooth.Gap{Stream: st.fixed.Name, Time: end, Duration: c.Time - end}
-		b.gaps = append(slices.Clip(b.gaps), g)
+		st.gaps = append(st.gaps, g)
+		if len(st.gaps) > maxGaps {
+			st.gaps = slices.Delete(st.gaps, 0, 1)
+		}
+		b.gaps = nil
 		b.note(Event{Kind: GapFound, Stream: g.Stream, Time: g.Time, Duration: g.Duration})
 		for _, r := range b.recorders {
 			r.gap(g)

@@ -43,8 +43,8 @@ type broadcast struct {
 	required map[string]bool
 	offset   int64 // of the clock of encoders that connect now
 	periods  []smooth.Period
-	gaps     []smooth.Gap
-	closed   bool // no more input
+	gaps     []smooth.Gap // of all streams, in their order; nil if they have changed
+	closed   bool         // no more input
 	dropped  bool
 	timer    *time.Timer
 	protect  []smooth.ProtectionHeader

@@ -44,6 +44,12 @@ func (b *broadcast) publish() {
 		m.Duration = ticks(b.set.EstimatedDuration)
 	}
 	s := smooth.NewSnapshot(m, b.validator(m))
+	if b.gaps == nil {
+		b.gaps = []smooth.Gap{}
+		for _, st := range b.streams {
+			b.gaps = append(b.gaps, st.gaps...)
+		}
+	}
 	s.Edges, s.Gaps, s.Ended = edges, b.gaps, b.closed
 	s.Periods = slices.Clip(b.periods)
 	if len(s.Periods) == 0 {
@@ -112,6 +118,9 @@ func (b *broadcast) slide() {
 // cutBefore takes chunks that end at or before a time out of the window. mu must be held.
 func (b *broadcast) cutBefore(start uint64) {
 	for _, st := range b.streams {
+		for len(st.gaps) > 0 && st.gaps[0].Time+st.gaps[0].Duration <= start {
+			st.gaps, b.gaps = st.gaps[1:], nil
+		}
 		first := st.first
 		for first < st.listed && st.line[first].End() <= start {
 			first++
@@ -121,11 +130,6 @@ func (b *broadcast) cutBefore(start uint64) {
 			st.compact()
 		}
 	}
-	kept := b.gaps
-	for len(kept) > 0 && kept[0].Time+kept[0].Duration <= start {
-		kept = kept[1:]
-	}
-	b.gaps = kept
 	for len(b.periods) > 1 && b.periods[1].Start <= b.oldest() {
 		b.periods = b.periods[1:]
 	}

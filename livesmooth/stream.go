@@ -144,6 +144,8 @@ type stream struct {
 	line smooth.Timeline
 	// first is the position of the oldest chunk in the window, listed the number of chunks of line that are announced.
 	first, listed int
+	// gaps are the newest gaps of line, in ascending order.
+	gaps []smooth.Gap
 	// embedded is the data of a control stream, per chunk of line.
 	embedded [][]smooth.ChunkData
 	shown    *smooth.Stream // as last published; nil if it has changed

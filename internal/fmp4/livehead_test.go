@@ -66,7 +66,7 @@ func TestLiveHead(t *testing.T) {
 			require.Equal(t, c.types, childTypes(t, out))
 
 			lib := decode(t, out).(*mp4.MoofBox)
-			require.EqualValues(t, 0xFFFFFFFF, lib.Mfhd.SequenceNumber)
+			require.EqualValues(t, uint32(0xFFFFFFFF), lib.Mfhd.SequenceNumber)
 			require.EqualValues(t, 77, lib.Traf.Tfhd.TrackID)
 			require.EqualValues(t, len(out)+8, lib.Traf.Trun.DataOffset)
 			xd, next := liveBoxes(t, out)
