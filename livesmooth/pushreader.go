@@ -55,7 +55,7 @@ type pushReader struct {
 
 	now     pushPhase
 	entered bool
-	between int64 // bytes of boxes since the last fragment
+	between int64 // bytes of boxes since the last fragment or header
 	styp    bool  // there was a styp box: fragments may come in chunks
 	last    bool  // the segment at hand is the last one of the stream
 
@@ -66,7 +66,6 @@ type pushReader struct {
 	ends    []int // in spans, of each traf
 	head    []byte
 	scratch []byte
-	samples []fmp4.RunSample
 }
 
 // inTrack is what the reader remembers of a track.
@@ -269,6 +268,7 @@ func (p *pushReader) settle() error {
 		return err
 	}
 	p.setHeader(h)
+	p.between = 0
 	p.queue = append(p.queue, h)
 	return nil
 }

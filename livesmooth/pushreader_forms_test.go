@@ -73,7 +73,9 @@ func TestPushForms(t *testing.T) {
 		a.defaults = fmp4.Defaults{Duration: 3, Size: 1, Flags: fmp4.FlagsSync}
 	}
 	tfdt := [][]byte{pushTfdt(100)}
-	sizes := func(n ...uint32) pushRun { return pushRun{flags: trunSize, count: uint32(len(n)), entries: push32(n...)} }
+	sizes := func(n ...uint32) pushRun {
+		return pushRun{flags: trunSize, count: uint32(len(n)), entries: push32(n...)}
+	}
 	run := func(r pushRun, offset int) pushRun { r.offset = offset; return r }
 	none := func(r pushRun) pushRun { r.none = true; return r }
 	large := func() []byte { // mdat with a 64-bit size

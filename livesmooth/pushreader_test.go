@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -332,8 +333,8 @@ func TestPushReadSizes(t *testing.T) {
 func TestPushTruncated(t *testing.T) {
 	for _, file := range []string{"ffmpeg-video.ismv", "gstreamer-0.isml", "ffmpeg-cmaf.mp4", "dash-video-chunks.m4s"} {
 		raw := pushRecording(t, file)
-		raw = raw[:min(len(raw), pushHeaderSize(t, file)+1200)] // header and first fragment; it takes a square of the size
-		edges := make(map[int]fmp4.Type) // ends of boxes
+		raw = raw[:min(len(raw), pushHeaderSize(t, file)+900)] // header and first fragment; it takes a square of the size
+		edges := make(map[int]fmp4.Type)                        // ends of boxes
 		r := fmp4.NewStreamReader(bytes.NewReader(raw))
 		for h, err := r.Next(); err == nil; h, err = r.Next() {
 			edges[int(h.End())] = h.Type
@@ -416,4 +417,38 @@ func TestPushPhases(t *testing.T) {
 	require.Equal(t, "header idle"+strings.Repeat(" fragment idle", n+1), steps(nil, e.Header(), fragments, e.Trailer()))
 	h := pushOneHeader(t, e.Header())
 	require.Equal(t, "idle"+strings.Repeat(" fragment idle", n), steps(h, fragments))
+}
+
+// TestPushAllocations: nothing but the pooled buffer is allocated in proportion to a fragment.
+func TestPushAllocations(t *testing.T) {
+	const size = 200_000
+	fragment := func(at int64) []byte { return pushPlain(1, at, string(make([]byte, size))) }
+	pool, limits := newPool(), Limits{}.withDefaults()
+	h := pushOneHeader(t, pushFtyp(), pushMoov(t, pushVideo(t, 1)))
+	read := func(n int) (objects float64, total uint64) {
+		var body []byte
+		for i := range n {
+			body = append(body, fragment(int64(i)*10)...)
+		}
+		once := func() {
+			p := newPushReader(bytes.NewReader(body), pushReaderConfig{pool: pool, limits: limits, known: h})
+			for {
+				item, err := p.next()
+				if err != nil {
+					return
+				}
+				item.(*pushFragment).buf.release()
+			}
+		}
+		once()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		objects = testing.AllocsPerRun(1, once)
+		runtime.ReadMemStats(&after)
+		return objects, (after.TotalAlloc - before.TotalAlloc) / 2 // once to warm up
+	}
+	objects, total := read(10)
+	moreObjects, more := read(50)
+	require.LessOrEqual(t, moreObjects-objects, 40*4.0)
+	require.Less(t, more-total, uint64(40*1000), "bytes for 40 fragments of %d", size)
 }

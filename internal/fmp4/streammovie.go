@@ -52,16 +52,16 @@ func (w *movieWriter) container(x *box, path string) error {
 }
 
 func (w *movieWriter) child(y *box, path string) error {
-	switch y.typ {
-	case TypeEdts, TypeMvex:
+	switch path += "/" + y.typ.String(); path { // elsewhere these boxes have no meaning, and ParseMovie skips them
+	case "moov/mvex", "moov/trak/edts":
 		return nil
-	case TypeTrak:
-		return w.track(y, path+"/trak")
-	case TypeMdia:
-		return w.container(y, path+"/mdia")
-	case TypeMvhd, TypeMdhd:
+	case "moov/trak":
+		return w.track(y, path)
+	case "moov/trak/mdia":
+		return w.container(y, path)
+	case "moov/mvhd", "moov/trak/mdia/mdhd":
 		return w.times(y, path)
-	case TypeTkhd:
+	case "moov/trak/tkhd":
 		return w.trackHeader(y)
 	}
 	at := len(w.dst)
@@ -89,7 +89,7 @@ func (w *movieWriter) track(y *box, path string) error {
 
 // times copies mvhd or mdhd with another timescale and without a duration. See parseTimes for the layout.
 func (w *movieWriter) times(y *box, path string) error {
-	if _, _, _, err := parseTimes(y, path+"/"+y.typ.String()); err != nil {
+	if _, _, _, err := parseTimes(y, path); err != nil {
 		return err
 	}
 	b := w.copy(y)
