@@ -1,9 +1,13 @@
 // The page: the list of presentations, the player's controls, the addresses and the keyboard.
 import { findEngines } from "./engines.js";
+import { LiveBar } from "./livebar.js";
+
+const REFRESH = 4000; // milliseconds between two looks at the list of presentations
 
 const $ = (id) => document.getElementById(id);
 const video = $("video");
-let engines = [], engine = null, current = null;
+const liveBar = new LiveBar(video, $("live"), { range: $("position"), output: $("behind"), button: $("to-live") });
+let engines = [], engine = null, current = null, listed = [];
 
 // The formats of a presentation. address names the member of its entry in the server's list, kind the engines that play it.
 const formats = [
@@ -22,27 +26,69 @@ function element(name, properties, ...children) {
   return el;
 }
 
-// showList fills the list of presentations, each a button.
+// What a badge says about a publishing point in a state, and its style.
+const badges = { Started: ["Live", "on"], Starting: ["Waiting", ""], Stopped: ["Ended", ""], Error: ["Error", "bad"] };
+
+function badge(presentation) {
+  if (!presentation.live) return [];
+  const [text, style] = badges[presentation.state] ?? ["Off", ""];
+  return [element("span", { className: `badge ${style}`, title: `Publishing point: ${presentation.state}` }, text)];
+}
+
+// showList fills the list of presentations, each a button. What has the focus keeps it.
 function showList(presentations) {
+  listed = presentations;
+  const focused = $("presentations").contains(document.activeElement) ? document.activeElement.dataset.name : null;
   $("count").textContent = presentations.length || "";
   $("empty").hidden = presentations.length > 0;
   $("search").hidden = presentations.length < 12;
   $("presentations").replaceChildren(...presentations.map((p) => {
     const slash = p.name.lastIndexOf("/");
-    const button = element("button", { type: "button", onclick: () => play(p) }, p.name.slice(slash + 1).replace(/\.isml?$/i, ""),
+    const button = element("button", { type: "button", onclick: () => play(p) }, ...badge(p), p.name.slice(slash + 1).replace(/\.isml?$/i, ""),
       element("small", {}, p.name));
     button.dataset.name = p.name;
     return element("li", {}, button);
   }));
+  markCurrent();
+  search();
+  if (focused !== null) [...$("presentations").querySelectorAll("button")].find((b) => b.dataset.name === focused)?.focus();
 }
 
-$("search").oninput = () => {
+function markCurrent() {
+  for (const b of $("presentations").querySelectorAll("button")) b.setAttribute("aria-current", b.dataset.name === current?.name);
+}
+
+function search() {
   const wanted = $("search").value.toLowerCase();
-  for (const li of $("presentations").children) li.hidden = !li.textContent.toLowerCase().includes(wanted);
-};
+  for (const li of $("presentations").children) li.hidden = !li.firstChild.dataset.name.toLowerCase().includes(wanted);
+}
+$("search").oninput = search;
+
+// refresh shows presentations that are new, and no longer those that are gone. What plays goes on. A publishing point that
+// was opened too early is opened again when its event has begun.
+async function refresh() {
+  const { presentations } = await loadList();
+  if (JSON.stringify(presentations) === JSON.stringify(listed)) return;
+  showList(presentations);
+  const now = presentations.find((p) => p.name === current?.name);
+  const begun = now?.state === "Started" && current.state !== "Started";
+  if (now) current = now;
+  if (!current && presentations.length) play(presentations[0], false);
+  else if (begun && video.readyState === HTMLMediaElement.HAVE_NOTHING) play(current, asked);
+  else if (begun && !engine?.live()) $("note").textContent = "The event goes on: choose it in the list to watch it live.";
+}
+
+async function loadList() {
+  const answer = await fetch("presentations.json");
+  if (!answer.ok) throw new Error(`the server answered ${answer.status} to the list of presentations`);
+  return answer.json();
+}
+
+let asked = false; // whether the viewer has asked to play
 
 // play opens a presentation and, if now, starts it; the address of the page remembers which.
 async function play(presentation, now = true) {
+  asked = now;
   stop();
   if (now) video.scrollIntoView({ block: "nearest" }); // on a phone the list is below the picture
   if (current !== presentation) showPresentation(presentation);
@@ -50,7 +96,8 @@ async function play(presentation, now = true) {
   const create = (list[$("engine").selectedIndex] ?? list.find((e) => e.usable)).create;
   for (const li of $("addresses").children) li.classList.toggle("playing", li.dataset.format === chosen.id);
   const fail = (message) => mine === engine && failed(message, chosen, now);
-  const mine = engine = create(video, () => mine === engine && showChoices(), fail);
+  const note = (message) => { if (mine === engine) $("note").textContent = message; };
+  const mine = engine = create(video, () => mine === engine && showChoices(), fail, note);
   video.onerror = () => video.error && fail(video.error.message || "the browser cannot play this");
   try {
     await mine.load(addressOf(presentation, chosen));
@@ -76,8 +123,10 @@ function showPresentation(presentation) {
   current = presentation;
   document.title = `${presentation.name} – smoothkit`;
   history.replaceState(null, "", `#${encodeURIComponent(presentation.name)}`);
-  for (const b of $("presentations").querySelectorAll("button")) b.setAttribute("aria-current", b.dataset.name === presentation.name);
-  $("addresses").replaceChildren(...formats.map((f) => addressRow(f, addressOf(presentation, f))));
+  markCurrent();
+  const rows = formats.map((f) => addressRow(f, addressOf(presentation, f)));
+  if (presentation.push) rows.push(addressRow({ id: "push", label: "Encoders push to" }, new URL(presentation.push, document.baseURI).href));
+  $("addresses").replaceChildren(...rows);
 }
 
 function addressRow(f, url) {
@@ -92,7 +141,7 @@ function addressRow(f, url) {
   copy.setAttribute("aria-label", `Copy the address of ${f.label}`);
   const open = element("a", { href: url, target: "_blank", rel: "noopener" }, "Open");
   open.setAttribute("aria-label", `Open ${f.label} in a new tab`);
-  const row = element("li", {}, element("label", { htmlFor: input.id }, f.label), input, copy, open);
+  const row = element("li", {}, element("label", { htmlFor: input.id }, f.label), input, copy, ...(f.address ? [open] : []));
   row.dataset.format = f.id;
   return row;
 }
@@ -110,6 +159,7 @@ function stop() {
   video.onerror = null;
   engine?.close();
   engine = null;
+  liveBar.update(null);
   $("error").textContent = $("note").textContent = "";
   for (const id of ["quality", "audio", "captions"]) choices(id, [], []);
 }
@@ -150,6 +200,7 @@ const keys = {
   ArrowUp: () => { video.volume = Math.min(1, video.volume + 0.1); },
   ArrowDown: () => { video.volume = Math.max(0, video.volume - 0.1); },
   m: () => { video.muted = !video.muted; },
+  l: () => liveBar.toEdge(),
   f: () => (document.fullscreenElement ? document.exitFullscreen() : video.requestFullscreen()),
   c() {
     const select = $("captions");
@@ -159,7 +210,7 @@ const keys = {
 };
 document.addEventListener("keydown", (event) => {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const typing = event.target.closest("select, input, button, a") !== null;
+  const typing = event.target.closest("select, input:not(#position), button, a") !== null;
   if (!keys[key] || typing || event.ctrlKey || event.metaKey || event.altKey || !engine) return;
   event.preventDefault();
   Promise.resolve(keys[key]()).catch(() => {});
@@ -167,6 +218,7 @@ document.addEventListener("keydown", (event) => {
 
 setInterval(() => {
   if (!engine) return;
+  liveBar.update(engine.live());
   const ranges = video.buffered, now = video.currentTime;
   let ahead = 0;
   for (let i = 0; i < ranges.length; i++) if (ranges.start(i) <= now + 0.1 && now <= ranges.end(i)) ahead = ranges.end(i) - now;
@@ -177,15 +229,14 @@ setInterval(() => {
 }, 250);
 
 async function start() {
-  const answer = await fetch("presentations.json");
-  if (!answer.ok) throw new Error(`the server answered ${answer.status} to the list of presentations`);
-  const { presentations, players } = await answer.json();
+  const { presentations, players } = await loadList();
   engines = await findEngines(players);
   $("format").replaceChildren(...formats.map((f) => element("option", { value: f.id, disabled: !enginesOf(f).some((e) => e.usable) }, f.label)));
   chooseFormat("smooth");
   showList(presentations);
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  const first = presentations.find((p) => p.name === wanted) ?? presentations[0];
+  const named = decodeURIComponent(location.hash.slice(1));
+  const first = presentations.find((p) => p.name === named) ?? presentations[0];
   if (first) play(first, false);
+  setInterval(() => refresh().catch(() => {}), REFRESH); // a server that is away for a moment is no news
 }
 start().catch((err) => { $("error").textContent = err.message; });

@@ -2,9 +2,11 @@
 // browser itself where it plays HLS, and dash.js and hls.js where the server was started with -players.
 //
 //   load(url), close(), qualities() -> [{id, height, label}], audios() and texts() -> [{id, language, label}],
-//   selectQuality(id or null), selectAudio(id), selectText(id or null), rate() -> bits per second or 0
+//   selectQuality(id or null), selectAudio(id), selectText(id or null), rate() -> bits per second or 0,
+//   live() -> {start, end, target}, the window of a live presentation and where its live edge is to be watched; else null
 //
-// onerror gets messages, onready is called when the lists may be asked for.
+// onerror and onnote get messages, of which an empty one takes the last back; onready is called when the lists may be asked
+// for, perhaps again.
 import { Player } from "./player.js";
 
 const kbits = (bitrate) => `${Math.round(bitrate / 1000)} kbit/s`;
@@ -25,19 +27,22 @@ function tracks(list) {
   return named.map((t) => ({ ...t, label: shared(t.label) && t.name ? `${t.label} (${t.name})` : t.label }));
 }
 
-function builtIn(video, onready, onerror) {
-  const player = new Player(video, onerror);
+function builtIn(video, onready, onerror, onnote) {
+  const player = new Player(video, { onerror, onnote, onchange: onready });
+  const of = (type) => player.streams.filter((s) => s.type === type);
+  const named = (type, id) => of(type).find((s) => s.name === id);
   const listed = (streams) => tracks(streams.map((s) => ({ id: s.name, language: s.language, name: s.name })));
   return {
     load: (url) => player.load(url).then(() => player.closed || onready()),
     close: () => player.close(),
     qualities: () => (player.videoTrack?.stream.levels ?? []).map((l) => quality(l.bitrate, l.height, l.bitrate)),
-    audios: () => listed(player.audioTrack?.streams ?? []),
-    texts: () => listed(player.captions.streams),
+    audios: () => listed(player.audioTrack ? of("audio") : []),
+    texts: () => listed(of("text")),
     selectQuality: (id) => player.selectQuality(player.videoTrack.stream.levels.find((l) => String(l.bitrate) === id) ?? null),
-    selectAudio: (id) => player.selectAudio(player.audioTrack.streams.find((s) => s.name === id)),
-    selectText: (id) => player.captions.select(player.captions.streams.find((s) => s.name === id) ?? null),
+    selectAudio: (id) => player.selectAudio(named("audio", id)),
+    selectText: (id) => player.captions.select(named("text", id) ?? null),
     rate: () => player.throughput,
+    live: () => player.live,
   };
 }
 
@@ -49,7 +54,8 @@ function dashJS(video, onready, onerror) {
     async load(url) {
       player.on("error", (e) => onerror(e.error?.message ?? "dash.js reports an error"));
       player.on("streamInitialized", onready);
-      player.updateSettings({ streaming: { text: { defaultEnabled: false } } }); // until one is chosen
+      const defaultTimingSource = { scheme: "urn:mpeg:dash:utc:http-head:2014", value: url }; // not somebody else's server
+      player.updateSettings({ streaming: { text: { defaultEnabled: false }, utcSynchronization: { defaultTimingSource } } }); // no text until one is chosen
       player.initialize(video, url, false);
       player.attachTTMLRenderingDiv(document.getElementById("text"));
     },
@@ -70,11 +76,15 @@ function dashJS(video, onready, onerror) {
       if (id !== null) choose("text", id);
     },
     rate: () => player.getAverageThroughput("video") * 1000 || 0,
+    live() {
+      const range = player.isReady() && player.isDynamic() && player.getDvrWindow();
+      return range ? { ...range, target: range.end - player.getTargetLiveDelay() } : null;
+    },
   };
 }
 
 function hlsJS(video, onready, onerror) {
-  const player = new Hls();
+  const player = new Hls({ backBufferLength: 60, liveDurationInfinity: true });
   player.subtitleDisplay = false; // until one is chosen, whatever the playlist's default is
   const listed = (list) => tracks(list.map((t, i) => ({ id: i, language: t.lang, name: t.name })));
   return {
@@ -95,6 +105,11 @@ function hlsJS(video, onready, onerror) {
       player.subtitleTrack = id === null ? -1 : Number(id);
     },
     rate: () => player.bandwidthEstimate,
+    live() {
+      const details = player.latestLevelDetails;
+      if (!details?.live || !details.fragments.length) return null;
+      return { start: details.fragments[0].start, end: details.edge, target: player.liveSyncPosition ?? details.edge };
+    },
   };
 }
 
@@ -123,6 +138,12 @@ function browser(video, onready) {
     selectAudio: (id) => sounds().forEach((t, i) => { t.enabled = String(i) === id; }),
     selectText: (id) => subtitles().forEach((t, i) => { t.mode = String(i) === id ? "showing" : "disabled"; }),
     rate: () => 0,
+    live() {
+      const { seekable, duration } = video;
+      if (duration !== Infinity || !seekable.length) return null;
+      const end = seekable.end(seekable.length - 1);
+      return { start: seekable.start(0), end, target: end };
+    },
   };
 }
 

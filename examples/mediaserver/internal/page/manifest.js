@@ -1,20 +1,29 @@
 // The client manifest of Smooth Streaming, [MS-SSTR] 2.2.2: what there is to play, and the URLs of its fragments.
 
-// loadManifest fetches and parses the manifest at url, which ends in ".ism/Manifest".
-export async function loadManifest(url) {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`The server answered ${answer.status} to ${url}; its log says why.`);
+// loadManifest fetches and parses the manifest at url, which ends in ".ism/Manifest". Of a live one, before is what it was
+// last time: the browser asks the server whether that still holds, and before is returned if it does.
+export async function loadManifest(url, { before, signal } = {}) {
+  const answer = await fetch(url, { cache: before ? "no-cache" : "default", signal });
+  if (!answer.ok) throw refusal(answer, "; its log says why");
+  const tag = answer.headers.get("ETag");
+  if (tag && tag === before?.tag) return before;
   const doc = new DOMParser().parseFromString(await answer.text(), "text/xml");
   const root = doc.documentElement;
   if (root.nodeName !== "SmoothStreamingMedia") throw new Error(`${url} is not a Smooth Streaming manifest`);
   const timescale = Number(root.getAttribute("TimeScale") ?? 10000000);
   const streams = [...root.querySelectorAll(":scope > StreamIndex")].map((el) => parseStream(el, timescale, answer.url));
   return {
+    tag,
     streams,
     isLive: /^true$/i.test(root.getAttribute("IsLive") ?? ""),
     isProtected: root.querySelector(":scope > Protection") !== null,
     duration: Number(root.getAttribute("Duration")) / timescale || Math.max(...streams.map((s) => s.chunks.at(-1)?.end ?? 0)),
   };
+}
+
+// refusal is the error for an answer that is not the thing asked for.
+export function refusal(answer, hint = "") {
+  return Object.assign(new Error(`the server answered ${answer.status} to ${answer.url}${hint}`), { status: answer.status });
 }
 
 function parseStream(el, rootTimescale, base) {
