@@ -42,11 +42,10 @@ func (b *broadcast) take(s *source, f *pushFragment) error {
 	now := b.now()
 	tr := s.tracks[f.track]
 	if tr == nil {
-		if err := b.addTrack(s, f.track, measure(int64(f.buf.payload), f.duration)); err != nil {
+		if err := b.addMeasured(s, f); err != nil {
 			return err
 		}
 		tr = s.tracks[f.track]
-		b.declare(s.in)
 	}
 	at, err := b.place(s, tr, f, now)
 	if err != nil {

@@ -392,6 +392,7 @@ func (b *broadcast) headerOf(s *source) *pushHeader {
 
 // ingest reads a push to its end.
 func (b *broadcast) ingest(s *source, r *pushReader) error {
+	defer r.close()
 	for {
 		item, err := r.next()
 		if err == io.EOF {

@@ -26,7 +26,7 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 	s.header, s.tracks = h, make([]*track, len(h.tracks))
 	changed := s.in.header == nil
 	for i := range h.tracks {
-		if h.tracks[i].bitrate == 0 {
+		if h.tracks[i].bitrate == 0 && !h.tracks[i].stated {
 			if tr := s.in.unmeasured(h, i); tr != nil {
 				s.tracks[i] = tr
 				tr.progress[s] = 0
@@ -42,6 +42,9 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 		if !slices.ContainsFunc(b.protect, func(o smooth.ProtectionHeader) bool { return o.SystemID == p.SystemID }) {
 			b.protect = append(b.protect, p)
 		}
+	}
+	for _, t := range h.ignored {
+		b.log.Info("track is left out", "stream", s.in.id, "track", t.id, "err", t.err)
 	}
 	s.in.header = h
 	b.declare(s.in)
@@ -252,6 +255,38 @@ func (b *broadcast) currentTracks() []smooth.Track {
 		}
 	}
 	return list
+}
+
+// addMeasured makes a track known whose bit rate the encoder does not say, by its first fragment. mu must be held.
+func (b *broadcast) addMeasured(s *source, f *pushFragment) error {
+	rate := measure(int64(f.buf.payload), f.duration)
+	for s.hasRate(f.track, rate) { // two tracks of a stream need two names
+		rate++
+	}
+	if err := b.addTrack(s, f.track, rate); err != nil {
+		return err
+	}
+	rates := make([]uint64, len(s.tracks))
+	for i, tr := range s.tracks {
+		if tr != nil {
+			rates[i] = tr.key.Bitrate
+		}
+	}
+	if named, err := s.header.withBitrates(rates); err == nil { // else other servers measure for themselves
+		s.header, s.in.header = named, named
+	}
+	b.declare(s.in)
+	return nil
+}
+
+// hasRate reports whether another track of the source's header, of the same stream as track i, has that bit rate.
+func (s *source) hasRate(i int, rate uint64) bool {
+	for n, tr := range s.tracks {
+		if n != i && tr != nil && tr.key.Bitrate == rate && s.header.tracks[n].stream.Name == s.header.tracks[i].stream.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // measure names a track whose encoder states no bit rate by its first fragment, rounded to two digits so that it does not

@@ -16,6 +16,10 @@ import (
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/")
 	switch pp, ok := parsePushPath(path); {
+	case ok && pp.kind == pushServerManifest && r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed)
+		return
 	case ok && (r.Method == http.MethodPost || r.Method == http.MethodPut):
 		s.servePush(w, r, pp)
 		return
