@@ -16,11 +16,11 @@ import (
 func (b *broadcast) publish() {
 	b.slide()
 	m := &smooth.Manifest{
-		MajorVersion: 2, Timescale: scale, IsLive: !b.closed, CanSeek: true, CanPause: true,
+		MajorVersion: 2, Timescale: scale, IsLive: !b.closed, CanSeek: true, CanPause: true, NoRepeats: true,
 		DVRWindowLength: ticks(b.set.Viewers.WindowLength), Protection: b.protect,
 	}
 	if b.set.Viewers.ManifestVersion == "2.2" {
-		m.MinorVersion = 2
+		m.MinorVersion, m.NoRepeats = 2, false
 	}
 	var edges []smooth.Edge
 	for _, st := range b.streams {
