@@ -1,6 +1,7 @@
 package livesmooth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func (s *pullStream) run(ctx context.Context, at int, lane *paceLane) {
 			wait.reset()
 			failures = 0
 		}
-		if !came || errors.Is(err, errLeft) {
+		if !came || errors.Is(err, errLeft) || errors.Is(err, errSilent) {
 			at = (at + 1) % len(u.peers)
 			failures++
 		}
@@ -91,9 +92,9 @@ func (s *pullStream) pull(ctx context.Context, from *peer, ref streamRef, addres
 	u := s.puller
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
-	resp, err := s.open(ctx, from, ref)
+	resp, err := s.open(ctx, cut, from, ref)
 	if err != nil {
-		return false, err
+		return false, cmp.Or(context.Cause(ctx), err)
 	}
 	defer resp.Body.Close()
 	src, err := u.b.connect(PushInfo{Point: u.p.name, Event: ref.event, Input: s.id, Source: "HTTP Pull", Address: address}, cut)
@@ -112,7 +113,7 @@ func (s *pullStream) pull(ctx context.Context, from *peer, ref streamRef, addres
 }
 
 // open asks a server for the stream.
-func (s *pullStream) open(ctx context.Context, from *peer, ref streamRef) (*http.Response, error) {
+func (s *pullStream) open(ctx context.Context, cut func(error), from *peer, ref streamRef) (*http.Response, error) {
 	query := ""
 	if at := s.puller.b.resumeAt(s.id, s.offset); at > 0 {
 		query = "from=" + strconv.FormatUint(at, 10)
@@ -121,6 +122,8 @@ func (s *pullStream) open(ctx context.Context, from *peer, ref streamRef) (*http
 	if err != nil {
 		return nil, err
 	}
+	late := time.AfterFunc(s.puller.d.answer, func() { cut(errSilent) })
+	defer late.Stop()
 	resp, err := s.puller.p.srv.client.Do(req)
 	if err != nil {
 		return nil, err
