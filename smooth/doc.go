@@ -1,4 +1,4 @@
-// Package smooth serves on-demand Smooth Streaming presentations and holds the vocabulary of the suite.
+// Package smooth serves Smooth Streaming presentations and holds the vocabulary of the suite.
 //
 // The smallest server is one line in an application of your own:
 //
@@ -37,8 +37,9 @@
 //
 // # Not here
 //
-// Live ingest, other formats than Smooth Streaming, encryption and access control. Making presentations is package
-// packager, checking them package validate, help for tests package smoothtest.
+// Live ingest, which is package livesmooth, other formats than Smooth Streaming, encryption and access control. Making
+// presentations is package packager, checking them package validate, origins on other machines package remote, help for
+// tests package smoothtest.
 //
 // # Specifications
 //
