@@ -38,12 +38,26 @@
 //	403  refused by the hook; the point does not take encoders now
 //	404  no such point
 //	408  the header, a fragment or anything at all took too long
+//	409  PUT of the .isml file of a point that is not Idle
 //	412  a fragment before its header
 //	413  above a limit
 //	415  no track that a presentation can have
 //	503  the point has been stopped, or the server ends
 //
 // An error is answered at once, in the middle of the body, and the connection is closed.
+//
+// # Servers
+//
+// A point whose source is [SourcePull] gets its streams from another server, or from the next one in Settings.PullFrom when
+// that fails; Settings.PushTo gets all that the point receives. Edges list what their origins list, and give the same
+// bytes: an edge that joins late or comes back is sent the backlog in the window, over several connections in step, and is
+// told of the clock and of discontinuities. Fragments that two origins have are taken once.
+//
+// [MS-SSTR] leaves open how the streams of a point are listed and what is sent on joining. Here GET name.isml/streammanifest is
+// answered with a SMIL document with a ref for each stream, and GET name.isml/Streams(id) with header and fragments,
+// beginning with the oldest one, or with that at the time in the query from=, in ticks of 100 ns. Servers send each other
+// boxes of their own, which others skip. The end of a stream, whoever has ended it, is sent on only if
+// Settings.Servers.EndOnStop is set; without it an edge takes it for an origin that is being looked after.
 //
 // # Memory
 //

@@ -30,8 +30,8 @@ type Options struct {
 	// AuthorizeEncoder, if set, is asked before a push is taken. An error that wraps [ErrUnauthorized] answers 401 with
 	// the header Challenge, any other 403.
 	AuthorizeEncoder func(r *http.Request, push PushInfo) error
-	// AuthorizeCreate is asked whether a request may create a point, by PUT of an .isml file as some encoders do, or delete
-	// one. Nil means that nobody may. Errors are answered as those of AuthorizeEncoder.
+	// AuthorizeCreate is asked whether a request may create a point, or change an idle one, by PUT of its .isml file as some
+	// encoders do. Nil means that nobody may. Errors are answered as those of AuthorizeEncoder.
 	AuthorizeCreate func(r *http.Request, point string) error
 	// AuthorizeServer, if set, is asked before another server may pull from a point.
 	AuthorizeServer func(r *http.Request, point string) error
@@ -47,7 +47,8 @@ type Options struct {
 	Outputs func(point string, s *Settings) []smooth.Output
 	// Next gets the requests that are not for publishing points. Nil answers 404.
 	Next http.Handler
-	// Client sends the requests to other servers. Nil means one of the server's own.
+	// Client sends the requests to other servers. Nil means one of the server's own, which uses no proxy. The Timeout of
+	// a client would end every stream.
 	Client *http.Client
 	// Credentials looks up user and password by the name in [RemotePoint]. Nil means that there are none.
 	Credentials func(name string) (user, password string, ok bool)

@@ -24,16 +24,16 @@ type timeline struct {
 // a moment apart.
 const samePeriod = 10 * scale
 
-// epochOf returns the wall clock at tick zero, in ticks since 1970, and false if it is unknown.
-func epochOf(start uint64, wall time.Time) (int64, bool) {
-	return wall.UnixNano()/int64(time.Second/scale) - int64(start), !wall.IsZero()
+// epochOf returns the wall clock at tick zero, in ticks since 1970.
+func epochOf(start uint64, wall time.Time) int64 {
+	return wall.UnixNano()/int64(time.Second/scale) - int64(start)
 }
 
 // setPeriod takes the statement of a source that is a server: from now on its fragments keep their times.
 func (b *broadcast) setPeriod(s *source, p pushPeriod) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed {
+	if b.closed || p.wall.IsZero() && len(b.periods) > 0 { // without a clock there is nothing to learn
 		return
 	}
 	tl := b.timelineOf(p)
@@ -69,12 +69,11 @@ func (b *broadcast) addPeriod(at int, p smooth.Period) {
 // timelineOf returns the timeline that a period belongs to: the one here, or that of an event upstream which has begun anew,
 // then it is put where the wall clock says. mu must be held.
 func (b *broadcast) timelineOf(p pushPeriod) timeline {
-	epoch, known := epochOf(p.start, p.wall)
-	if len(b.periods) == 0 || !known {
+	if len(b.periods) == 0 {
 		return timeline{}
 	}
-	own, known := epochOf(b.periods[0].Start, b.periods[0].Wall)
-	if !known || near(own, epoch) {
+	own, epoch := epochOf(b.periods[0].Start, b.periods[0].Wall), epochOf(p.start, p.wall)
+	if b.periods[0].Wall.IsZero() || near(own, epoch) {
 		return timeline{}
 	}
 	for _, tl := range b.timelines {

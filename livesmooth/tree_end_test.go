@@ -120,3 +120,35 @@ func TestTreeReturn(t *testing.T) {
 		require.Equal(t, Stopped, o.State())
 	})
 }
+
+// TestTreeRestart: a pull point that is stopped and started again pulls anew, and one that starts on its first viewer does that
+// then.
+func TestTreeRestart(t *testing.T) {
+	treeTest(t, func(t *testing.T, n *treeNet) {
+		origin, edge := n.host("origin", nil), n.host("edge", nil)
+		o := origin.point(nil)
+		enc := newTreeEncoder(t, treeInputs(treeVideo()), o)
+		enc.until(20 * time.Second)
+		set := DefaultSettings()
+		set.AutoStart, set.Source, set.PullFrom = true, SourcePull, treeRemotes("origin")
+		e, err := edge.srv.Create(context.Background(), "a.isml", set)
+		require.NoError(t, err)
+		require.Equal(t, Idle, e.State())
+		edge.get("Manifest")
+		synctest.Wait()
+		require.Equal(t, Started, e.State())
+		requireSame(t, origin, edge)
+		require.ErrorIs(t, e.Push(context.Background(), PushInfo{Input: "1"}, nil), ErrNotAccepting)
+		require.NoError(t, e.Stop(context.Background()))
+		enc.until(30 * time.Second)
+		require.Equal(t, Stopped, e.State())
+		require.Empty(t, o.Stats().Sinks, "nobody pulls")
+		require.NoError(t, e.Start(context.Background()))
+		enc.until(40 * time.Second)
+		requireSame(t, origin, edge)
+		require.NoError(t, e.Shutdown(context.Background()))
+		require.Equal(t, Idle, e.State())
+		synctest.Wait()
+		require.Empty(t, o.Stats().Sinks)
+	})
+}
