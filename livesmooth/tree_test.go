@@ -164,6 +164,10 @@ func TestTreeDiscontinuities(t *testing.T) {
 		enc.until(20 * time.Second)
 		requireSame(t, origin, edge, late)
 		require.Equal(t, 4, o.Stats().Periods)
+		list := treePlaylists(late)
+		require.Greater(t, len(list), 1)
+		require.Contains(t, list[1], "#EXT-X-DISCONTINUITY\n")
+		require.Contains(t, list[1], "#EXT-X-PROGRAM-DATE-TIME:")
 	})
 }
 

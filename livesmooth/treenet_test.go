@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smoothkit/smoothkit/hls"
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
@@ -121,6 +123,9 @@ func (n *treeNet) host(name string, opts *Options) *treeHost {
 	}
 	opts.Client = n.client
 	opts.Logger = slog.New(slog.DiscardHandler)
+	opts.Outputs = func(string, *Settings) []smooth.Output {
+		return []smooth.Output{hls.NewOutput(&hls.Options{CacheBytes: -1, Logger: opts.Logger})}
+	}
 	srv, err := NewServer(opts)
 	require.NoError(n.t, err)
 	srv.distribution.random = func() float64 { return 0.5 }
@@ -374,7 +379,7 @@ func requireSame(t *testing.T, first *treeHost, others ...*treeHost) {
 	require.NoError(t, err)
 	want := p.live.Load().snap.Load()
 	manifest := first.get("Manifest")
-	fragments := treeFragments(first, want)
+	fragments, playlists := treeFragments(first, want), treePlaylists(first)
 	require.NotEmpty(t, fragments)
 	for _, h := range others {
 		o, err := h.srv.Point("a.isml")
@@ -386,6 +391,7 @@ func requireSame(t *testing.T, first *treeHost, others ...*treeHost) {
 		require.Equal(t, treePeriods(want), treePeriods(got), h.name)
 		require.Equal(t, want.Periods, got.Periods, h.name)
 		require.Equal(t, want.Validator, got.Validator, h.name)
+		require.Equal(t, playlists, treePlaylists(h), h.name)
 		others := treeFragments(h, got)
 		require.Len(t, others, len(fragments), h.name)
 		for path, b := range fragments {
@@ -394,6 +400,18 @@ func requireSame(t *testing.T, first *treeHost, others ...*treeHost) {
 			}
 		}
 	}
+}
+
+// treePlaylists returns the HLS playlists, those of the variants after the one that names them.
+func treePlaylists(h *treeHost) []string {
+	const master = "Manifest(format=m3u8-aapl).m3u8"
+	list := []string{string(h.get(master))}
+	for line := range strings.Lines(list[0]) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "QualityLevels") {
+			list = append(list, string(h.get(line)))
+		}
+	}
+	return list
 }
 
 // treePeriods returns the periods without the tracks, for a readable difference.
