@@ -195,6 +195,7 @@ func (s *pushLane) send(ctx context.Context, w *pipeWriter, answer chan error) e
 			if err := s.sendItem(ctx, w, &item); err != nil {
 				return err
 			}
+			alive.Reset(s.d.keepAlive)
 			continue
 		}
 		select {

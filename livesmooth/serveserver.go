@@ -173,9 +173,10 @@ func (p *Point) sendStream(ctx context.Context, w *streamWriter, f *feed) error 
 		case err != nil:
 			return err
 		case wait == nil:
-			if err := w.send(func(w io.Writer) error { return item.writeTo(w) }); err != nil {
+			if err := w.send(item.writeTo); err != nil {
 				return err
 			}
+			alive.Reset(p.srv.distribution.keepAlive)
 			continue
 		}
 		select {
