@@ -19,14 +19,20 @@ const maxOverlaps = 8
 
 // accept takes a fragment of a source. It owns the fragment's memory from now on.
 func (b *broadcast) accept(s *source, f *pushFragment) error {
-	b.mu.Lock()
-	err := b.take(s, f)
-	over := b.ending
-	b.mu.Unlock()
+	over, err := b.takeLocked(s, f)
 	if over {
 		b.over()
 	}
 	return err
+}
+
+// takeLocked is take with mu, which it gives back whatever happens. over reports that every input stream has ended.
+func (b *broadcast) takeLocked(s *source, f *pushFragment) (over bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ending = false
+	err = b.take(s, f)
+	return b.ending, err
 }
 
 func (b *broadcast) take(s *source, f *pushFragment) error {
@@ -51,17 +57,27 @@ func (b *broadcast) take(s *source, f *pushFragment) error {
 	if err != nil {
 		return err
 	}
-	s.posted++
-	s.lagging, s.heard = false, now
+	s.heard = now
 	s.bytes += uint64(f.buf.payload + f.buf.early)
 	tr.bits.add(8*uint64(f.buf.payload+f.buf.early), now)
-	tr.progress[s] = max(tr.progress[s], at+1)
+	b.resume(s)
 	c := smooth.Chunk{Time: at, Duration: f.duration}
+	p := tr.progress[s]
+	tr.progress[s] = progress{max(p.next, at+1), p.lagging && c.End() < tr.stream.line.End()}
 	if c.Duration == 0 && !tr.stream.sparse {
 		return fmt.Errorf("livesmooth: %s: fragment of track %s at %d has no duration: %w", b.name, tr.key.Stream, at, ErrMalformed)
 	}
 	switch where := tr.stream.placeOf(tr, c); where {
 	case placeNew, placeKnown:
+		if where == placeNew && tr.stream.sparse && b.isFull(tr.stream) {
+			tr.counts.Late++
+			b.dropFragment(s, tr, c, now)
+			return nil
+		}
+		if codec := s.header.tracks[f.track].codec; !tr.codec.Equal(codec) && b.fedByOthers(tr, s) {
+			return fmt.Errorf("livesmooth: %s: track %s at %d bits/s has another codec configuration from source %s: %w",
+				b.name, tr.key.Stream, tr.key.Bitrate, s.info.Address, ErrConflict)
+		}
 		kept = true
 		s.overlaps = 0
 		return b.keep(s, tr, f, c, where, now)
@@ -82,6 +98,23 @@ func (b *broadcast) take(s *source, f *pushFragment) error {
 		}
 	}
 	return nil
+}
+
+// resume notes that a source sends a fragment: what has ended goes on. mu must be held.
+func (b *broadcast) resume(s *source) {
+	if s.posted++; s.posted > 1 && !s.ended {
+		return
+	}
+	s.ended, s.in.said, s.in.ended = false, false, false
+	s.in.log.reopen()
+}
+
+// maxWaiting bounds the fragments of a sparse stream that wait for its parent.
+const maxWaiting = 1000
+
+// isFull reports whether no more fragments of a sparse stream can wait for its parent. mu must be held.
+func (b *broadcast) isFull(st *stream) bool {
+	return len(st.pending) >= maxWaiting || st.waiting() > b.opts.MemoryBudget/8
 }
 
 // dropFragment notes a fragment that has no place, at most once a second. mu must be held.
@@ -120,9 +153,9 @@ func (b *broadcast) keep(s *source, tr *track, f *pushFragment, c smooth.Chunk, 
 	b.record(s.in, tr, c)
 	switch {
 	case where == placeNew:
-		tr.stream.open(c, now)
+		tr.stream.open(c, cap(f.buf.data), now)
 	default:
-		tr.stream.widen(c)
+		tr.stream.widen(c, cap(f.buf.data))
 	}
 	if i, ok := tr.stream.line.Find(c.Time); ok && i < tr.stream.listed { // another level of a sparse stream
 		tr.finalize(tr.stream.line[i], nil, "")
@@ -184,7 +217,7 @@ func (b *broadcast) advance(now time.Time) bool {
 		}
 		for len(st.pending) > 0 {
 			ok, until := st.settled(now, b.gapWait())
-			if !ok && !b.closed {
+			if !ok && !b.closed && st.waiting() <= b.opts.MemoryBudget/2 {
 				if wake.IsZero() || until.Before(wake) {
 					wake = until
 				}
@@ -318,7 +351,7 @@ func (b *broadcast) reveal(st *stream) bool {
 			tr.finalize(c, nil, "")
 		}
 		if st.fixed.ManifestOutput {
-			st.embedded = append(st.embedded, st.data(c.Time))
+			st.embed(c.Time)
 		}
 		st.shown = nil
 		changed = true
@@ -326,8 +359,31 @@ func (b *broadcast) reveal(st *stream) bool {
 	return changed
 }
 
-// maxEmbedded bounds what one fragment of a control stream puts into the manifest, in bytes.
-const maxEmbedded = 64 << 10
+// maxEmbedded bounds what one fragment of a control stream puts into the manifest, maxHeld what all do, in bytes. Viewers can
+// ask for the fragment all the same.
+const (
+	maxEmbedded = 64 << 10
+	maxHeld     = 4 << 20
+)
+
+// embed puts the content of the newest fragment of a control stream into the manifest.
+func (s *stream) embed(time uint64) {
+	data := s.data(time)
+	n := sizeOf(data)
+	if s.held+n > maxHeld {
+		data, n = nil, 0
+	}
+	s.embedded = append(s.embedded, data)
+	s.held += n
+}
+
+func sizeOf(list []smooth.ChunkData) int {
+	n := 0
+	for _, d := range list {
+		n += len(d.Data)
+	}
+	return n
+}
 
 // data returns the content of a control fragment, per level.
 func (s *stream) data(time uint64) []smooth.ChunkData {

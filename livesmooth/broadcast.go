@@ -53,6 +53,8 @@ type broadcast struct {
 	dropping  int
 	droppedAt time.Time
 	ending    bool // every input stream has ended, as the last fragment has shown
+	// start is where the window begins, in ticks; what ends before retired has been forgotten.
+	start, retired uint64
 	// stated tells that servers upstream state the periods, timelines what is known of theirs.
 	stated    bool
 	timelines []timeline
@@ -83,7 +85,10 @@ func (b *broadcast) connect(info PushInfo, cut func(error)) (*source, error) {
 	}
 	in := b.input(info.Input)
 	now := b.now()
-	in.sources = slices.DeleteFunc(in.sources, func(s *source) bool { return s.forgotten(now) })
+	b.sweep(now)
+	if in.id == "" && len(b.inputs) >= b.opts.Limits.Inputs {
+		b.dropReplaced()
+	}
 	switch open := in.connected(); {
 	case in.id == "" && len(b.inputs) >= b.opts.Limits.Inputs:
 		return nil, fmt.Errorf("livesmooth: %s: more than %d input streams: %w", b.name, b.opts.Limits.Inputs, ErrLimit)
@@ -150,10 +155,8 @@ func (b *broadcast) disconnect(s *source) {
 	} else if !s.ended {
 		s.linger = now.Add(s.rejoins)
 	}
-	for _, tr := range s.in.tracks {
-		if tr != nil && !now.Before(s.linger) {
-			delete(tr.progress, s)
-		}
+	if s.in.header == nil && s.in.connected() == 0 { // it has sent nothing that makes it a stream
+		b.inputs = slices.DeleteFunc(b.inputs, func(in *input) bool { return in == s.in })
 	}
 	b.sweep(now)
 	over := b.settle(now)
@@ -170,13 +173,20 @@ func (b *broadcast) sweep(now time.Time) {
 			if !s.forgotten(now) {
 				return false
 			}
-			for _, tr := range in.tracks {
-				if tr != nil {
-					delete(tr.progress, s)
-				}
-			}
+			b.leave(s, nil)
 			return true
 		})
+	}
+}
+
+// leave notes that a source does not feed any tracks but these. mu must be held.
+func (b *broadcast) leave(s *source, tracks []*track) {
+	for _, st := range b.streams {
+		for _, tr := range st.tracks {
+			if !slices.Contains(tracks, tr) {
+				delete(tr.progress, s)
+			}
+		}
 	}
 }
 
@@ -206,7 +216,7 @@ func ticks(d time.Duration) uint64 { return uint64(max(d, 0) / (time.Second / sc
 // end notes that a source has sent the end of its stream.
 func (b *broadcast) end(s *source) {
 	b.mu.Lock()
-	s.ended = true
+	s.ended, s.in.said = true, true
 	over := b.settle(b.now())
 	b.mu.Unlock()
 	if over {
@@ -223,28 +233,66 @@ func (b *broadcast) settle(now time.Time) (over bool) {
 	if b.closed {
 		return false
 	}
-	over = len(b.inputs) > 0
 	for _, in := range b.inputs {
 		if !in.ended && in.allEnded() {
 			in.ended = true
 			in.log.end()
 			b.note(Event{Kind: StreamEnded, Input: in.id})
 		}
-		over = over && in.ended
+		over = over || in.ended
+	}
+	for _, in := range b.inputs {
+		over = over && (in.ended || b.needsNoEnd(in))
 	}
 	return over && len(b.missing()) == 0
 }
 
 // allEnded reports whether the stream has ended: a source has said so and no other goes on.
 func (in *input) allEnded() bool {
-	ended := false
 	for _, s := range in.sources {
 		if !s.ended && s.gone.IsZero() {
 			return false
 		}
-		ended = ended || s.ended
 	}
-	return ended
+	return in.said
+}
+
+// needsNoEnd reports whether the event may end though an input stream has not: nobody feeds it, and its tracks are sparse, whose
+// encoders may connect for each fragment, or have gone on in other streams, which have ended. mu must be held.
+func (b *broadcast) needsNoEnd(in *input) bool {
+	if in.connected() > 0 {
+		return false
+	}
+	for _, tr := range in.tracks {
+		if tr != nil && !tr.stream.sparse && !b.goesOnElsewhere(tr, in, func(o *input) bool { return o.ended }) {
+			return false
+		}
+	}
+	return in.header != nil
+}
+
+// goesOnElsewhere reports whether a track belongs to another input stream, too, of which a condition is true. mu must be held.
+func (b *broadcast) goesOnElsewhere(tr *track, in *input, cond func(*input) bool) bool {
+	return slices.ContainsFunc(b.inputs, func(o *input) bool { return o != in && slices.Contains(o.tracks, tr) && cond(o) })
+}
+
+// dropReplaced forgets the oldest input stream that nobody feeds and whose tracks have all gone on in others: there are
+// encoders that call their streams anew each time they start. mu must be held.
+func (b *broadcast) dropReplaced() {
+	for i, in := range b.inputs {
+		replaced := in.connected() == 0
+		for _, tr := range in.tracks {
+			replaced = replaced && (tr == nil || b.goesOnElsewhere(tr, in, func(o *input) bool {
+				return o.connected() > 0 || slices.Index(b.inputs, o) > i
+			}))
+		}
+		if replaced {
+			in.log.end()
+			b.inputs = slices.Delete(b.inputs, i, i+1)
+			b.relays.change()
+			return
+		}
+	}
 }
 
 // missing returns the required input streams that have not registered. mu must be held.

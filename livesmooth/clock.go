@@ -31,16 +31,20 @@ func (b *broadcast) place(s *source, tr *track, f *pushFragment, now time.Time) 
 	if s.stated {
 		return b.clamp(f, f.time+s.offset), nil
 	}
+	edge, known := b.edgeOf(tr)
 	if !s.placed {
 		s.offset = b.offset
+		if known && s.in.goesOn(tr, f, edge, now) {
+			s.offset = s.in.offset // though another encoder has restarted its clock in the meantime
+		}
 	}
+	defer func() { s.in.offset = s.offset }()
 	at := f.time + s.offset
-	edge, known := b.edgeOf(tr)
 	if !known {
 		s.placed = true
 		return b.clamp(f, at), nil
 	}
-	own := int64(tr.progress[s]) - 1 // -1 before the first
+	own := int64(tr.progress[s].next) - 1 // -1 before the first
 	behind := int64(edge) - at - int64(f.duration)
 	back := behind > int64(resent*max(f.duration, scale/4)) && (own < 0 || at < own)
 	ahead := at-int64(edge) > int64(ticks(leap+now.Sub(b.newest(tr))))
@@ -60,6 +64,15 @@ func (b *broadcast) place(s *source, tr *track, f *pushFragment, now time.Time) 
 	}
 	b.restartClock(s, tr, f, now)
 	return b.clamp(f, f.time+s.offset), nil
+}
+
+// goesOn reports whether a fragment, by the clock that the input stream had last, goes on where its track has ended.
+func (in *input) goesOn(tr *track, f *pushFragment, edge uint64, now time.Time) bool {
+	if tr.last() == nil {
+		return false
+	}
+	ahead := f.time + in.offset - int64(edge)
+	return ahead >= -int64(resent*max(f.duration, scale/4)) && ahead <= int64(ticks(redundantLag+max(now.Sub(tr.arrived), 0)))
 }
 
 func (b *broadcast) clockConflict(s *source, tr *track, f *pushFragment) error {

@@ -21,7 +21,7 @@ func (b *broadcast) evict() {
 	budget := b.opts.MemoryBudget
 	cache := ticks(b.set.Viewers.LiveCacheLength)
 	for {
-		tr, e := b.oldestHeld()
+		tr, i, e := b.oldestHeld(b.pool.used.Load() > budget)
 		if tr == nil {
 			return
 		}
@@ -32,7 +32,7 @@ func (b *broadcast) evict() {
 		if !b.hasHistory() {
 			b.shorten(e.time + e.duration)
 		}
-		tr.forget()
+		tr.forget(i)
 	}
 }
 
@@ -47,25 +47,32 @@ func (b *broadcast) edge() uint64 {
 	return edge
 }
 
-// oldestHeld returns the oldest fragment in memory that may leave it. mu must be held.
-func (b *broadcast) oldestHeld() (*track, entry) {
-	var oldest *track
-	var found entry
+// oldestHeld returns the oldest fragment in memory that may leave it, and its position in the track. One that a sink is yet to
+// record is in the way of the others of its track, unless memory is short: a sink that hangs must not fill it. mu must be held.
+func (b *broadcast) oldestHeld(short bool) (oldest *track, position int, found entry) {
 	for _, st := range b.streams {
 		for _, tr := range st.tracks {
 			tr.mu.Lock()
 			for tr.evicted < len(tr.entries) && tr.entries[tr.evicted].buf == nil {
 				tr.evicted++
 			}
-			if tr.evicted < len(tr.entries)-keptNewest-b.set.Lookahead {
-				if e := tr.entries[tr.evicted]; e.head > 0 && (oldest == nil || e.time < found.time) && b.mayForget(tr, &e) {
-					oldest, found = tr, e
+			for i := tr.evicted; i < len(tr.entries)-keptNewest-b.set.Lookahead; i++ {
+				e := tr.entries[i]
+				if e.head == 0 || oldest != nil && e.time >= found.time {
+					break
+				}
+				if e.buf != nil && b.mayForget(tr, &e) {
+					oldest, position, found = tr, i, e
+					break
+				}
+				if !short {
+					break
 				}
 			}
 			tr.mu.Unlock()
 		}
 	}
-	return oldest, found
+	return oldest, position, found
 }
 
 // mayForget reports whether nobody needs the memory of a fragment: a sink with a history has it, or none is there that could.
@@ -100,14 +107,16 @@ func (b *broadcast) shorten(start uint64) {
 	b.publish()
 }
 
-// forget takes the oldest fragment in memory out of it.
-func (t *track) forget() {
+// forget takes the fragment at a position out of memory.
+func (t *track) forget(i int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e := &t.entries[t.evicted]
+	e := &t.entries[i]
 	e.buf.release()
 	e.buf = nil
-	t.evicted++
+	if i == t.evicted {
+		t.evicted++
+	}
 }
 
 // retire drops the fragments that have been out of the window for long enough. mu must be held.
@@ -143,6 +152,7 @@ func (b *broadcast) retireBefore(before uint64) {
 	for _, in := range b.inputs {
 		in.log.trim(before)
 	}
+	b.retired = max(b.retired, before)
 }
 
 // retire drops the entries that end at or before a time.

@@ -109,19 +109,15 @@ func (b *broadcast) after(tr *track, time uint64) smooth.Timeline {
 	if tr.stream.sparse {
 		return nil
 	}
-	s := b.snap.Load()
-	for i, st := range s.Manifest.Streams {
-		if st.Name != tr.key.Stream {
-			continue
-		}
-		line := s.Edges[i].Received
-		n, ok := line.Find(time)
-		if !ok {
-			return nil
-		}
-		return line[n+1 : min(n+1+b.set.Lookahead, len(line))]
+	line := tr.stream.known.Load()
+	if line == nil {
+		return nil
 	}
-	return nil
+	n, ok := line.Find(time)
+	if !ok {
+		return nil
+	}
+	return (*line)[n+1 : min(n+1+b.set.Lookahead, len(*line))]
 }
 
 // size returns the size of the payload of a fragment.

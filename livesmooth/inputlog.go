@@ -84,12 +84,15 @@ func (l *inputLog) reopen() {
 	}
 }
 
+// maxStale is the number of entries from before the window that one before them, of a far future, can keep.
+const maxStale = 4096
+
 // trim forgets fragments from before a time, up to the first that is not.
 func (l *inputLog) trim(before uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := 0
-	for n < len(l.items) && l.items[n].time < before {
+	for n < len(l.items) && (l.items[n].time < before || n+maxStale < len(l.items) && l.items[n+maxStale].time < before) {
 		n++
 	}
 	clear(l.items[:n])

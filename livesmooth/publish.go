@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"sort"
 
 	"github.com/smoothkit/smoothkit/smooth"
 )
@@ -29,6 +30,8 @@ func (b *broadcast) publish() {
 		}
 		if st.shown == nil {
 			st.shown = st.show()
+			line := st.line
+			st.known.Store(&line)
 		}
 		m.Streams = append(m.Streams, st.shown)
 		edges = append(edges, smooth.Edge{
@@ -117,6 +120,7 @@ func (b *broadcast) slide() {
 
 // cutBefore takes chunks that end at or before a time out of the window. mu must be held.
 func (b *broadcast) cutBefore(start uint64) {
+	b.start = max(b.start, start)
 	for _, st := range b.streams {
 		for len(st.gaps) > 0 && st.gaps[0].Time+st.gaps[0].Duration <= start {
 			st.gaps, b.gaps = st.gaps[1:], nil
@@ -127,7 +131,7 @@ func (b *broadcast) cutBefore(start uint64) {
 		}
 		if first != st.first {
 			st.first, st.shown = first, nil
-			st.compact()
+			st.compact(b.retired)
 		}
 	}
 	for len(b.periods) > 1 && b.periods[1].Start <= b.oldest() {
@@ -135,29 +139,41 @@ func (b *broadcast) cutBefore(start uint64) {
 	}
 }
 
-// oldest returns the start of the window. mu must be held.
+// oldest returns the start of the oldest chunk in the window. Those of a stream that has died, and that are not listed since
+// their successors never came, have left it. mu must be held.
 func (b *broadcast) oldest() uint64 {
 	oldest, found := uint64(0), false
 	for _, st := range b.streams {
-		if !st.sparse && st.first < len(st.line) && (!found || st.line[st.first].Time < oldest) {
+		if !st.sparse && st.first < len(st.line) && st.line[st.first].End() > b.start && (!found || st.line[st.first].Time < oldest) {
 			oldest, found = st.line[st.first].Time, true
 		}
+	}
+	if !found {
+		return b.start
 	}
 	return oldest
 }
 
-// compact forgets the part of the timeline that nobody can ask for, once it is the larger part, so that a channel that is
-// never stopped does not grow. Snapshots keep the array that they were made of.
-func (s *stream) compact() {
-	if s.first < 4096 || s.first < len(s.line)/2 {
+// compact forgets the part of the timeline that nobody can ask for, which ends before a time, once it is the larger part, so
+// that a channel that is never stopped does not grow. Snapshots keep the array that they were made of.
+func (s *stream) compact(before uint64) {
+	n := min(sort.Search(len(s.line), func(i int) bool { return s.line[i].End() > before }), s.first)
+	least := 4096
+	if s.embedded != nil {
+		least = 64
+	}
+	if n < least || n < len(s.line)/2 {
 		return
 	}
-	s.line = slices.Clone(s.line[s.first:])
+	s.line = slices.Clone(s.line[n:])
 	if s.embedded != nil {
-		s.embedded = slices.Clone(s.embedded[s.first:])
+		for _, list := range s.embedded[:n] {
+			s.held -= sizeOf(list)
+		}
+		s.embedded = slices.Clone(s.embedded[n:])
 	}
-	s.listed -= s.first
-	s.first = 0
+	s.listed -= n
+	s.first -= n
 }
 
 // validator identifies the content of a manifest: equal on every server that has received the same. mu must be held.

@@ -17,10 +17,10 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 	if b.closed {
 		return fmt.Errorf("livesmooth: %s: %w", b.name, ErrEnding)
 	}
-	if err := b.require(h); err != nil {
+	if err := b.admissible(s, h); err != nil {
 		return err
 	}
-	if err := b.admissible(s, h); err != nil {
+	if err := b.require(h); err != nil {
 		return err
 	}
 	s.header, s.tracks = h, make([]*track, len(h.tracks))
@@ -29,7 +29,7 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 		if h.tracks[i].bitrate == 0 && !h.tracks[i].stated {
 			if tr := s.in.unmeasured(h, i); tr != nil {
 				s.tracks[i] = tr
-				tr.progress[s] = 0
+				tr.fed(s)
 			}
 			continue // named when its first fragment tells the rate
 		}
@@ -38,6 +38,7 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 		}
 		changed = true
 	}
+	b.leave(s, s.tracks)
 	for _, p := range h.protection {
 		if !slices.ContainsFunc(b.protect, func(o smooth.ProtectionHeader) bool { return o.SystemID == p.SystemID }) {
 			b.protect = append(b.protect, p)
@@ -73,10 +74,13 @@ func (b *broadcast) admissible(s *source, h *pushHeader) error {
 	return nil
 }
 
-// require notes the input streams that the broadcast waits for. mu must be held.
+// require notes the input streams that the broadcast waits for before it begins. mu must be held.
 func (b *broadcast) require(h *pushHeader) error {
 	if len(h.required) > b.opts.Limits.Inputs {
 		return fmt.Errorf("livesmooth: %s: %d required streams, the limit is %d: %w", b.name, len(h.required), b.opts.Limits.Inputs, ErrLimit)
+	}
+	if b.listsSome() { // one encoder cannot keep viewers of the others waiting
+		return nil
 	}
 	for _, id := range h.required {
 		if b.required == nil {
@@ -111,10 +115,7 @@ func (b *broadcast) addTrack(s *source, i int, bitrate uint64) error {
 		}
 	}
 	s.tracks[i] = tr
-	if tr.progress == nil {
-		tr.progress = make(map[*source]uint64)
-	}
-	tr.progress[s] = 0
+	tr.fed(s)
 	for len(s.in.tracks) < len(s.header.tracks) {
 		s.in.tracks = append(s.in.tracks, nil)
 	}
@@ -122,6 +123,13 @@ func (b *broadcast) addTrack(s *source, i int, bitrate uint64) error {
 		s.in.tracks[i] = tr
 	}
 	return nil
+}
+
+// fed notes that a source feeds the track.
+func (t *track) fed(s *source) {
+	if _, known := t.progress[s]; !known {
+		t.progress[s] = progress{}
+	}
 }
 
 // findTrack returns the track that t is, nil if it is new. Its codec configuration must be the same, unless nobody else feeds
@@ -164,8 +172,8 @@ const silence = 15 * time.Second
 // fedByOthers reports whether another source feeds a track now. mu must be held.
 func (b *broadcast) fedByOthers(tr *track, s *source) bool {
 	now := b.now()
-	for o := range tr.progress {
-		if o != s && o.gone.IsZero() && o.active(now) && now.Sub(o.heard) < silence {
+	for o, p := range tr.progress {
+		if o != s && o.gone.IsZero() && o.active(now) && !p.lagging && now.Sub(o.heard) < silence {
 			return true
 		}
 	}
@@ -182,7 +190,7 @@ func (b *broadcast) newTrack(s *source, t *pushTrack, bitrate uint64) (*track, e
 	level.CustomAttributes = t.attributes()
 	tr := &track{
 		key: smooth.FragmentKey{Stream: st.fixed.Name, Attrs: level.AttrsKey(), Bitrate: bitrate},
-		id:  t.id, stream: st, in: s.in, level: level, codec: t.codec, progress: make(map[*source]uint64),
+		id:  t.id, stream: st, in: s.in, level: level, codec: t.codec, progress: make(map[*source]progress),
 	}
 	st.tracks = append(st.tracks, tr)
 	slices.SortStableFunc(st.tracks, func(a, b *track) int {
@@ -259,6 +267,11 @@ func (b *broadcast) currentTracks() []smooth.Track {
 
 // addMeasured makes a track known whose bit rate the encoder does not say, by its first fragment. mu must be held.
 func (b *broadcast) addMeasured(s *source, f *pushFragment) error {
+	if tr := s.in.unmeasured(s.header, f.track); tr != nil { // a redundant source was first
+		s.tracks[f.track] = tr
+		tr.fed(s)
+		return nil
+	}
 	rate := measure(int64(f.buf.payload), f.duration)
 	for s.hasRate(f.track, rate) { // two tracks of a stream need two names
 		rate++

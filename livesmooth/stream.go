@@ -3,6 +3,7 @@ package livesmooth
 import (
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -15,8 +16,11 @@ type input struct {
 	header  *pushHeader
 	tracks  []*track // in the order of the header; nil until the bit rate of a track is known
 	sources []*source
-	ended   bool
-	log     inputLog
+	// said tells that a source has sent the end of the stream and no connection since has sent anything; ended that no other
+	// goes on either. offset is that of the newest source.
+	said, ended bool
+	offset      int64
+	log         inputLog
 }
 
 // source is a connection that feeds an input stream. The broadcast's mu guards it.
@@ -39,8 +43,6 @@ type source struct {
 	// gone is when the connection closed and linger until when another of the same encoder is expected; zero while it is
 	// open.
 	gone, linger time.Time
-	// lagging is set once the others have waited for it in vain.
-	lagging bool
 	// overlaps counts the fragments in a row that overlap the timeline.
 	overlaps int
 	// stated tells that the source is a server: offset is what it has told, and its clock is not judged. listen is called
@@ -55,7 +57,14 @@ type source struct {
 
 // active reports whether a source may still deliver what the others have.
 func (s *source) active(now time.Time) bool {
-	return !s.ended && !s.lagging && (s.gone.IsZero() || now.Before(s.linger))
+	return !s.ended && (s.gone.IsZero() || now.Before(s.linger))
+}
+
+// progress is how far a source has come in a track.
+type progress struct {
+	next uint64 // the tick after the start of its newest fragment; 0 before the first
+	// lagging is set once the others have waited for the source in vain, until it has come to the end of the timeline.
+	lagging bool
 }
 
 // track is a quality level of the presentation.
@@ -66,8 +75,8 @@ type track struct {
 	in     *input // that registered it
 	level  *smooth.QualityLevel
 	codec  *smooth.Codec
-	// progress is the tick after the start of the newest fragment of each source that feeds the track; 0 before the first.
-	progress map[*source]uint64
+	// progress is that of each source that feeds the track.
+	progress map[*source]progress
 	requests meter
 	bits     meter
 	counts   TrackStats
@@ -146,14 +155,27 @@ type stream struct {
 	first, listed int
 	// gaps are the newest gaps of line, in ascending order.
 	gaps []smooth.Gap
-	// embedded is the data of a control stream, per chunk of line.
+	// embedded is the data of a control stream, per chunk of line; held is the bytes of it.
 	embedded [][]smooth.ChunkData
+	held     int
 	shown    *smooth.Stream // as last published; nil if it has changed
+	// known is line as last published, for those who do not hold mu: what is before the window, too.
+	known atomic.Pointer[smooth.Timeline]
 }
 
 type pendingChunk struct {
 	smooth.Chunk
 	since time.Time
+	size  int // bytes of memory
+}
+
+// waiting returns the bytes of memory of what is not on the timeline yet.
+func (s *stream) waiting() int64 {
+	sum := int64(0)
+	for i := range s.pending {
+		sum += int64(s.pending[i].size)
+	}
+	return sum
 }
 
 // end returns the end of the newest chunk known, on the timeline or pending.
@@ -206,19 +228,20 @@ func overlaps(a, b smooth.Chunk) bool {
 	return a.End() > b.Time && a.End()-b.Time > min(a.Duration, b.Duration)/4
 }
 
-// open adds a pending chunk.
-func (s *stream) open(c smooth.Chunk, now time.Time) {
+// open adds a pending chunk, whose first fragment takes size bytes of memory.
+func (s *stream) open(c smooth.Chunk, size int, now time.Time) {
 	i := sort.Search(len(s.pending), func(i int) bool { return s.pending[i].Time >= c.Time })
 	s.pending = append(s.pending, pendingChunk{})
 	copy(s.pending[i+1:], s.pending[i:])
-	s.pending[i] = pendingChunk{c, now}
+	s.pending[i] = pendingChunk{c, now, size}
 }
 
-// widen makes a chunk that is not announced as long as the longest of its fragments.
-func (s *stream) widen(c smooth.Chunk) {
+// widen makes a chunk that is not announced as long as the longest of its fragments. The one at hand takes size bytes.
+func (s *stream) widen(c smooth.Chunk, size int) {
 	for i := range s.pending {
-		if s.pending[i].Time == c.Time {
-			s.pending[i].Duration = max(s.pending[i].Duration, c.Duration)
+		if p := &s.pending[i]; p.Time == c.Time {
+			p.Duration = max(p.Duration, c.Duration)
+			p.size += size
 		}
 	}
 }
@@ -234,12 +257,12 @@ func (s *stream) settled(now time.Time, wait time.Duration) (bool, time.Time) {
 		if !gap && tr.has(c.Time) {
 			continue
 		}
-		for src, progress := range tr.progress {
-			if !src.active(now) || progress > c.Time {
+		for src, p := range tr.progress {
+			if !src.active(now) || p.lagging || p.next > c.Time {
 				continue
 			}
 			if !now.Before(limit) {
-				src.lagging = true
+				tr.progress[src] = progress{p.next, true}
 				continue
 			}
 			if until.IsZero() || until.After(limit) {
