@@ -136,7 +136,7 @@ func (b *broadcast) keep(s *source, tr *track, f *pushFragment, c smooth.Chunk, 
 	if codec := s.header.tracks[f.track].codec; !tr.codec.Equal(codec) {
 		b.changeCodec(tr, codec, c.Time, now)
 	}
-	if err := b.identify(tr, f.buf, c); err != nil {
+	if err := b.identify(f.buf, c); err != nil {
 		f.buf.release()
 		return fmt.Errorf("livesmooth: %s: fragment of track %s at %d: %w: %w", b.name, tr.key.Stream, c.Time, err, ErrMalformed)
 	}
@@ -165,10 +165,14 @@ func (b *broadcast) keep(s *source, tr *track, f *pushFragment, c smooth.Chunk, 
 	return nil
 }
 
-// identify gives the early head of a fragment its time on the timeline and the identity that it has on every server: the
-// track_ID of the track, and a sequence number that follows from the time, whoever has encoded it.
-func (b *broadcast) identify(tr *track, buf *buffer, c smooth.Chunk) error {
-	h := fmp4.LiveHead{Sequence: sequence(c.Time), TrackID: tr.id, Time: c.Time, Duration: c.Duration}
+// servedTrackID is the track_ID in every fragment that viewers get: encoders and input streams number tracks as they like, and
+// viewers do not look at it.
+const servedTrackID = fmp4.CMAFTrackID
+
+// identify gives the early head of a fragment its time on the timeline and the identity that it has on every server: one
+// track_ID, and a sequence number that follows from the time, whoever has encoded it.
+func (b *broadcast) identify(buf *buffer, c smooth.Chunk) error {
+	h := fmp4.LiveHead{Sequence: sequence(c.Time), TrackID: servedTrackID, Time: c.Time, Duration: c.Duration}
 	old := buf.Early()
 	n := fmp4.MoofSize(old)
 	if n < 0 {
@@ -191,10 +195,10 @@ func sequence(t uint64) uint32 { return uint32(t/(scale/1000)) + 1 }
 // keepLate gives a fragment that comes after its place has been announced to the archive, which is the only one that can
 // still use it. It reports whether it has taken over the memory.
 func (b *broadcast) keepLate(s *source, tr *track, f *pushFragment, c smooth.Chunk) bool {
-	if len(b.recorders) == 0 || b.identify(tr, f.buf, c) != nil {
+	if len(b.recorders) == 0 || b.identify(f.buf, c) != nil {
 		return false
 	}
-	frag := earlyFragment(tr, &entry{time: c.Time, duration: c.Duration, buf: f.buf, codec: tr.codec})
+	frag := sinkFragment(s.in, tr, &entry{time: c.Time, duration: c.Duration, buf: f.buf, codec: tr.codec})
 	for _, r := range b.recorders {
 		frag.Retain()
 		r.append(s.in.id, frag)
@@ -303,7 +307,7 @@ func (t *track) finalize(c smooth.Chunk, next smooth.Timeline, child string) boo
 	if e.buf == nil || e.head > 0 {
 		return true
 	}
-	head, err := finalHead(e.buf.data[:0:e.buf.room], e.buf.Early(), t.id, c, next)
+	head, err := finalHead(e.buf.data[:0:e.buf.room], e.buf.Early(), c, next)
 	if err != nil || len(head) > e.buf.room { // it was canonical before, so this does not happen
 		return false
 	}
@@ -313,8 +317,8 @@ func (t *track) finalize(c smooth.Chunk, next smooth.Timeline, child string) boo
 }
 
 // finalHead appends moof with tfrf and the header of mdat, given an early head.
-func finalHead(dst, early []byte, id uint32, c smooth.Chunk, next smooth.Timeline) ([]byte, error) {
-	h := fmp4.LiveHead{Sequence: sequence(c.Time), TrackID: id, Time: c.Time, Duration: c.Duration}
+func finalHead(dst, early []byte, c smooth.Chunk, next smooth.Timeline) ([]byte, error) {
+	h := fmp4.LiveHead{Sequence: sequence(c.Time), TrackID: servedTrackID, Time: c.Time, Duration: c.Duration}
 	var spans [MaxLookahead]fmp4.FragmentSpan
 	for i, n := range next {
 		spans[i] = fmp4.FragmentSpan(n)

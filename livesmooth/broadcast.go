@@ -328,6 +328,7 @@ func (b *broadcast) finish(cause error) {
 	b.required = nil
 	b.advance(b.now())
 	b.publish()
+	b.relays.change()
 }
 
 // drop forgets the event. Fragments that are being sent stay valid.

@@ -189,7 +189,7 @@ func (b *broadcast) record(in *input, tr *track, c smooth.Chunk) {
 	e := tr.entries[i]
 	e.buf.retain()
 	tr.mu.Unlock()
-	f := earlyFragment(tr, &e)
+	f := sinkFragment(in, tr, &e)
 	for _, r := range b.recorders {
 		f.Retain()
 		r.append(in.id, f)
@@ -209,7 +209,7 @@ func (b *broadcast) declare(in *input) {
 			continue
 		}
 		fixed, level := tr.stream.fixed, *tr.level
-		info.Tracks = append(info.Tracks, InputTrack{ID: tr.id, Key: tr.key, Stream: &fixed, Level: &level, Codec: tr.codec})
+		info.Tracks = append(info.Tracks, InputTrack{ID: in.idOf(tr), Key: tr.key, Stream: &fixed, Level: &level, Codec: tr.codec})
 	}
 	for _, r := range b.recorders {
 		r.declare(info)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -54,6 +55,18 @@ func earlyFragment(tr *track, e *entry) *smooth.Fragment {
 	return smooth.NewFragment(in)
 }
 
+// sinkFragment is earlyFragment for a sink, with the track_ID that the header of the input stream has for the track.
+func sinkFragment(in *input, tr *track, e *entry) *smooth.Fragment {
+	id := in.idOf(tr)
+	if id == servedTrackID {
+		return earlyFragment(tr, e)
+	}
+	init := fragmentInit(tr, e)
+	init.Early, init.Head, init.Payload, init.Release = true, slices.Clone(e.buf.Early()), e.buf.Payload(), e.buf.release
+	_ = setTrackID(init.Head, id) // the head is canonical
+	return smooth.NewFragment(init)
+}
+
 // absent says why a track has no fragment at a time.
 func (b *broadcast) absent(tr *track, k smooth.FragmentKey) error {
 	s := b.snap.Load()
@@ -89,7 +102,7 @@ func (b *broadcast) recall(ctx context.Context, tr *track, e *entry) (*smooth.Fr
 		}
 		early, err := f.Header(smooth.Smooth)
 		if err == nil {
-			in.Head, err = finalHead(nil, early, tr.id, smooth.Chunk{Time: e.time, Duration: e.duration}, b.after(tr, e.time))
+			in.Head, err = finalHead(nil, early, smooth.Chunk{Time: e.time, Duration: e.duration}, b.after(tr, e.time))
 		}
 		if err != nil {
 			f.Close()

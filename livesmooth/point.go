@@ -549,7 +549,7 @@ func (in *input) stats(now time.Time) InputStats {
 			continue
 		}
 		t := tr.counts
-		t.ID, t.Name, t.Bitrate = tr.id, tr.key.Stream, tr.key.Bitrate
+		t.ID, t.Name, t.Bitrate = in.idOf(tr), tr.key.Stream, tr.key.Bitrate
 		t.Incoming, t.Requests = uint64(tr.bits.rate(now)), tr.requests.rate(now)
 		s.Tracks = append(s.Tracks, t)
 	}

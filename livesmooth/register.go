@@ -189,8 +189,8 @@ func (b *broadcast) newTrack(s *source, t *pushTrack, bitrate uint64) (*track, e
 	level := t.codec.QualityLevel(bitrate)
 	level.CustomAttributes = t.attributes()
 	tr := &track{
-		key: smooth.FragmentKey{Stream: st.fixed.Name, Attrs: level.AttrsKey(), Bitrate: bitrate},
-		id:  t.id, stream: st, in: s.in, level: level, codec: t.codec, progress: make(map[*source]progress),
+		key:    smooth.FragmentKey{Stream: st.fixed.Name, Attrs: level.AttrsKey(), Bitrate: bitrate},
+		stream: st, in: s.in, level: level, codec: t.codec, progress: make(map[*source]progress),
 	}
 	st.tracks = append(st.tracks, tr)
 	slices.SortStableFunc(st.tracks, func(a, b *track) int {

@@ -23,6 +23,16 @@ type input struct {
 	log         inputLog
 }
 
+// idOf returns the track_ID that the header of the stream has for a track.
+func (in *input) idOf(tr *track) uint32 {
+	for i, o := range in.tracks {
+		if o == tr && in.header != nil && i < len(in.header.tracks) {
+			return in.header.tracks[i].id
+		}
+	}
+	return servedTrackID
+}
+
 // source is a connection that feeds an input stream. The broadcast's mu guards it.
 type source struct {
 	info   PushInfo
@@ -70,7 +80,6 @@ type progress struct {
 // track is a quality level of the presentation.
 type track struct {
 	key    smooth.FragmentKey // Time is zero
-	id     uint32             // track_ID in the fragments that are sent
 	stream *stream
 	in     *input // that registered it
 	level  *smooth.QualityLevel
