@@ -332,6 +332,47 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestAnotherEvent: a publishing point that begins another event after its end, at the same times, is not shown with what
+// is kept of the first one, nor is a manifest of a slower origin taken for another event.
+func TestAnotherEvent(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		listed int
+		after  time.Duration
+		anew   bool
+	}{
+		{"shorter, at once: a slower origin", 8, 2 * time.Second, false},
+		{"shorter, later", 3, time.Minute, true},
+		{"longer, at once", 12, 6 * time.Second, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			live(t, func(t *testing.T, l *liveServer, d *direct, p smooth.Presentation) {
+				take(t, p, videoKey(2))
+				l.set(func() { l.ended = true })
+				settle(2 * time.Second)
+				require.True(t, snapshot(t, p).Ended)
+				settle(tt.after)
+				l.set(func() { l.ended, l.to = false, tt.listed })
+				settle(6 * time.Second)
+				snapshot(t, p)
+				const path = "/QualityLevels(1200000)/Fragments(video=40000000)"
+				before := d.count(path)
+				take(t, p, videoKey(2))
+				s := snapshot(t, p)
+				if !tt.anew {
+					assert.True(t, s.Ended)
+					assert.Len(t, s.Manifest.Streams[0].Timeline, 10)
+					return
+				}
+				assert.False(t, s.Ended)
+				assert.EqualValues(t, 1, s.Periods[0].Discontinuity)
+				assert.Len(t, s.Manifest.Streams[0].Timeline, tt.listed)
+				assert.Equal(t, before+1, d.count(path), "fragments of the first event")
+			})
+		})
+	}
+}
+
 // TestAddedStream: a stream or level that joins is no discontinuity.
 func TestAddedStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

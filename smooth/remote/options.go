@@ -63,6 +63,12 @@ const (
 	// maxBehind is the number of polls in a row whose manifest ends before an earlier one did until it is taken for a
 	// new beginning and not for the copy of a cache or of a slower origin.
 	maxBehind = 8
+	// endedLifetime is how long the manifest of a publishing point is used whose event has ended: another event may have
+	// begun there, at the same times.
+	endedLifetime = 5 * time.Second
+	// endedLag is how long after its end a manifest that is live again may be the copy of a cache or of a slower origin.
+	// Later it is another event.
+	endedLag = 15 * time.Second
 	// maxAnnounced bounds what is remembered of the fragments that tfrf boxes name.
 	maxAnnounced = 64
 )

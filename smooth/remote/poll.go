@@ -141,16 +141,38 @@ func (p *presentation) apply(l *listing) {
 // follow returns the state after a newer manifest of a live presentation. mu must be held.
 func (p *presentation) follow(old *state, l *listing, now time.Time) *state {
 	s, v := old.next(l, now)
-	if v != behind {
+	again := !old.live() && s.live()
+	if v != behind && !again {
 		p.behind = 0
-	} else if p.behind++; p.behind >= maxBehind {
-		p.behind = 0
+	} else {
+		p.behind++
+	}
+	if v != restarted && (p.behind >= maxBehind || again && old.isFollowedBy(s, now)) {
 		s, v = old.restart(l, now), restarted
+	}
+	switch {
+	case v == restarted:
+		p.behind = 0
+	case again: // a copy of a cache or of a slower origin
+		kept := *old
+		return &kept
+	case !s.live():
+		if s.ended = old.ended; old.live() {
+			s.ended = now
+		}
 	}
 	if v == restarted {
 		p.o.opts.Logger.Warn("origin has begun anew", "presentation", p.name)
 	}
 	return s
+}
+
+// isFollowedBy reports whether a live manifest after the end is that of another event: a copy of a cache or of a slower
+// origin neither has more than there was in the end, nor comes long after it.
+func (s *state) isFollowedBy(next *state, now time.Time) bool {
+	_, end := s.span()
+	_, grown := next.span()
+	return grown > end || now.Sub(s.ended) >= endedLag
 }
 
 // touch notes that the presentation is in use, and has a live one followed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -345,8 +346,15 @@ func (p *presentation) stale() bool {
 		lifetime = errorLifetime
 	case s.live():
 		lifetime = 4 * p.interval(s) // it is polled more often
+	case !s.ended.IsZero() || p.isPoint():
+		lifetime = min(lifetime, endedLifetime)
 	}
 	return p.o.opts.Now().UnixNano()-p.checked.Load() >= int64(lifetime)
+}
+
+// isPoint reports whether the presentation is one of a publishing point.
+func (p *presentation) isPoint() bool {
+	return strings.Contains(strings.ToLower(p.manifests[0].Path), ".isml/")
 }
 
 // interval returns how often a live presentation is polled.

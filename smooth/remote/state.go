@@ -23,6 +23,7 @@ type state struct {
 	zero    time.Time // wall-clock time at the zero of the timeline, if it is known
 	// generation counts the contents that the presentation has had: fragments of another one are not its own.
 	generation uint64
+	ended      time.Time // when it was first found ended after it had been live; zero if it has not been
 	snap       *smooth.Snapshot
 }
 
