@@ -24,8 +24,9 @@ type broadcast struct {
 	log   *slog.Logger
 	pool  *pool
 	note  func(Event)
-	begun func() // called without mu when the first header has been taken
-	over  func() // called without mu when every input stream has ended
+	begun func()      // called without mu when the first header has been taken
+	over  func()      // called without mu when every input stream has ended
+	fault func(error) // called without mu when the event has failed by a fault of ours
 
 	started   time.Time
 	recorders []*recorder
@@ -62,7 +63,8 @@ type broadcast struct {
 }
 
 func newBroadcast(name string, set *Settings, opts *Options, note func(Event)) *broadcast {
-	b := &broadcast{name: name, set: set, opts: opts, log: opts.Logger.With("point", name), pool: newPool(), note: note, started: opts.Now()}
+	b := &broadcast{name: name, set: set, opts: opts, log: opts.Logger.With("point", name), pool: newPool(), note: note, started: opts.Now(),
+		begun: func() {}, over: func() {}, fault: func(error) {}}
 	b.index.Store(&map[smooth.FragmentKey]*track{})
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -147,7 +149,14 @@ func (s *source) forgotten(now time.Time) bool { return !s.gone.IsZero() && !now
 
 // disconnect notes that the connection of a source is closed.
 func (b *broadcast) disconnect(s *source) {
+	if b.part(s) {
+		b.over()
+	}
+}
+
+func (b *broadcast) part(s *source) (over bool) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	now := b.now()
 	s.gone, s.linger = now, now
 	if s.posted == 1 && !s.ended { // one segment per request: the next one comes soon
@@ -159,11 +168,7 @@ func (b *broadcast) disconnect(s *source) {
 		b.inputs = slices.DeleteFunc(b.inputs, func(in *input) bool { return in == s.in })
 	}
 	b.sweep(now)
-	over := b.settle(now)
-	b.mu.Unlock()
-	if over {
-		b.over()
-	}
+	return b.settle(now)
 }
 
 // sweep forgets sources that are gone for good. mu must be held.
@@ -215,13 +220,16 @@ func ticks(d time.Duration) uint64 { return uint64(max(d, 0) / (time.Second / sc
 
 // end notes that a source has sent the end of its stream.
 func (b *broadcast) end(s *source) {
-	b.mu.Lock()
-	s.ended, s.in.said = true, true
-	over := b.settle(b.now())
-	b.mu.Unlock()
-	if over {
+	if b.noteEnd(s) {
 		b.over()
 	}
+}
+
+func (b *broadcast) noteEnd(s *source) (over bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.ended, s.in.said = true, true
+	return b.settle(b.now())
 }
 
 // settle moves the timelines on after a change of sources, marks input streams that have ended, and reports whether all

@@ -101,6 +101,7 @@ func ExamplePoint_Watch() {
 	// stream ended camera
 	// Stopping
 	// Stopped
+	// Idle
 }
 
 // meterSink measures events.

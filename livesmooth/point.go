@@ -1,12 +1,15 @@
 package livesmooth
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +44,7 @@ type Point struct {
 	stop     context.CancelFunc // ends what distributes cast
 	changed  chan struct{}      // closed and replaced with each state
 	removed  bool
+	closed   bool // the server is; nothing happens any more
 }
 
 func newPoint(srv *Server, name string, s *Settings, version string) *Point {
@@ -143,13 +147,19 @@ func (p *Point) Stop(ctx context.Context) error {
 
 // Shutdown ends everything, and waits for that: there is nothing to watch any more. The error wraps [ErrTransition].
 func (p *Point) Shutdown(ctx context.Context) error {
-	if err := p.await(ctx, func(s State) bool { return s != Stopping }); err != nil {
-		return err
+	for {
+		if err := p.await(ctx, func(s State) bool { return s != Stopping }); err != nil {
+			return err
+		}
+		switch err := p.signal(commandShutdown, nil); {
+		case err == nil:
+			return p.await(ctx, func(s State) bool { return s != ShuttingDown })
+		case errors.Is(err, ErrNoPoint): // the server ends it
+			return p.await(ctx, func(s State) bool { return s == Idle })
+		case !errors.Is(err, ErrTransition): // else it is being stopped again
+			return err
+		}
 	}
-	if err := p.signal(commandShutdown, nil); err != nil {
-		return err
-	}
-	return p.await(ctx, func(s State) bool { return s != ShuttingDown })
 }
 
 // await waits for a state.
@@ -193,7 +203,7 @@ func (p *Point) signal(in signal, cause error) error {
 
 // transit is signal with mu held.
 func (p *Point) transit(in signal, cause error) error {
-	if p.removed && in <= onEncoder && in != commandShutdown && in != commandStop {
+	if p.closed || p.removed && in <= onEncoder && in != commandShutdown && in != commandStop {
 		return fmt.Errorf("livesmooth: %s: %w: %w", p.name, ErrNoPoint, smooth.ErrNotFound)
 	}
 	from := p.state
@@ -208,7 +218,10 @@ func (p *Point) transit(in signal, cause error) error {
 	case reopenEvent:
 		old := p.cast
 		p.open()
-		p.work.Go(func() { old.drop() })
+		p.work.Go(func() {
+			p.closeRecorders(old, true) // they are, unless it ended by a fault just now
+			old.drop()
+		})
 	case endEvent:
 		cast := p.cast
 		p.stop()
@@ -246,8 +259,9 @@ func (p *Point) enter(to State, cause error) {
 func (p *Point) open() {
 	settings := p.settings.Clone() // nobody changes it while the event goes on
 	b := newBroadcast(p.name, settings, &p.srv.opts, p.noteEvent)
-	b.begun = func() { _ = p.signalFor(b, onStream) }
-	b.over = func() { _ = p.signalFor(b, onEnd) }
+	b.begun = func() { _ = p.signalFor(b, onStream, nil) }
+	b.over = func() { _ = p.signalFor(b, onEnd, nil) }
+	b.fault = func(err error) { _ = p.signalFor(b, onFault, err) }
 	if p.srv.opts.Sinks != nil {
 		info := EventInfo{Point: p.name, Started: b.started, Settings: settings}
 		for _, sink := range p.srv.opts.Sinks(p.name, settings) {
@@ -268,13 +282,13 @@ func (p *Point) noteEvent(e Event) {
 }
 
 // signalFor is signal if b is still the event.
-func (p *Point) signalFor(b *broadcast, in signal) error {
+func (p *Point) signalFor(b *broadcast, in signal, cause error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cast != b {
 		return nil
 	}
-	return p.transit(in, nil)
+	return p.transit(in, cause)
 }
 
 // drainTime bounds how long sinks may take to end a recording.
@@ -284,7 +298,7 @@ const drainTime = 30 * time.Second
 func (p *Point) endEvent(b *broadcast, cause error) {
 	b.finish(errors.Join(fmt.Errorf("livesmooth: %s: %w", p.name, ErrEnding), cause))
 	p.closeRecorders(b, true)
-	_ = p.signalFor(b, onStopped) // not if it ended by a fault
+	_ = p.signalFor(b, onStopped, nil) // not if it ended by a fault
 }
 
 // dropEvent ends an event altogether.
@@ -311,7 +325,7 @@ func (p *Point) closeRecorders(b *broadcast, ended bool) {
 	}
 }
 
-// approach lets a request start the point, and returns the event.
+// approach lets a request start the point, and returns the event. An encoder counts as work of the point until its push is done.
 func (p *Point) approach(in signal) (*broadcast, error) {
 	if b := p.live.Load(); b != nil && in == onRequest {
 		return b, nil
@@ -323,6 +337,9 @@ func (p *Point) approach(in signal) (*broadcast, error) {
 			return nil, fmt.Errorf("%w: %w", err, ErrNotAccepting)
 		}
 		return nil, fmt.Errorf("%w: %w", err, smooth.ErrNotFound)
+	}
+	if in == onEncoder {
+		p.work.Add(1)
 	}
 	return p.cast, nil
 }
@@ -356,30 +373,81 @@ func (p *Point) Push(ctx context.Context, info PushInfo, r io.Reader) error {
 
 // push takes the body of a push. interrupt makes a Read of r that is under way return.
 func (p *Point) push(ctx context.Context, info PushInfo, r io.Reader, phase func(pushPhase), interrupt func()) error {
+	ended, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(ended, interrupt)()
+	defer context.AfterFunc(p.srv.ctx, func() { cancel(fmt.Errorf("livesmooth: %s: %w", p.name, ErrEnding)) })()
+	r, err := p.begins(r)
+	if err == io.EOF { // a probe
+		return nil
+	}
+	if err != nil {
+		return because(ended, err)
+	}
 	b, err := p.approach(onEncoder)
 	if err != nil {
 		return err
 	}
-	p.work.Add(1)
 	defer p.work.Done()
-	ended, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(ended, interrupt)
-	defer stop()
 	s, err := b.connect(info, cancel)
 	if err != nil {
 		return err
 	}
 	p.note(Event{Kind: EncoderConnected, State: Started, Input: info.Input, Source: info.Address})
-	err = b.ingest(s, newPushReader(r, pushReaderConfig{pool: b.pool, limits: b.opts.Limits, known: b.headerOf(s), phase: phase}))
-	if cause := context.Cause(ended); err != nil && cause != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		err = cause // net/http ends the context of a request after a read deadline, too
-	} else if errors.Is(cause, ErrEnding) {
-		err = cause // and this is how a reader is interrupted
-	}
+	err = because(ended, b.receive(s, newPushReader(r, pushReaderConfig{pool: b.pool, limits: b.opts.Limits, known: b.headerOf(s), phase: phase})))
 	b.disconnect(s)
 	p.note(Event{Kind: EncoderDisconnected, State: Started, Input: info.Input, Source: info.Address, Err: err})
 	return err
+}
+
+// begins reads the beginning of a body before it can start the point, or end what viewers still see: io.EOF if it is empty, as
+// that of some probes, and an error if it does not begin with a box. It returns a reader of the whole body.
+func (p *Point) begins(r io.Reader) (io.Reader, error) {
+	var head [8]byte
+	n, err := io.ReadFull(r, head[:])
+	switch {
+	case err == io.EOF:
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("livesmooth: push: body of %d bytes: %w", n, err)
+	}
+	switch size, limit := binary.BigEndian.Uint32(head[:]), p.srv.opts.Limits.HeaderBytes; {
+	case int64(size) > limit:
+		return nil, fmt.Errorf("livesmooth: push: first box of %d bytes, the limit is %d: %w", size, limit, ErrLimit)
+	case size != 1 && size < 8:
+		return nil, malformed("first box", 0, "size %d", size)
+	}
+	return io.MultiReader(bytes.NewReader(head[:]), r), nil
+}
+
+// because returns why a push has ended with an error, or nil: ctx is that of the push.
+func because(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, ErrEnding): // this is how a reader is interrupted
+		return cause
+	case err != nil && cause != nil && !errors.Is(err, os.ErrDeadlineExceeded): // net/http ends the context after a read deadline, too
+		return cause
+	}
+	return err
+}
+
+// receive is ingest, and the last line of defence against faults of our own: one in what reads a body is the end of that push, one in
+// the event is the end of the event.
+func (b *broadcast) receive(s *source, r *pushReader) (err error) {
+	inside := false
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		err = fmt.Errorf("livesmooth: %s: push to stream %q: panic: %v", b.name, s.info.Input, v)
+		b.log.Error("push", "stream", s.info.Input, "source", s.info.Address, "err", err, "stack", string(debug.Stack()))
+		if inside {
+			b.fault(err)
+		}
+	}()
+	return b.ingest(s, r, &inside)
 }
 
 // headerOf returns the header that an earlier request has sent for the input stream of s, for encoders that send one segment
@@ -390,11 +458,13 @@ func (b *broadcast) headerOf(s *source) *pushHeader {
 	return s.in.header
 }
 
-// ingest reads a push to its end.
-func (b *broadcast) ingest(s *source, r *pushReader) error {
+// ingest reads a push to its end. inside tells whether it is in the event, or else reads the body.
+func (b *broadcast) ingest(s *source, r *pushReader, inside *bool) error {
 	defer r.close()
 	for {
+		*inside = false
 		item, err := r.next()
+		*inside = true
 		if err == io.EOF {
 			return nil
 		}

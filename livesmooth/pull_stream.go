@@ -136,7 +136,7 @@ func (s *pullStream) ingest(ctx context.Context, src *source, body *pullBody) er
 	b := s.puller.b
 	r := newPushReader(body, pushReaderConfig{pool: b.pool, limits: b.opts.Limits, phase: body.enter})
 	defer r.close()
-	err := b.ingest(src, r)
+	err := b.receive(src, r)
 	switch cause := context.Cause(ctx); {
 	case cause != nil && err != nil:
 		return cause

@@ -467,7 +467,7 @@ func (s *Server) Close() error {
 // end ends a point with its server. An event that was on is not ended for the sinks, so that they can go on with it.
 func (p *Point) end() {
 	p.mu.Lock()
-	p.removed = true
+	p.removed, p.closed, p.later = true, true, nil
 	b := p.cast
 	p.cast = nil
 	p.live.Store(nil)
@@ -479,6 +479,9 @@ func (p *Point) end() {
 		b.drop()
 	}
 	p.work.Wait()
+	p.mu.Lock()
+	p.enter(Idle, nil)
+	p.mu.Unlock()
 	p.handler.Load().retire()
 	p.events.end()
 }
