@@ -2,6 +2,7 @@ package livesmooth
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -86,6 +87,32 @@ func (l Limits) withDefaults() Limits {
 	l.FragmentTimeout = cmp.Or(l.FragmentTimeout, time.Minute)
 	l.GapWait = cmp.Or(l.GapWait, 5*time.Second)
 	return l
+}
+
+// validate returns an error that names the options that are negative, or nil.
+func (o *Options) validate() error {
+	if o == nil {
+		return nil
+	}
+	l, bad := o.Limits, ""
+	for _, v := range []struct {
+		name string
+		n    int64
+	}{
+		{"MemoryBudget", o.MemoryBudget}, {"Poll", int64(o.Poll)}, {"Limits.HeaderBytes", l.HeaderBytes},
+		{"Limits.FragmentBytes", l.FragmentBytes}, {"Limits.Inputs", int64(l.Inputs)}, {"Limits.Tracks", int64(l.Tracks)},
+		{"Limits.Sources", int64(l.Sources)}, {"Limits.HeaderTimeout", int64(l.HeaderTimeout)},
+		{"Limits.IdleTimeout", int64(l.IdleTimeout)}, {"Limits.FragmentTimeout", int64(l.FragmentTimeout)},
+		{"Limits.GapWait", int64(l.GapWait)},
+	} {
+		if v.n < 0 {
+			bad += " " + v.name
+		}
+	}
+	if bad == "" {
+		return nil
+	}
+	return fmt.Errorf("livesmooth: negative options:%s; zero means the default", bad)
 }
 
 const defaultMemoryBudget = 256 << 20

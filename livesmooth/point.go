@@ -69,6 +69,9 @@ func (p *Point) Settings() *Settings {
 // SetSettings replaces the settings, and writes them to the .isml file if the server has a root. It fails with [ErrInUse] in
 // any state but Idle, and with [ErrSettings].
 func (p *Point) SetSettings(ctx context.Context, s *Settings) error {
+	if s == nil {
+		return fmt.Errorf("livesmooth: %s: %w: none given", p.name, ErrSettings)
+	}
 	if err := s.Validate(); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (p *Point) editable() error {
 	case p.removed:
 		return fmt.Errorf("livesmooth: %s: %w", p.name, ErrNoPoint)
 	case p.state != Idle:
-		return fmt.Errorf("livesmooth: %s: settings in state %s: %w", p.name, p.state, ErrInUse)
+		return fmt.Errorf("livesmooth: %s: settings in state %s: %w: shut it down first", p.name, p.state, ErrInUse)
 	}
 	return nil
 }
@@ -110,6 +113,7 @@ func (p *Point) setSettings(s *Settings, version string) {
 	p.modified = p.srv.opts.Now()
 	p.handler.Swap(p.srv.newViewerHandler(p.name, s)).retire()
 	p.note(Event{Kind: SettingsChanged, State: p.state})
+	p.srv.opts.Logger.Info("settings changed", "point", p.name)
 }
 
 // State returns the state.
@@ -209,7 +213,7 @@ func (p *Point) transit(in signal, cause error) error {
 	from := p.state
 	to, do, ok := from.next(in, p.settings)
 	if !ok {
-		return fmt.Errorf("livesmooth: %s: state %s: %w", p.name, from, ErrTransition)
+		return fmt.Errorf("livesmooth: %s: %s in state %s: %w", p.name, in, from, ErrTransition)
 	}
 	p.enter(to, cause)
 	switch do {
@@ -334,7 +338,7 @@ func (p *Point) approach(in signal) (*broadcast, error) {
 	defer p.mu.Unlock()
 	if err := p.transit(in, nil); err != nil {
 		if in == onEncoder && !errors.Is(err, ErrNoPoint) {
-			return nil, fmt.Errorf("%w: %w", err, ErrNotAccepting)
+			return nil, p.notAccepting()
 		}
 		return nil, fmt.Errorf("%w: %w", err, smooth.ErrNotFound)
 	}
@@ -349,9 +353,25 @@ func (p *Point) accepts() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, _, ok := p.state.next(onEncoder, p.settings); !ok || p.settings.Source == SourcePull {
-		return fmt.Errorf("livesmooth: %s: state %s: %w", p.name, p.state, ErrNotAccepting)
+		return p.notAccepting()
 	}
 	return nil
+}
+
+// notAccepting is the error for an encoder that is not wanted, with what to do about it. mu must be held.
+func (p *Point) notAccepting() error {
+	what := "wait until that is over"
+	switch {
+	case p.settings.Source == SourcePull:
+		what = "it pulls from other servers"
+	case p.state == Idle:
+		what = "start it, or set AutoStart"
+	case p.state == Stopped:
+		what = "start it, or set AutoRestart"
+	case p.state == Faulted:
+		what = "start it"
+	}
+	return fmt.Errorf("livesmooth: %s: state %s: %w: %s", p.name, p.state, ErrNotAccepting, what)
 }
 
 // Push takes what an encoder sends from r, until it ends, as the body of a POST to Streams(info.Input) does. Errors are those
@@ -427,6 +447,9 @@ func because(ctx context.Context, err error) error {
 	case errors.Is(cause, ErrEnding): // this is how a reader is interrupted
 		return cause
 	case err != nil && cause != nil && !errors.Is(err, os.ErrDeadlineExceeded): // net/http ends the context after a read deadline, too
+		if errors.Is(cause, context.Canceled) {
+			return fmt.Errorf("livesmooth: the source has gone: %w", cause)
+		}
 		return cause
 	}
 	return err
@@ -478,10 +501,14 @@ func (b *broadcast) ingest(s *source, r *pushReader, inside *bool) error {
 		case pushPeriod:
 			b.setPeriod(s, item)
 		case *pushHeader:
+			first := s.header == nil
 			if err := b.register(s, item); err != nil {
 				return err
 			}
 			b.begun()
+			if first {
+				b.log.Info("encoder", "stream", s.info.Input, "source", s.info.Address, "tracks", len(item.tracks))
+			}
 		case *pushFragment:
 			if err := b.adopt(s); err != nil {
 				item.buf.release()
@@ -491,6 +518,7 @@ func (b *broadcast) ingest(s *source, r *pushReader, inside *bool) error {
 				return err
 			}
 		case pushEnd:
+			b.log.Info("end of stream", "stream", s.info.Input, "source", s.info.Address)
 			b.end(s)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
 )
@@ -22,6 +23,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case ok && (r.Method == http.MethodPost || r.Method == http.MethodPut):
 		s.servePush(w, r, pp)
+		return
+	case ok && pp.kind == pushProbe && r.Method == http.MethodDelete && s.opts.AuthorizeCreate != nil:
+		s.serveDelete(w, r, pp)
 		return
 	case ok && pp.kind.toServers() && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		s.serveServer(w, r, pp)
@@ -102,6 +106,10 @@ type viewerHandler struct {
 	retired bool
 }
 
+// RestartMaxAge is the Cache-Control lifetime of fragments of a point with AutoRestart, unless Options.Viewers has another:
+// the next event may have the same URLs with other content. Outputs of such a point should not have a longer one.
+const RestartMaxAge = 10 * time.Second
+
 // newViewerHandler returns the handler for a point with these settings.
 func (s *Server) newViewerHandler(name string, set *Settings) *viewerHandler {
 	var opts smooth.HandlerOptions
@@ -109,6 +117,9 @@ func (s *Server) newViewerHandler(name string, set *Settings) *viewerHandler {
 		opts = *s.opts.Viewers
 	}
 	opts.Logger = cmp.Or(opts.Logger, s.opts.Logger)
+	if set.AutoRestart && opts.FragmentMaxAge == 0 {
+		opts.FragmentMaxAge = RestartMaxAge
+	}
 	v := &viewerHandler{enabled: set.Viewers.Enabled}
 	if s.opts.Outputs != nil {
 		own := s.opts.Outputs(name, set.Clone())

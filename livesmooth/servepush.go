@@ -139,6 +139,24 @@ func (s *Server) takeDefinition(r *http.Request, pp pushPath) error {
 	return err
 }
 
+// serveDelete removes a point, as encoders that have made one do.
+func (s *Server) serveDelete(w http.ResponseWriter, r *http.Request, pp pushPath) {
+	err := refusal(s.opts.AuthorizeCreate(r, pp.point))
+	if err == nil {
+		err = s.Remove(r.Context(), pp.point)
+	}
+	status := StatusOf(err)
+	switch status {
+	case http.StatusOK:
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", s.opts.Challenge)
+	}
+	s.logPush(r, pp, status, err)
+	refuse(w, status)
+}
+
 // maxDiscarded is the most that is read of a body that nobody needs, in bytes.
 const maxDiscarded = 1 << 20
 

@@ -22,6 +22,7 @@ type Server struct {
 	distribution distribution
 	folder       *folder           // nil without Root
 	broken       map[string]string // versions of .isml files that cannot be read, by name; belongs to scan
+	doubtful     map[string]string // the same, of those that may still be being written
 	making       sync.Mutex        // one point is made at a time
 	ctx          context.Context
 	cancel       context.CancelFunc
@@ -36,6 +37,9 @@ type Server struct {
 
 // NewServer returns a server with the points of Options.Points and of the .isml files below Options.Root. It copies opts.
 func NewServer(opts *Options) (*Server, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
 	s := &Server{opts: opts.withDefaults(), distribution: defaultDistribution(), points: make(map[string]*Point), folded: make(map[string][]*Point)}
 	s.client = s.opts.Client
 	if s.client == nil {
@@ -64,7 +68,7 @@ func NewServer(opts *Options) (*Server, error) {
 func (s *Server) addStatic() error {
 	for name, settings := range s.opts.Points {
 		if !validPointName(name) {
-			return fmt.Errorf("livesmooth: %q: %w", name, ErrName)
+			return badName(name)
 		}
 		if settings == nil {
 			settings = DefaultSettings()
@@ -110,6 +114,8 @@ func (s *Server) scan() {
 		}
 		return
 	}
+	doubted := s.doubtful
+	s.doubtful = make(map[string]string)
 	for _, p := range s.Points() {
 		p.mu.Lock()
 		version := p.version
@@ -120,22 +126,32 @@ func (s *Server) scan() {
 		case !there:
 			s.vanish(p)
 		case now != version:
-			s.reload(p)
+			s.reload(p, doubted)
 		}
 		delete(found, p.name)
 	}
-	s.addFound(found)
+	s.addFound(found, doubted)
+}
+
+// doubts reports whether a file that cannot be read was not seen with that content before: then it may be in the middle of
+// being written, and is looked at again.
+func (s *Server) doubts(name, version string, doubted map[string]string) bool {
+	if doubted[name] == version {
+		return false
+	}
+	s.doubtful[name] = version
+	return true
 }
 
 // addFound makes the points of files that have none. One that cannot be read is tried again when it has changed.
-func (s *Server) addFound(found map[string]string) {
+func (s *Server) addFound(found, doubted map[string]string) {
 	broken := make(map[string]string)
 	for name, version := range found {
 		if s.broken[name] == version {
 			broken[name] = version
 			continue
 		}
-		if _, err := s.load(name); err != nil && !errors.Is(err, ErrNoPoint) {
+		if _, err := s.load(name); err != nil && !errors.Is(err, ErrNoPoint) && !s.doubts(name, version, doubted) {
 			broken[name] = version
 			s.opts.Logger.Warn("publishing point is left out", "point", name, "err", err)
 		}
@@ -148,15 +164,19 @@ func (s *Server) vanish(p *Point) {
 	if _, _, _, err := s.folder.load(p.name); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return
 	}
+	s.opts.Logger.Info("publishing point has gone with its file", "point", p.name)
 	s.forget(p)
 	s.work.Go(func() { s.retire(p) })
 }
 
 // reload gives a point the settings of its file: at once, or when it is Idle.
-func (s *Server) reload(p *Point) {
+func (s *Server) reload(p *Point, doubted map[string]string) {
 	settings, version, _, err := s.folder.load(p.name)
 	if err == nil {
 		err = settings.Validate()
+	}
+	if err != nil && s.doubts(p.name, version, doubted) {
+		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -170,6 +190,7 @@ func (s *Server) reload(p *Point) {
 		return
 	}
 	p.later, p.version = settings, version
+	s.opts.Logger.Info("changed settings wait for state Idle", "point", p.name, "state", p.state.String())
 }
 
 // load makes the point of an .isml file. The name may differ from that of the file in case.
@@ -195,7 +216,13 @@ func (s *Server) load(name string) (*Point, error) {
 	if s.closed || s.draining {
 		return nil, fmt.Errorf("livesmooth: %w", smooth.ErrClosed)
 	}
+	s.opts.Logger.Info("publishing point found", "point", actual)
 	return s.add(actual, settings, version), nil
+}
+
+// badName is the error for the name of a point that is none.
+func badName(name string) error {
+	return fmt.Errorf("livesmooth: %q: %w: want a path such as live/event%s, with slashes between its parts only", name, ErrName, pointExtension)
 }
 
 // add adds a point. mu must be held.
@@ -224,7 +251,7 @@ func (s *Server) save(name string, settings *Settings) (version, actual string, 
 // directories as needed. The error wraps [ErrName], [ErrExists] or [ErrSettings].
 func (s *Server) Create(ctx context.Context, name string, settings *Settings) (*Point, error) {
 	if !validPointName(name) {
-		return nil, fmt.Errorf("livesmooth: %q: %w", name, ErrName)
+		return nil, badName(name)
 	}
 	if settings == nil {
 		settings = DefaultSettings()

@@ -180,7 +180,7 @@ func (s *Settings) Validate() error {
 	check(s.Source == SourcePull || len(s.PullFrom) == 0, "a push point with addresses to pull from")
 	check(len(s.PullFrom) <= MaxRemotePoints && len(s.PushTo) <= MaxRemotePoints, "more than %d addresses", MaxRemotePoints)
 	for _, r := range slices.Concat(s.PullFrom, s.PushTo) {
-		check(r.valid(), "address %q is not the http or https URL of a publishing point", r.URL)
+		check(r.valid(), "address %q is not the http or https URL of a publishing point, such as http://host/live/event.isml", r.URL)
 	}
 	if h := s.HLS; h != nil {
 		check(h.SegmentLength >= 0 && h.SegmentLength <= time.Hour, "HLS segment length %v is not within 0 and an hour", h.SegmentLength)

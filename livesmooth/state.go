@@ -60,6 +60,13 @@ const (
 	signals
 )
 
+var signalNames = [...]string{
+	"start", "stop", "shutdown", "a request", "an encoder", "a header", "the end of all streams", "stopped", "shut down", "a fault",
+}
+
+// String returns the signal in words.
+func (s signal) String() string { return signalNames[s] }
+
 // effect is what entering a state asks for.
 type effect uint8
 

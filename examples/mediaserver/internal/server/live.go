@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -63,31 +64,39 @@ func onlyLocal(r *http.Request, _ manage.Operation) error {
 	return nil
 }
 
-// liveOutputs returns the HLS output of a point whose .isml file has settings for it. The others share the server's.
+// liveOutputs returns the HLS output of a point that needs one of its own: its .isml file has settings for it, or its next
+// event has the same URLs. The others share the server's.
 func liveOutputs(point string, set *livesmooth.Settings, log *slog.Logger) []smooth.Output {
-	h := set.HLS
-	if h == nil {
-		return nil
+	opts := &hls.Options{Logger: log}
+	if set.AutoRestart {
+		opts.SegmentMaxAge = livesmooth.RestartMaxAge
 	}
-	opts := &hls.Options{
-		Logger: log, SegmentDuration: h.SegmentLength, MaxBitrate: h.MaxBitrate, OmitCodecs: !h.IncludeCodecs,
-		DisallowCaching: !h.AllowCaching,
-	}
-	if h.SegmentLength == 0 {
-		opts.SegmentDuration = livesmooth.DefaultHLSSegmentLength
-	}
-	if h.MaxBitrate == 0 {
-		opts.MaxBitrate = livesmooth.DefaultHLSMaxBitrate
-	}
-	if h.Encrypt {
-		key, err := hlsKey(h.Key)
-		if err != nil {
+	switch {
+	case set.HLS != nil:
+		if err := useSettings(opts, set.HLS); err != nil {
 			log.Error("no key for HLS", "point", point, "err", err)
 			return nil
 		}
-		opts.Encryption = &hls.Encryption{Keys: key}
+	case !set.AutoRestart:
+		return nil
 	}
 	return []smooth.Output{hls.NewOutput(opts)}
+}
+
+// useSettings makes options of the settings of an .isml file.
+func useSettings(opts *hls.Options, h *livesmooth.HLSSettings) error {
+	opts.SegmentDuration = cmp.Or(h.SegmentLength, livesmooth.DefaultHLSSegmentLength)
+	opts.MaxBitrate = cmp.Or(h.MaxBitrate, livesmooth.DefaultHLSMaxBitrate)
+	opts.OmitCodecs, opts.DisallowCaching = !h.IncludeCodecs, !h.AllowCaching
+	if !h.Encrypt {
+		return nil
+	}
+	key, err := hlsKey(h.Key)
+	if err != nil {
+		return err
+	}
+	opts.Encryption = &hls.Encryption{Keys: key}
+	return nil
 }
 
 // hlsKey returns the key of the settings, or one that is made up if there is none.
