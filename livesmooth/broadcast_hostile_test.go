@@ -378,6 +378,7 @@ func TestBroadcastHungSink(t *testing.T) {
 		return nil
 	}}
 	r := g.record(sink, recorderOptions{queueBytes: 1 << 20})
+	r.open("")
 	require.Eventually(t, func() bool { return r.history() != nil }, 5*time.Second, time.Millisecond)
 	f := g.connect("1", big)
 	f.all(0, 1000)
@@ -392,3 +393,25 @@ func (*emptyPast) Fragment(context.Context, smooth.FragmentKey) (*smooth.Fragmen
 	return nil, smooth.ErrNotFound
 }
 func (*emptyPast) Close() error { return nil }
+
+// TestBroadcastEventID tells sinks the ID that encoders give the event, and nothing of an event without encoders.
+func TestBroadcastEventID(t *testing.T) {
+	g := newStage(t, DefaultSettings(), nil)
+	begun := make(chan EventInfo, 1)
+	r := g.record(beginSink(begun), recorderOptions{})
+	g.record(beginSink(nil), recorderOptions{}) // blocks if it begins
+	s, err := g.b.connect(PushInfo{Event: "final", Input: "1"}, nil)
+	require.NoError(t, err)
+	g.b.recorders = g.b.recorders[:1]
+	require.NoError(t, g.b.register(s, &pushHeader{tracks: []pushTrack{high.track(1)}}))
+	assert.Equal(t, "final", (<-begun).ID)
+	g.b.disconnect(s)
+	require.NoError(t, r.close(context.Background(), true))
+}
+
+type beginSink chan EventInfo
+
+func (s beginSink) Begin(ctx context.Context, e EventInfo) (Recording, error) {
+	s <- e
+	return recorderSinkRecording{&recorderSink{}}, nil
+}

@@ -212,6 +212,7 @@ func (b *broadcast) declare(in *input) {
 		info.Tracks = append(info.Tracks, InputTrack{ID: in.idOf(tr), Key: tr.key, Stream: &fixed, Level: &level, Codec: tr.codec})
 	}
 	for _, r := range b.recorders {
+		r.open(b.eventID)
 		r.declare(info)
 	}
 }

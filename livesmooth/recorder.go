@@ -51,14 +51,16 @@ type (
 type recorder struct {
 	opts   recorderOptions
 	sink   Sink
-	info   EventInfo
+	info   EventInfo // complete once open
 	note   func(Event)
 	name   string
 	cancel context.CancelFunc
+	opened chan struct{} // closed when the recording is to begin
 	wake   chan struct{} // holds a token if the goroutine has something to do
 	done   chan struct{} // closed when the goroutine has ended
 
 	mu        sync.Mutex // guards the fields below
+	isOpen    bool
 	queue     recorderQueue
 	marks     map[smooth.FragmentKey]*recordedMarks // by track
 	before    uint64                                // the latest trim
@@ -75,12 +77,13 @@ type recorder struct {
 	result    error     // of Close
 }
 
-// newRecorder starts a recorder. When parent ends, or close has been called and the queue is empty, it ends.
+// newRecorder starts a recorder, whose recording begins when open is called: with the first header, when the event has its ID and
+// there is something to record. When parent ends, or close has been called and the queue is empty, it ends.
 func newRecorder(parent context.Context, sink Sink, info EventInfo, opts recorderOptions, note func(Event)) *recorder {
 	ctx, cancel := context.WithCancel(parent)
 	r := &recorder{
 		opts: opts.withDefaults(), sink: sink, info: info, note: note, name: fmt.Sprintf("%T", sink), cancel: cancel,
-		wake: make(chan struct{}, 1), done: make(chan struct{}), marks: make(map[smooth.FragmentKey]*recordedMarks), trimmed: true,
+		opened: make(chan struct{}), wake: make(chan struct{}, 1), done: make(chan struct{}), marks: make(map[smooth.FragmentKey]*recordedMarks), trimmed: true,
 	}
 	if n, ok := sink.(sinkNamer); ok {
 		r.name = n.SinkName()
@@ -95,6 +98,16 @@ func (r *recorder) rouse() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
+	}
+}
+
+// open lets the recording begin, of an event with that ID. Further calls do nothing.
+func (r *recorder) open(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.isOpen {
+		r.isOpen, r.info.ID = true, id
+		close(r.opened)
 	}
 }
 

@@ -111,6 +111,7 @@ func newRecorderTest(t *testing.T, sink *recorderSink, opts recorderOptions) *re
 		assert.Equal(t, "Script", e.Source)
 		x.events = append(x.events, fmt.Sprintf("%v %v %v", e.At.Sub(start), e.Kind, e.Err))
 	})
+	x.recorder.open("")
 	return x
 }
 

@@ -12,6 +12,7 @@ import (
 // recorderRun is the side of a recorder that talks to the sink. Only its goroutine uses it.
 type recorderRun struct {
 	*recorder
+	active bool         // the recording is to begin, or has
 	to     Recording    // nil until Begin has succeeded
 	inputs []sinkInput  // in the order in which they came
 	gaps   []smooth.Gap // that the recording has not been told of
@@ -42,10 +43,33 @@ const (
 func (r *recorderRun) run(ctx context.Context) {
 	defer close(r.done)
 	defer r.cancel()
-	r.revive(ctx)
+	if r.waitForBegin(ctx) {
+		r.revive(ctx)
+	}
 	for r.step(ctx) {
 	}
 	r.finish(ctx)
+}
+
+// waitForBegin waits until the recording is to begin. It reports false if it never is.
+func (r *recorderRun) waitForBegin(ctx context.Context) bool {
+	for !r.active {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-r.opened:
+			r.active = true
+		case <-r.wake:
+			r.mu.Lock()
+			closing, open := r.closing, r.isOpen
+			r.mu.Unlock()
+			if closing && !open {
+				return false
+			}
+		}
+	}
+	r.rouse() // for what has been queued meanwhile
+	return true
 }
 
 // step does the next thing, and waits for it. It reports false when nothing is to be done any more.
@@ -65,7 +89,9 @@ func (r *recorderRun) step(ctx context.Context) bool {
 	r.settle(ctx, &it)
 	if closing {
 		r.rested()
-		r.revive(ctx)
+		if r.active {
+			r.revive(ctx)
+		}
 		return false
 	}
 	var rested <-chan time.Time

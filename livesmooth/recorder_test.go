@@ -412,6 +412,7 @@ func TestRecorderParent(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		sink := &recorderSink{}
 		r := newRecorder(ctx, sink, EventInfo{Point: "a.isml"}, recorderOptions{log: slog.New(slog.DiscardHandler)}, func(Event) {})
+		r.open("")
 		synctest.Wait()
 		cancel()
 		<-r.done
@@ -445,6 +446,7 @@ func TestRecorderNames(t *testing.T) {
 	type anonymous struct{ Sink }
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecorder(t.Context(), anonymous{&recorderSink{}}, EventInfo{}, recorderOptions{log: slog.New(slog.DiscardHandler)}, func(Event) {})
+		r.open("")
 		assert.Equal(t, "livesmooth.anonymous", r.stats().Name)
 		require.NoError(t, r.close(t.Context(), true))
 	})
@@ -457,6 +459,7 @@ func TestRecorderSpool(t *testing.T) {
 	defer spool.Close()
 	x := &recorderTest{t: t}
 	x.recorder = newRecorder(t.Context(), spool, EventInfo{Point: "a.isml"}, recorderOptions{}, func(Event) {})
+	x.recorder.open("")
 	k := recorderKey("v", 0)
 	x.declare(InputInfo{ID: "e", Tracks: []InputTrack{{Key: k, Stream: &smooth.Stream{Type: smooth.Video, Name: "v"}, Level: &smooth.QualityLevel{Bitrate: 1}}}})
 	var wg sync.WaitGroup
