@@ -433,7 +433,7 @@ func (p *Point) begins(r io.Reader) (io.Reader, error) {
 	}
 	switch size, limit := binary.BigEndian.Uint32(head[:]), p.srv.opts.Limits.HeaderBytes; {
 	case int64(size) > limit:
-		return nil, fmt.Errorf("livesmooth: push: first box of %d bytes, the limit is %d: %w", size, limit, ErrLimit)
+		return nil, malformed("first box", 0, "size %d, the limit is %d: the body does not begin with a box of fragmented MP4", size, limit)
 	case size != 1 && size < 8:
 		return nil, malformed("first box", 0, "size %d", size)
 	}

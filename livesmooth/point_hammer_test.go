@@ -170,7 +170,7 @@ func TestPointProbe(t *testing.T) {
 	require.NoError(t, p.Push(t.Context(), PushInfo{Input: "1"}, smoothtest.NewEncoder(hammerConfig()).Body(20*time.Second)))
 	require.NoError(t, p.await(t.Context(), func(s State) bool { return s == Stopped }))
 	assert.Equal(t, 200, post(""))
-	assert.Equal(t, 413, post("GET / HTTP/1.1\r\n\r\n"))
+	assert.Equal(t, 400, post("GET / HTTP/1.1\r\n\r\n"))
 	assert.Equal(t, Stopped, p.State(), "noise does not restart it, either")
 	s, err := p.Snapshot(t.Context())
 	require.NoError(t, err)

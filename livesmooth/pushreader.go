@@ -193,9 +193,6 @@ func (p *pushReader) step() error {
 	case fmp4.TypeMfra:
 		return p.end(h)
 	}
-	if h.Offset == 0 && h.Size > p.c.limits.HeaderBytes {
-		return fmt.Errorf("livesmooth: push: the body does not begin with a box of fragmented MP4: %w", ErrMalformed)
-	}
 	if p.between += h.Size; p.between > p.c.limits.HeaderBytes || h.Size > p.c.limits.HeaderBytes {
 		return fmt.Errorf("livesmooth: push: %v at byte %d: %d bytes before the next fragment, the limit is %d: %w",
 			h.Type, h.Offset, p.between, p.c.limits.HeaderBytes, ErrLimit)
