@@ -32,7 +32,7 @@ type Options struct {
 	// the header Challenge, any other 403.
 	AuthorizeEncoder func(r *http.Request, push PushInfo) error
 	// AuthorizeCreate is asked whether a request may create a point, or change an idle one, by PUT of its .isml file as some
-	// encoders do. Nil means that nobody may. Errors are answered as those of AuthorizeEncoder.
+	// encoders do, or remove one by DELETE. Nil means that nobody may. Errors are answered as those of AuthorizeEncoder.
 	AuthorizeCreate func(r *http.Request, point string) error
 	// AuthorizeServer, if set, is asked before another server may pull from a point.
 	AuthorizeServer func(r *http.Request, point string) error
