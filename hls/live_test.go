@@ -7,6 +7,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -327,6 +328,22 @@ func TestLiveEdge(t *testing.T) {
 		}
 	}
 	assert.Zero(t, p.OpenFragments())
+}
+
+// What is wrong with the bit rates of a live presentation is not said again with every fragment.
+func TestLiveLog(t *testing.T) {
+	p := smoothtest.New(liveConfig(0))
+	p.Append(6)
+	var log bytes.Buffer
+	h := smoothHandler(sourceOf(p), &hls.Options{MaxBitrate: 1000, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	for range 3 {
+		require.Equal(t, 200, do(h, "GET", "/a.ism/Manifest(format=m3u8-aapl)").Code)
+		p.Append(1)
+	}
+	assert.Empty(t, log.String())
+	p.End()
+	require.Equal(t, 200, do(h, "GET", "/a.ism/Manifest(format=m3u8-aapl)").Code)
+	assert.Contains(t, log.String(), "variant above the maximum bit rate")
 }
 
 // A muxed segment waits for its sound, and a text segment for its text.

@@ -304,7 +304,7 @@ func (m *masterWriter) limit(list []variant) []variant {
 	least := slices.MinFunc(list, func(a, b variant) int { return cmp.Compare(a.average, b.average) })
 	kept := slices.DeleteFunc(slices.Clone(list), func(v variant) bool {
 		over := v.average > most
-		if over {
+		if over && m.snap.Ended { // else it would be said again with every fragment
 			m.o.opts.Logger.Info("hls: variant above the maximum bit rate", slog.String("stream", v.main.stream.Name),
 				slog.Uint64("bitrate", v.main.level.Bitrate), slog.Uint64("measured", v.average))
 		}

@@ -165,6 +165,9 @@ func (w *show) carries(c *smooth.Codec) string {
 		return ""
 	}
 	name := c.Codecs()
+	if name == "" && c.NALULengthSize > 0 && len(c.PrivateData) == 0 {
+		return "its header has no parameter sets (CodecPrivateData)"
+	}
 	if name == "" {
 		return fmt.Sprintf("HLS has no place for %s", c.FourCC)
 	}

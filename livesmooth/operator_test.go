@@ -192,6 +192,22 @@ func TestEncoderLog(t *testing.T) {
 	assert.Contains(t, log.take(), `level=INFO msg="end of stream" point=a.isml stream=1`)
 }
 
+// TestBareEncoder: an encoder that sends no parameter sets, as ffmpeg's tee does unless it is told to, is taken with a
+// warning that has the remedy, since nobody could play what it sends.
+func TestBareEncoder(t *testing.T) {
+	var log operatorLog
+	s := operatorServer(t, livesmooth.Options{Logger: log.logger()})
+	p, err := s.Create(t.Context(), "a.isml", nil)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(t.Context()))
+	body, err := os.ReadFile("testdata/push/ffmpeg-bare.ismv")
+	require.NoError(t, err)
+	require.NoError(t, p.Push(t.Context(), livesmooth.PushInfo{Input: "1"}, bytes.NewReader(body)))
+	text := log.take()
+	assert.Contains(t, text, `level=WARN msg="most players cannot play a track without parameter sets"`)
+	assert.Contains(t, text, "-flags +global_header")
+}
+
 // TestFolderLog: an operator sees in the log what becomes of the files; one that is being written is not complained about.
 func TestFolderLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -47,6 +47,12 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 	for _, t := range h.ignored {
 		b.log.Info("track is left out", "stream", s.in.id, "track", t.id, "err", t.err)
 	}
+	for i := range h.tracks {
+		if t := &h.tracks[i]; t.stream.Type == smooth.Video && len(t.codec.PrivateData) == 0 {
+			b.log.Warn("most players cannot play a track without parameter sets", "stream", s.in.id, "track", t.id,
+				"codec", t.codec.FourCC, "remedy", "with ffmpeg's tee add -flags +global_header")
+		}
+	}
 	s.in.header = h
 	b.declare(s.in)
 	if changed {

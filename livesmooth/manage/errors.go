@@ -13,7 +13,7 @@ import (
 // Sentinels of the package.
 var (
 	// ErrNoAuthorize: [NewHandler] was called without Options.Authorize.
-	ErrNoAuthorize = errors.New("no authorisation hook")
+	ErrNoAuthorize = errors.New("no authorisation hook: Options.Authorize decides who may manage publishing points")
 	// ErrUnauthenticated is for Options.Authorize to return or wrap: the request does not say who sends it.
 	ErrUnauthenticated = errors.New("authentication is required")
 )

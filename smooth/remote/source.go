@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"path"
@@ -48,6 +49,11 @@ func New(base string, opts *Options) (*Source, error) {
 	bases, err := parseURLs(base, o.Fallback)
 	if err != nil {
 		return nil, err
+	}
+	for _, u := range bases {
+		if validName(path.Base(u.Path)) || validName(path.Base(path.Dir(u.Path))) {
+			return nil, fmt.Errorf("remote: %s is the URL of a presentation; want that of the directory, or use Open", u.Redacted())
+		}
 	}
 	return &Source{o: newOrigin(o, bases), bases: bases, entries: make(map[string]*list.Element)}, nil
 }

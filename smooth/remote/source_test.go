@@ -94,6 +94,10 @@ func TestNew(t *testing.T) {
 	}
 	_, err := remote.New("http://origin/", &remote.Options{Fallback: []string{"nowhere"}})
 	require.Error(t, err)
+	for _, base := range []string{"http://origin/x.isml/Manifest", "http://origin/a/x.ism"} {
+		_, err = remote.New(base, nil)
+		assert.ErrorContains(t, err, "use Open", base)
+	}
 	_, err = remote.New("http://origin/", &remote.Options{Timeout: -1})
 	require.Error(t, err)
 	_, err = remote.Open(t.Context(), "http://origin/x.ism/Manifest", &remote.Options{Revalidate: -1})

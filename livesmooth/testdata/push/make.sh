@@ -15,6 +15,9 @@ isml="-c copy -b:v 24k -b:a 24k -f ismv -movflags isml+frag_keyframe"
 ff -i "$work/source.mp4" $isml ffmpeg-all.ismv
 ff -i "$work/source.mp4" -map 0:v $isml ffmpeg-video.ismv
 ff -i "$work/source.mp4" -map 0:a $isml ffmpeg-audio.ismv
+# What reaches a server through tee if nobody asks for parameter sets in the header.
+ff -f lavfi -i testsrc2=size=64x48:rate=12 -t 2 -c:v libx264 -preset ultrafast -b:v 50k -pix_fmt yuv420p -g 24 -map 0 \
+	-f tee "[f=ismv:movflags=isml+frag_keyframe]ffmpeg-bare.ismv"
 
 # GStreamer's ismlmux, with the timescales of the media and with that of Smooth Streaming.
 for scale in 0 10000000; do
