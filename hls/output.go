@@ -97,6 +97,9 @@ func (o *Output) Serve(w http.ResponseWriter, r *http.Request, req *smooth.Reque
 		x := exchange{o: o, w: w, r: r, req: req, p: p, target: t, archive: a}
 		return x.serveArchive(s)
 	}
+	if t.kind != masterPlaylist && t.kind != mediaPlaylist && t.kind != iframePlaylist {
+		s = withKept(s)
+	}
 	show, err := showOf(s, t.layout, t.format, o.protect != nil && o.protect.method == SampleAES)
 	if err != nil {
 		return err

@@ -54,8 +54,8 @@ type broadcast struct {
 	dropping  int
 	droppedAt time.Time
 	ending    bool // every input stream has ended, as the last fragment has shown
-	// start is where the window begins, in ticks; what ends before retired has been forgotten.
-	start, retired uint64
+	// start is where the window begins, in ticks.
+	start uint64
 	// stated tells that servers upstream state the periods, timelines what is known of theirs.
 	stated    bool
 	timelines []timeline

@@ -139,6 +139,10 @@ func (b *broadcast) retire() {
 func (b *broadcast) retireBefore(before uint64) {
 	trimmed := false
 	for _, st := range b.streams {
+		for st.kept < st.first && st.line[st.kept].End() <= before {
+			st.kept++
+		}
+		st.compact()
 		for _, tr := range st.tracks {
 			trimmed = tr.retire(before) || trimmed
 		}
@@ -152,7 +156,6 @@ func (b *broadcast) retireBefore(before uint64) {
 	for _, in := range b.inputs {
 		in.log.trim(before)
 	}
-	b.retired = max(b.retired, before)
 }
 
 // retire drops the entries that end at or before a time.

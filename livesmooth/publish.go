@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"slices"
-	"sort"
 
 	"github.com/smoothkit/smoothkit/smooth"
 )
@@ -36,6 +35,7 @@ func (b *broadcast) publish() {
 		m.Streams = append(m.Streams, st.shown)
 		edges = append(edges, smooth.Edge{
 			Listed: st.shown.Timeline.End(), Complete: st.line.End(), Received: st.line[st.first:len(st.line):len(st.line)],
+			Kept: st.line[st.kept:len(st.line):len(st.line)],
 		})
 	}
 	switch {
@@ -131,10 +131,9 @@ func (b *broadcast) cutBefore(start uint64) {
 		}
 		if first != st.first {
 			st.first, st.shown = first, nil
-			st.compact(b.retired)
 		}
 	}
-	for len(b.periods) > 1 && b.periods[1].Start <= b.oldest() {
+	for len(b.periods) > 1 && b.periods[1].Start <= b.oldestKept() {
 		b.periods = b.periods[1:]
 	}
 }
@@ -154,11 +153,21 @@ func (b *broadcast) oldest() uint64 {
 	return oldest
 }
 
-// compact forgets the part of the timeline that nobody can ask for, which ends before a time, once it is the larger part, so
-// that a channel that is never stopped does not grow. Snapshots keep the array that they were made of.
-func (s *stream) compact(before uint64) {
-	n := min(sort.Search(len(s.line), func(i int) bool { return s.line[i].End() > before }), s.first)
-	least := 4096
+// oldestKept returns the start of what can be had, the window and a while before it. mu must be held.
+func (b *broadcast) oldestKept() uint64 {
+	oldest := b.oldest()
+	for _, st := range b.streams {
+		if !st.sparse && st.kept < len(st.line) {
+			oldest = min(oldest, st.line[st.kept].Time)
+		}
+	}
+	return oldest
+}
+
+// compact forgets the part of the timeline that nobody can ask for, once it is the larger part, so that a channel that is
+// never stopped does not grow. Snapshots keep the array that they were made of.
+func (s *stream) compact() {
+	n, least := s.kept, 4096
 	if s.embedded != nil {
 		least = 64
 	}
@@ -172,8 +181,7 @@ func (s *stream) compact(before uint64) {
 		}
 		s.embedded = slices.Clone(s.embedded[n:])
 	}
-	s.listed -= n
-	s.first -= n
+	s.listed, s.first, s.kept = s.listed-n, s.first-n, 0
 }
 
 // validator identifies the content of a manifest: equal on every server that has received the same. mu must be held.

@@ -160,8 +160,9 @@ type stream struct {
 	pending []pendingChunk
 	// line is the timeline. It only grows, but for a prefix that has left the window long ago.
 	line smooth.Timeline
-	// first is the position of the oldest chunk in the window, listed the number of chunks of line that are announced.
-	first, listed int
+	// kept is the position of the oldest chunk whose fragments can be had, first that of the oldest one in the window, listed
+	// the number of chunks of line that are announced.
+	kept, first, listed int
 	// gaps are the newest gaps of line, in ascending order.
 	gaps []smooth.Gap
 	// embedded is the data of a control stream, per chunk of line; held is the bytes of it.

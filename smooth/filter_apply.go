@@ -356,6 +356,11 @@ func (t tickSpan) edges(base []Edge, m *Manifest, chosen []chosenStream) []Edge 
 			hi := max(received.search(to), cs.hi)
 			out[i].Received = received[cs.lo:hi:hi]
 		}
+		if kept := out[i].Kept; kept != nil {
+			from, to := t.in(m, cs.stream)
+			lo, hi := kept.Overlap(from, to)
+			out[i].Kept = kept[lo:hi:hi]
+		}
 		if cs.hi < len(cs.stream.Timeline) {
 			end := cs.stream.Timeline[:cs.hi].End()
 			out[i] = Edge{Listed: min(out[i].Listed, end), Complete: min(out[i].Complete, end)}

@@ -68,6 +68,9 @@ type Edge struct {
 	// look-ahead: the Timeline of the stream, followed by those behind it, as two slices of one array. Nil means that only
 	// what is listed is known.
 	Received Timeline
+	// Kept is Received preceded by the fragments that have left the window a short while ago and can still be had, by
+	// players that have a list with them: three slices of one array, RFC 8216 6.2.2. Nil means that there are none.
+	Kept Timeline
 }
 
 // Gap is a span without content, in ticks of the stream's timescale.
