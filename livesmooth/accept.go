@@ -53,6 +53,9 @@ func (b *broadcast) take(s *source, f *pushFragment) error {
 		}
 		tr = s.tracks[f.track]
 	}
+	if f.duration == 0 && !tr.stream.sparse {
+		return fmt.Errorf("livesmooth: %s: fragment of track %s at %d has no duration: %w", b.name, tr.key.Stream, f.time, ErrMalformed)
+	}
 	at, err := b.place(s, tr, f, now)
 	if err != nil {
 		return err
@@ -64,9 +67,6 @@ func (b *broadcast) take(s *source, f *pushFragment) error {
 	c := smooth.Chunk{Time: at, Duration: f.duration}
 	p := tr.progress[s]
 	tr.progress[s] = progress{max(p.next, at+1), p.lagging && c.End() < tr.stream.line.End()}
-	if c.Duration == 0 && !tr.stream.sparse {
-		return fmt.Errorf("livesmooth: %s: fragment of track %s at %d has no duration: %w", b.name, tr.key.Stream, at, ErrMalformed)
-	}
 	switch where := tr.stream.placeOf(tr, c); where {
 	case placeNew, placeKnown:
 		if where == placeNew && tr.stream.sparse && b.isFull(tr.stream) {

@@ -22,6 +22,8 @@ const (
 	clockGrid = 2 * scale
 	// clockSlack is kept free before the first fragment of a restarted clock: sound starts a little before picture.
 	clockSlack = scale / 2
+	// maxPeriods bounds the discontinuities in the window.
+	maxPeriods = 1000
 )
 
 // place maps the time of a fragment onto the timeline. A source keeps the offset of its first fragment, unless its clock goes
@@ -59,7 +61,7 @@ func (b *broadcast) place(s *source, tr *track, f *pushFragment, now time.Time) 
 		}
 		return 0, b.clockConflict(s, tr, f)
 	}
-	if b.opts.RefuseClockRestart || b.fedByOthers(tr, s) {
+	if b.opts.RefuseClockRestart || b.fedByOthers(tr, s) || len(b.periods) >= maxPeriods {
 		return 0, b.clockConflict(s, tr, f)
 	}
 	b.restartClock(s, tr, f, now)
@@ -130,14 +132,14 @@ func (b *broadcast) restartClock(s *source, tr *track, f *pushFragment, now time
 			edge = max(edge, st.end())
 		}
 	}
-	target := edge + clockSlack
+	last := b.periods[len(b.periods)-1]
+	target := max(edge, last.Start+1) + clockSlack // what has begun the last period may have found no place
 	if wall := b.tickAt(now); wall > f.duration {
 		target = max(target, wall-f.duration)
 	}
 	target = (target + clockGrid - 1) / clockGrid * clockGrid
 	b.offset = int64(target) - (f.time+scale/2)/scale*scale
 	s.offset, s.placed = b.offset, true
-	last := b.periods[len(b.periods)-1]
 	start := target - clockSlack
 	b.periods = append(slices.Clip(b.periods), smooth.Period{
 		Start: start, Wall: b.wallAt(start), Discontinuity: last.Discontinuity + 1, Tracks: b.currentTracks(),

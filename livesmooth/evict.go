@@ -122,7 +122,7 @@ func (t *track) forget(i int) {
 // retire drops the fragments that have been out of the window for long enough. mu must be held.
 func (b *broadcast) retire() {
 	window := b.set.Viewers.WindowLength
-	if window == 0 && !b.short {
+	if b.start == 0 {
 		return
 	}
 	grace := graceLimit
@@ -130,10 +130,10 @@ func (b *broadcast) retire() {
 		grace = min(grace, window)
 	}
 	if b.hasHistory() || !b.short {
-		b.retireBefore(b.oldest() - min(ticks(grace), b.oldest()))
+		b.retireBefore(b.start - min(ticks(grace), b.start))
 		return
 	}
-	b.retireBefore(b.oldest())
+	b.retireBefore(b.start)
 }
 
 func (b *broadcast) retireBefore(before uint64) {

@@ -79,7 +79,7 @@ func (b *broadcast) absent(tr *track, k smooth.FragmentKey) error {
 			}
 		case k.Time < st.Timeline[0].Time:
 			err = smooth.ErrGone
-		case !s.Ended && k.Time >= st.Timeline.End():
+		case !s.Ended && k.Time >= st.Timeline.End() && k.Time > st.Timeline[n-1].Time:
 			err = smooth.ErrNotYet
 		}
 	}

@@ -333,7 +333,7 @@ func (b *broadcast) changeCodec(tr *track, codec *smooth.Codec, at uint64, now t
 	if b.restated(tr, at) {
 		return
 	}
-	if n := len(b.periods); n > 0 && b.periods[n-1].Start < at {
+	if n := len(b.periods); n > 0 && n < maxPeriods && b.periods[n-1].Start < at {
 		wall := b.wallAt(at)
 		b.periods = append(slices.Clip(b.periods), smooth.Period{
 			Start: at, Wall: wall, Discontinuity: b.periods[n-1].Discontinuity + 1, Tracks: b.currentTracks(),
