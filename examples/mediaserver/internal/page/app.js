@@ -210,7 +210,7 @@ const keys = {
 };
 document.addEventListener("keydown", (event) => {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const typing = event.target.closest("select, input:not(#position), button, a") !== null;
+  const typing = event.target.closest(key === " " ? "select, input:not(#position), button, a" : "select, input:not(#position)") !== null;
   if (!keys[key] || typing || event.ctrlKey || event.metaKey || event.altKey || !engine) return;
   event.preventDefault();
   Promise.resolve(keys[key]()).catch(() => {});
