@@ -100,16 +100,25 @@ var liveCases = map[string]func(s *smooth.Snapshot){
 		without(s, 50, 73)
 		without(s, 90, 91)
 	},
-	"restarts": func(s *smooth.Snapshot) {
-		wall := s.Periods[0].Wall
-		tracks := s.Periods[0].Tracks
-		s.Periods = []smooth.Period{
-			{Wall: wall, Tracks: tracks},
-			{Start: 26 * second, Wall: wall.Add(time.Minute), Discontinuity: 1, Tracks: tracks},
-			{Start: 60 * second, Wall: wall.Add(2 * time.Minute), Discontinuity: 3, Tracks: tracks},
+	"restarts": restart,
+	"restarts that are forgotten": func(s *smooth.Snapshot) {
+		restart(s)
+		for len(s.Periods) > 1 && s.Periods[1].Start <= s.Manifest.Streams[0].Timeline.Start() {
+			s.Periods = s.Periods[1:]
 		}
-		without(s, 58, 60)
 	},
+}
+
+// restart makes three periods of a presentation.
+func restart(s *smooth.Snapshot) {
+	wall := s.Periods[0].Wall
+	tracks := s.Periods[0].Tracks
+	s.Periods = []smooth.Period{
+		{Wall: wall, Tracks: tracks},
+		{Start: 26 * second, Wall: wall.Add(time.Minute), Discontinuity: 1, Tracks: tracks},
+		{Start: 60 * second, Wall: wall.Add(2 * time.Minute), Discontinuity: 3, Tracks: tracks},
+	}
+	without(s, 58, 60)
 }
 
 // seen is what a list has said of a number.

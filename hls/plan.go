@@ -58,7 +58,7 @@ func newPlan(s *smooth.Snapshot, st *smooth.Stream, length time.Duration) plan {
 	}
 	p.span = max(smooth.Rescale(uint64(length), uint64(time.Second), p.timescale), 1)
 	p.cut = p.mayBeCut(s.Manifest)
-	if len(s.Periods) > 1 {
+	if len(s.Periods) > 1 || len(s.Periods) == 1 && s.Periods[0].Discontinuity > 0 { // of which the first may be forgotten
 		scale := timescaleOf(s.Manifest)
 		for i := range s.Periods {
 			q := &s.Periods[i]
