@@ -398,6 +398,29 @@ func TestBroadcastRestart(t *testing.T) {
 		_, err := g.bytesOf(k)
 		assert.NoError(t, err)
 	})
+	t.Run("soon after the start", func(t *testing.T) {
+		for _, other := range []bool{false, true} {
+			g := newStage(t, DefaultSettings(), nil)
+			a := g.connect("1", high, sound)
+			a.all(0, 3)
+			g.b.disconnect(a.s)
+			g.clock = g.clock.Add(5 * time.Second)
+			b := g.connect("1", high, sound)
+			if !other {
+				b.all(0, 3)
+				assert.Zero(t, g.count(ClockRestarted), "the same again")
+				assert.Len(t, g.received("video"), 3)
+				continue
+			}
+			f := b.fragmentOf(0, 0, 2*scale)
+			f.buf.Payload()[0]++
+			require.NoError(t, g.b.accept(b.s, f))
+			b.send(1, 0)
+			assert.Equal(t, 1, g.count(ClockRestarted), "other pictures")
+			assert.Len(t, g.received("video"), 4)
+			assert.Len(t, g.received("audio"), 4)
+		}
+	})
 	t.Run("refused", func(t *testing.T) {
 		g := newStage(t, DefaultSettings(), &Options{RefuseClockRestart: true})
 		a := g.connect("1", high)

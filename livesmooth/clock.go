@@ -1,6 +1,7 @@
 package livesmooth
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -49,6 +50,7 @@ func (b *broadcast) place(s *source, tr *track, f *pushFragment, now time.Time) 
 	own := int64(tr.progress[s].next) - 1 // -1 before the first
 	behind := int64(edge) - at - int64(f.duration)
 	back := behind > int64(resent*max(f.duration, scale/4)) && (own < 0 || at < own)
+	back = back || own < 0 && b.startsOver(s, tr, f, at)
 	ahead := at-int64(edge) > int64(ticks(leap+now.Sub(b.newest(tr))))
 	if !back && !ahead || tr.stream.sparse {
 		s.placed = true
@@ -66,6 +68,22 @@ func (b *broadcast) place(s *source, tr *track, f *pushFragment, now time.Time) 
 	}
 	b.restartClock(s, tr, f, now)
 	return b.clamp(f, f.time+s.offset), nil
+}
+
+// startsOver reports whether a fragment stands where the whole track began, but has other content, and nobody else feeds the
+// track: soon after its start an encoder that has been started again cannot be told from one that sends again what may
+// have been lost in another way. mu must be held.
+func (b *broadcast) startsOver(s *source, tr *track, f *pushFragment, at int64) bool {
+	if tr.stream.sparse || s.info.Source == "HTTP Pull" || b.fedByOthers(tr, s) {
+		return false
+	}
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if len(tr.entries) == 0 || tr.evicted > 0 {
+		return false
+	}
+	first := &tr.entries[0]
+	return first.time == uint64(max(at, 0)) && first.buf != nil && !bytes.Equal(first.buf.Payload(), f.buf.Payload())
 }
 
 // goesOn reports whether a fragment, by the clock that the input stream had last, goes on where its track has ended.
