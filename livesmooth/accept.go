@@ -258,6 +258,11 @@ func (b *broadcast) extend(st *stream) {
 		for _, r := range b.recorders {
 			r.gap(g)
 		}
+		// rx-player takes a tfrf entry of the same duration for the fragment right after the one it has, and asks for what is
+		// in the gap until it gives up. A tick less, 100 ns, and it reads the time.
+		if c.Duration > 1 && c.Duration == st.line[len(st.line)-1].Duration {
+			c.Duration--
+		}
 	}
 	st.line = append(st.line, c)
 	st.shown = nil

@@ -309,6 +309,13 @@ func TestBroadcastGap(t *testing.T) {
 		assert.Equal(t, []int{0, 1, 3}, g.starts("video"))
 		assert.Equal(t, []smooth.Gap{{Stream: "video", Time: 4 * scale, Duration: 2 * scale}}, g.snap().Gaps)
 		assert.Equal(t, 1, g.count(GapFound))
+		after := g.snap().Manifest.Streams[0].Timeline[2]
+		assert.Equal(t, smooth.Chunk{Time: 6 * scale, Duration: 2*scale - 1}, after, "told apart from one without a gap")
+		b, err := g.bytesOf(high.key(3))
+		require.NoError(t, err)
+		head, err := fmp4.Inspect(b[:fmp4.MoofSize(b)], 0, fmp4.Defaults{})
+		require.NoError(t, err)
+		assert.EqualValues(t, 2*scale-1, head.Duration)
 	})
 	t.Run("a slower source may have it", func(t *testing.T) {
 		g := newStage(t, DefaultSettings(), nil)

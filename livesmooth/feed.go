@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/smoothkit/smoothkit/internal/fmp4"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -249,11 +250,17 @@ func (i *feedItem) writeTo(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	head = append(i.head, head...)
-	if err := setTrackID(head[len(i.head):], i.id); err != nil {
+	n := fmp4.MoofSize(head)
+	if n < 0 {
+		return errHead
+	}
+	at := i.frag.Key.Time
+	live := fmp4.LiveHead{Sequence: sequence(at), TrackID: i.id, Time: at, Duration: i.duration} // the duration is that of the timeline
+	moof, err := live.AppendTo(i.head, head[:n])
+	if err != nil {
 		return err
 	}
-	if _, err := w.Write(head); err != nil {
+	if _, err := w.Write(append(moof, head[n:]...)); err != nil {
 		return err
 	}
 	_, err = i.frag.WritePayload(w)
