@@ -415,3 +415,23 @@ func (s beginSink) Begin(ctx context.Context, e EventInfo) (Recording, error) {
 	s <- e
 	return recorderSinkRecording{&recorderSink{}}, nil
 }
+
+// TestBroadcastValidator has two events of the same shape and other content, as when an encoder is started again.
+func TestBroadcastValidator(t *testing.T) {
+	validators := func(size int) (live, ended string) {
+		l := high
+		l.size = size
+		g := newStage(t, DefaultSettings(), nil)
+		g.connect("1", l, sound).all(0, 10)
+		live = g.snap().Validator
+		g.b.finish(nil)
+		return live, g.snap().Validator
+	}
+	live, ended := validators(400)
+	sameLive, sameEnded := validators(400)
+	assert.Equal(t, live, sameLive)
+	assert.Equal(t, ended, sameEnded)
+	otherLive, otherEnded := validators(402)
+	assert.NotEqual(t, live, otherLive)
+	assert.NotEqual(t, ended, otherEnded)
+}

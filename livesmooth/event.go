@@ -89,19 +89,23 @@ type eventLog struct {
 	last  uint64        // number of the newest one; 0 if there is none
 	grown chan struct{} // closed and replaced with each event
 	ended bool
+	state State // as the newest event tells
 }
 
 func newEventLog() *eventLog { return &eventLog{grown: make(chan struct{})} }
 
-// add numbers an event and wakes the watchers.
+// add numbers an event, gives it the state and wakes the watchers.
 func (l *eventLog) add(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended {
 		return
 	}
+	if e.Kind == StateChanged {
+		l.state = e.State
+	}
 	l.last++
-	e.Number = l.last
+	e.Number, e.State = l.last, l.state
 	if e.Count == 0 {
 		e.Count = 1
 	}

@@ -88,7 +88,7 @@ func TestEventsMissed(t *testing.T) {
 		l.add(Event{Kind: StateChanged, State: Starting})
 		synctest.Wait()
 		for range keptEvents + 10 {
-			l.add(Event{Kind: GapFound, State: Started, Count: 3, At: time.Unix(7, 0)})
+			l.add(Event{Kind: GapFound, Count: 3, At: time.Unix(7, 0)})
 		}
 		close(busy)
 		synctest.Wait()
@@ -97,7 +97,7 @@ func TestEventsMissed(t *testing.T) {
 		watching.Wait()
 
 		require.Len(t, got, 1+1+keptEvents+1)
-		assert.Equal(t, Event{Number: 11, At: time.Unix(7, 0), Kind: EventsMissed, State: Started, Count: 10}, got[1])
+		assert.Equal(t, Event{Number: 11, At: time.Unix(7, 0), Kind: EventsMissed, State: Starting, Count: 10}, got[1])
 		assert.Equal(t, 3, got[2].Count)
 		numbers := eventNumbers(got)
 		assert.EqualValues(t, 1, numbers[0])

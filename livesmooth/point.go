@@ -112,7 +112,7 @@ func (p *Point) setSettings(s *Settings, version string) {
 	p.settings, p.version, p.later = s, version, nil
 	p.modified = p.srv.opts.Now()
 	p.handler.Swap(p.srv.newViewerHandler(p.name, s)).retire()
-	p.note(Event{Kind: SettingsChanged, State: p.state})
+	p.note(Event{Kind: SettingsChanged})
 	p.srv.opts.Logger.Info("settings changed", "point", p.name)
 }
 
@@ -192,7 +192,7 @@ func (p *Point) Watch(ctx context.Context) iter.Seq[Event] {
 	return p.events.watch(ctx, from)
 }
 
-// note adds an event to the log. mu need not be held, so the state is that of the caller's event or filled in.
+// note adds an event to the log, which knows the state. mu need not be held.
 func (p *Point) note(e Event) {
 	e.At = p.srv.opts.Now()
 	p.events.add(e)
@@ -262,7 +262,7 @@ func (p *Point) enter(to State, cause error) {
 // open begins an event. mu must be held.
 func (p *Point) open() {
 	settings := p.settings.Clone() // nobody changes it while the event goes on
-	b := newBroadcast(p.name, settings, &p.srv.opts, p.noteEvent)
+	b := newBroadcast(p.name, settings, &p.srv.opts, p.note)
 	b.begun = func() { _ = p.signalFor(b, onStream, nil) }
 	b.over = func() { _ = p.signalFor(b, onEnd, nil) }
 	b.fault = func(err error) { _ = p.signalFor(b, onFault, err) }
@@ -270,19 +270,13 @@ func (p *Point) open() {
 		info := EventInfo{Point: p.name, Started: b.started, Settings: settings}
 		for _, sink := range p.srv.opts.Sinks(p.name, settings) {
 			b.recorders = append(b.recorders, newRecorder(context.WithoutCancel(p.srv.ctx), sink, info,
-				recorderOptions{now: p.srv.opts.Now, log: b.log}, p.noteEvent))
+				recorderOptions{now: p.srv.opts.Now, log: b.log}, p.note))
 		}
 	}
 	ctx, stop := context.WithCancel(p.srv.ctx)
 	p.cast, p.stop = b, stop
 	p.live.Store(b)
 	p.distribute(ctx, b)
-}
-
-// noteEvent notes what happens in an event.
-func (p *Point) noteEvent(e Event) {
-	e.State = Started
-	p.note(e)
 }
 
 // signalFor is signal if b is still the event.
@@ -413,10 +407,10 @@ func (p *Point) push(ctx context.Context, info PushInfo, r io.Reader, phase func
 	if err != nil {
 		return err
 	}
-	p.note(Event{Kind: EncoderConnected, State: Started, Input: info.Input, Source: info.Address})
+	p.note(Event{Kind: EncoderConnected, Input: info.Input, Source: info.Address})
 	err = because(ended, b.receive(s, newPushReader(r, pushReaderConfig{pool: b.pool, limits: b.opts.Limits, known: b.headerOf(s), phase: phase})))
 	b.disconnect(s)
-	p.note(Event{Kind: EncoderDisconnected, State: Started, Input: info.Input, Source: info.Address, Err: err})
+	p.note(Event{Kind: EncoderDisconnected, Input: info.Input, Source: info.Address, Err: err})
 	return err
 }
 

@@ -213,3 +213,27 @@ func TestPointFault(t *testing.T) {
 type panicReader struct{}
 
 func (panicReader) Read([]byte) (int, error) { panic("no memory") }
+
+// TestPointEventState reads the state that events tell.
+func TestPointEventState(t *testing.T) {
+	srv, err := NewServer(&Options{Logger: slog.New(slog.DiscardHandler), Points: map[string]*Settings{"a.isml": nil}})
+	require.NoError(t, err)
+	defer srv.Close()
+	p, err := srv.Point("a.isml")
+	require.NoError(t, err)
+	events := p.Watch(t.Context())
+	require.NoError(t, p.Start(t.Context()))
+	require.NoError(t, p.Push(t.Context(), PushInfo{Input: "1"}, smoothtest.NewEncoder(hammerConfig()).Body(20*time.Second)))
+	require.NoError(t, p.await(t.Context(), func(s State) bool { return s == Stopped }))
+	require.NoError(t, p.Shutdown(t.Context()))
+	state := Idle
+	for e := range events {
+		if e.Kind == StateChanged {
+			state = e.State
+		}
+		assert.Equal(t, state, e.State, "%v", e.Kind)
+		if state == Idle {
+			break
+		}
+	}
+}

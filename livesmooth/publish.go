@@ -184,7 +184,7 @@ func (s *stream) compact() {
 	s.listed, s.first, s.kept = s.listed-n, s.first-n, 0
 }
 
-// validator identifies the content of a manifest: equal on every server that has received the same. mu must be held.
+// validator identifies the content of a presentation: equal on every server that has received the same. mu must be held.
 func (b *broadcast) validator(m *smooth.Manifest) string {
 	h := sha256.New()
 	number := func(n uint64) { h.Write(binary.BigEndian.AppendUint64(nil, n)) }
@@ -206,8 +206,25 @@ func (b *broadcast) validator(m *smooth.Manifest) string {
 			number(st.Timeline[n-1].Time)
 			number(st.Timeline[n-1].Duration)
 		}
+		if own := b.streamCalled(st.Name); own != nil {
+			own.fingerprint(number, b.closed)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// fingerprint tells this event from another one of the same shape, such as that of an encoder which has been started again: by the
+// sizes of the newest fragments.
+func (s *stream) fingerprint(number func(uint64), closed bool) {
+	n := 1
+	if closed { // nothing will tell them apart later
+		n = 64
+	}
+	for _, c := range s.line[max(s.listed-n, s.first):s.listed] {
+		for _, tr := range s.tracks {
+			number(tr.sizeAt(c.Time))
+		}
+	}
 }
 
 func text(h hash.Hash, s string) {

@@ -150,7 +150,7 @@ func (u *puller) wanted(ids []string) {
 // report notes the failure of a server.
 func (u *puller) report(id, address string, err error) {
 	u.fail(id, fmt.Errorf("livesmooth: %s: pull from %s: %w", u.p.name, address, err))
-	u.p.noteEvent(Event{Kind: EncoderDisconnected, Input: id, Source: address, Err: err})
+	u.p.note(Event{Kind: EncoderDisconnected, Input: id, Source: address, Err: err})
 	u.b.log.Warn("pull", "stream", id, "source", address, "err", err)
 }
 

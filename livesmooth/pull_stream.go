@@ -82,7 +82,7 @@ func (s *pullStream) fetch(ctx context.Context, from *peer, lane *paceLane) erro
 	case err != nil && ctx.Err() == nil:
 		s.puller.report(s.id, address, err)
 	case connected:
-		s.puller.p.noteEvent(Event{Kind: EncoderDisconnected, Input: s.id, Source: address})
+		s.puller.p.note(Event{Kind: EncoderDisconnected, Input: s.id, Source: address})
 	}
 	return err
 }
@@ -102,7 +102,7 @@ func (s *pullStream) pull(ctx context.Context, from *peer, ref streamRef, addres
 		return false, err
 	}
 	defer u.b.disconnect(src)
-	u.p.noteEvent(Event{Kind: EncoderConnected, Input: s.id, Source: address})
+	u.p.note(Event{Kind: EncoderConnected, Input: s.id, Source: address})
 	body := newPullBody(resp, u.b.opts.Limits, cut)
 	defer body.stop()
 	ear := &pullEar{s: s, src: src, body: body, lane: lane}
