@@ -64,10 +64,14 @@ func onlyLocal(r *http.Request, _ manage.Operation) error {
 	return nil
 }
 
-// liveOutputs returns the HLS output of a point that needs one of its own: its .isml file has settings for it, or its next
-// event has the same URLs. The others share the server's.
+// liveOutputs returns the HLS output of a point that needs one of its own: its .isml file has settings for it, its window has
+// no room for segments of the usual length, or its next event has the same URLs. The others share the server's.
 func liveOutputs(point string, set *livesmooth.Settings, log *slog.Logger) []smooth.Output {
-	opts := &hls.Options{Logger: log}
+	length, fits := segmentLength(set)
+	if !fits {
+		log.Warn("segments of HLS are shortened, so that three are in the window", "point", point, "length", length.String())
+	}
+	opts := &hls.Options{Logger: log, SegmentDuration: length}
 	if set.AutoRestart {
 		opts.SegmentMaxAge = livesmooth.RestartMaxAge
 	}
@@ -77,15 +81,28 @@ func liveOutputs(point string, set *livesmooth.Settings, log *slog.Logger) []smo
 			log.Error("no key for HLS", "point", point, "err", err)
 			return nil
 		}
-	case !set.AutoRestart:
+	case fits && !set.AutoRestart:
 		return nil
 	}
 	return []smooth.Output{hls.NewOutput(opts)}
 }
 
+// segmentLength returns the length of the segments of HLS, zero for the usual one, and whether that of the settings fits into
+// the window three times: players start three segments before the end, and of less than one there is nothing to show.
+func segmentLength(set *livesmooth.Settings) (length time.Duration, fits bool) {
+	const usual = 6 * time.Second // of package hls
+	if h := set.HLS; h != nil {
+		length = cmp.Or(h.SegmentLength, livesmooth.DefaultHLSSegmentLength)
+	}
+	window := set.Viewers.WindowLength
+	if window == 0 || 3*cmp.Or(length, usual) <= window {
+		return length, true
+	}
+	return max((window / 3).Truncate(time.Second), time.Second), false
+}
+
 // useSettings makes options of the settings of an .isml file.
 func useSettings(opts *hls.Options, h *livesmooth.HLSSettings) error {
-	opts.SegmentDuration = cmp.Or(h.SegmentLength, livesmooth.DefaultHLSSegmentLength)
 	opts.MaxBitrate = cmp.Or(h.MaxBitrate, livesmooth.DefaultHLSMaxBitrate)
 	opts.OmitCodecs, opts.DisallowCaching = !h.IncludeCodecs, !h.AllowCaching
 	if !h.Encrypt {
