@@ -435,3 +435,43 @@ func TestBroadcastValidator(t *testing.T) {
 	assert.NotEqual(t, live, otherLive)
 	assert.NotEqual(t, ended, otherEnded)
 }
+
+// TestBroadcastOtherLevels has an encoder that comes back with other bit rates, again and again: levels that nobody sends leave
+// the manifest with their last fragment, and do not count any more.
+func TestBroadcastOtherLevels(t *testing.T) {
+	set := DefaultSettings()
+	set.Viewers.WindowLength = 10 * time.Second
+	g := newStage(t, set, &Options{Limits: Limits{Tracks: 8}})
+	var f *feeder
+	for i := range 50 {
+		l := high
+		l.bitrate += uint64(i) * 1000
+		f = g.connect("1", l, sound)
+		f.all(i*20, i*20+20)
+		st := g.snap().Manifest.Stream("video")
+		require.Len(t, st.Levels, 1)
+		require.Equal(t, l.bitrate, st.Levels[0].Bitrate)
+		g.b.disconnect(f.s)
+	}
+	_, err := g.bytesOf(high.key(990))
+	require.ErrorIs(t, err, smooth.ErrNotFound)
+	f = g.connect("1", high)
+	f.all(1000, 1020)
+	_, err = g.bytesOf(high.key(1010))
+	require.NoError(t, err, "it is back")
+	require.Len(t, f.s.in.tracks, 1, "what the header before had is not that of the input any more")
+}
+
+// TestBroadcastDeadStreamPeriods has a dead stream while the clock of the encoder begins anew every day.
+func TestBroadcastDeadStreamPeriods(t *testing.T) {
+	set := DefaultSettings()
+	set.Viewers.WindowLength = 20 * time.Second
+	g := newStage(t, set, nil)
+	f := g.connect("1", high, sound)
+	f.all(0, 20)
+	f.lanes = f.lanes[:1]
+	for range 2 * maxPeriods {
+		f.all(0, 20)
+	}
+	assert.Less(t, len(g.b.periods), 10)
+}

@@ -1,6 +1,8 @@
 package livesmooth
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -155,6 +157,43 @@ func (b *broadcast) retireBefore(before uint64) {
 	}
 	for _, in := range b.inputs {
 		in.log.trim(before)
+	}
+	for _, st := range b.streams {
+		b.dropLevels(st)
+	}
+}
+
+// dropLevels takes levels out of a stream that nobody feeds and that have nothing in the window, as when an encoder has come
+// back with other bit rates: a player would choose them in vain. mu must be held.
+func (b *broadcast) dropLevels(st *stream) {
+	if st.sparse || len(st.tracks) < 2 {
+		return
+	}
+	var rest, gone []*track
+	for _, tr := range st.tracks {
+		if len(tr.progress) == 0 && tr.last() == nil {
+			gone = append(gone, tr)
+		} else {
+			rest = append(rest, tr)
+		}
+	}
+	if len(gone) == 0 || len(rest) == 0 {
+		return
+	}
+	st.tracks, st.shown = rest, nil
+	index := maps.Clone(*b.index.Load())
+	maps.DeleteFunc(index, func(_ smooth.FragmentKey, tr *track) bool { return slices.Contains(gone, tr) })
+	b.index.Store(&index)
+	for _, in := range b.inputs {
+		for i, tr := range in.tracks {
+			if slices.Contains(gone, tr) {
+				in.tracks[i] = nil
+			}
+		}
+	}
+	b.retrack()
+	for _, tr := range gone {
+		b.log.Info("level is not listed any more", "stream", tr.key.Stream, "bitrate", tr.key.Bitrate)
 	}
 }
 

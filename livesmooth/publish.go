@@ -157,7 +157,7 @@ func (b *broadcast) oldest() uint64 {
 func (b *broadcast) oldestKept() uint64 {
 	oldest := b.oldest()
 	for _, st := range b.streams {
-		if !st.sparse && st.kept < len(st.line) {
+		if !st.sparse && st.kept < len(st.line) && (st.kept < st.first || st.line[st.kept].End() > b.start) {
 			oldest = min(oldest, st.line[st.kept].Time)
 		}
 	}

@@ -24,6 +24,7 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 		return err
 	}
 	s.header, s.tracks = h, make([]*track, len(h.tracks))
+	s.in.tracks = slices.Clone(s.in.tracks[:min(len(s.in.tracks), len(h.tracks))])
 	changed := s.in.header == nil
 	for i := range h.tracks {
 		if h.tracks[i].bitrate == 0 && !h.tracks[i].stated {
