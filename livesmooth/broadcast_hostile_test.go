@@ -3,6 +3,7 @@ package livesmooth
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -474,4 +475,28 @@ func TestBroadcastDeadStreamPeriods(t *testing.T) {
 		f.all(0, 20)
 	}
 	assert.Less(t, len(g.b.periods), 10)
+}
+
+// TestBroadcastRepeats sends the header with each fragment: viewers and sinks hear of it once.
+func TestBroadcastRepeats(t *testing.T) {
+	g := newStage(t, DefaultSettings(), nil)
+	sink := &recorderSink{}
+	r := g.record(sink, recorderOptions{})
+	for i := range 10 {
+		before := g.snap()
+		f := g.connect("1", high)
+		if i > 0 {
+			assert.Same(t, before, g.snap())
+		}
+		f.send(0, i)
+		g.b.disconnect(f.s)
+	}
+	require.NoError(t, r.close(context.Background(), true))
+	declared := 0
+	for _, call := range sink.taken() {
+		if strings.HasPrefix(call, "declare") {
+			declared++
+		}
+	}
+	assert.Equal(t, 1, declared)
 }

@@ -37,7 +37,9 @@ func TestControlTrack(t *testing.T) {
 		srv.ServeHTTP(w, httptest.NewRequest(method, path, body))
 		return w.Code, w.Header(), w.Body.String()
 	}
-	param := func(name, value string) string { return `<param name="` + name + `" value="` + value + `" valuetype="data"/>` }
+	param := func(name, value string) string {
+		return `<param name="` + name + `" value="` + value + `" valuetype="data"/>`
+	}
 	header := bytes.Join([][]byte{pushFtyp(), pushSMIL(`<textstream src="Streams" systemBitrate="0">` + param("systemBitrate", "0") + param("trackID", "9") +
 		param("trackName", "ads") + param("parentTrackName", "video") + param("manifestOutput", "true") + param("Subtype", "DATA") +
 		param("Scheme", "urn:scte:scte35:2013:bin") + param("timescale", "10000000") + `</textstream>`),

@@ -1,6 +1,7 @@
 package livesmooth
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -25,7 +26,7 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 	}
 	s.header, s.tracks = h, make([]*track, len(h.tracks))
 	s.in.tracks = slices.Clone(s.in.tracks[:min(len(s.in.tracks), len(h.tracks))])
-	changed := s.in.header == nil
+	repeated, before := s.in.header != nil && s.in.header.equal(h), b.countTracks()
 	for i := range h.tracks {
 		if h.tracks[i].bitrate == 0 && !h.tracks[i].stated {
 			if tr := s.in.unmeasured(h, i); tr != nil {
@@ -37,7 +38,6 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 		if err := b.addTrack(s, i, h.tracks[i].bitrate); err != nil {
 			return err
 		}
-		changed = true
 	}
 	b.leave(s, s.tracks)
 	for _, p := range h.protection {
@@ -54,13 +54,20 @@ func (b *broadcast) register(s *source, h *pushHeader) error {
 				"codec", t.codec.FourCC, "remedy", "with ffmpeg's tee add -flags +global_header")
 		}
 	}
+	if repeated && b.countTracks() == before {
+		return nil
+	}
 	s.in.header = h
 	b.declare(s.in)
-	if changed {
-		b.advance(b.now())
-		b.publish()
-	}
+	b.advance(b.now())
+	b.publish()
 	return nil
+}
+
+// equal reports whether two headers say the same. Encoders that send one segment per request have that of the first one each time.
+func (h *pushHeader) equal(o *pushHeader) bool {
+	return h == o || bytes.Equal(h.raw, o.raw) &&
+		slices.EqualFunc(h.tracks, o.tracks, func(a, b pushTrack) bool { return a.id == b.id && a.codec.Equal(b.codec) })
 }
 
 // admissible refuses a header that contradicts what is there, before anything of it is taken. mu must be held.
