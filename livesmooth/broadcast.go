@@ -59,6 +59,8 @@ type broadcast struct {
 	// stated tells that servers upstream state the periods, timelines what is known of theirs.
 	stated    bool
 	timelines []timeline
+	// epochs are what servers that are pulled from have stated last, by address.
+	epochs    map[string]int64
 	heldUntil time.Time // see holds
 }
 

@@ -285,6 +285,42 @@ func TestSetPeriod(t *testing.T) {
 	require.Equal(t, int64(700*scale), c.s.offset)
 }
 
+// TestSetPeriodSoonAnew: a server that is pulled from and restarts soon after the beginning does not go on with its event, though
+// two servers may be that far apart.
+func TestSetPeriodSoonAnew(t *testing.T) {
+	g := newStage(t, DefaultSettings(), nil)
+	base := g.clock
+	pull := func(address string) *feeder {
+		f := g.connect("1", high)
+		f.s.info.Source, f.s.info.Address = "HTTP Pull", address
+		return f
+	}
+	at := func(start, wall int) pushPeriod {
+		return pushPeriod{start: uint64(start) * scale, wall: base.Add(time.Duration(wall) * time.Second)}
+	}
+	const first, second = "http://a/x.isml/Streams(1)", "http://b/x.isml/Streams(1)"
+	a := pull(first)
+	g.b.setPeriod(a.s, at(0, 0))
+	a.all(0, 10)
+	g.b.disconnect(a.s)
+	b := pull(second)
+	g.b.setPeriod(b.s, at(0, 20))
+	require.Zero(t, b.s.offset, "another server may have guessed so")
+	a = pull(first)
+	g.b.setPeriod(a.s, at(10, 11))
+	require.Zero(t, a.s.offset, "the same event")
+	a = pull(first)
+	g.b.setPeriod(a.s, at(0, 26))
+	require.GreaterOrEqual(t, a.s.offset, int64(20*scale), "another event")
+	require.Len(t, g.b.periods, 2)
+	require.Equal(t, 1, g.count(ClockRestarted))
+	offset := a.s.offset
+	a = pull(first)
+	g.b.setPeriod(a.s, at(0, 26))
+	require.Equal(t, offset, a.s.offset)
+	require.Len(t, g.b.periods, 2)
+}
+
 // TestRestated: a codec configuration counts from its fragment on, in the periods that servers have stated, and makes none.
 func TestRestated(t *testing.T) {
 	g := newStage(t, DefaultSettings(), nil)

@@ -36,7 +36,7 @@ func (b *broadcast) setPeriod(s *source, p pushPeriod) {
 	if b.closed || p.wall.IsZero() && len(b.periods) > 0 { // without a clock there is nothing to learn
 		return
 	}
-	tl := b.timelineOf(p)
+	tl := b.timelineOf(s, p)
 	s.stated, s.placed, s.offset = true, true, tl.offset
 	b.stated = true
 	start := uint64(max(int64(p.start)+tl.offset, 0))
@@ -68,26 +68,45 @@ func (b *broadcast) addPeriod(at int, p smooth.Period) {
 
 // timelineOf returns the timeline that a period belongs to: the one here, or that of an event upstream which has begun anew,
 // then it is put where the wall clock says. mu must be held.
-func (b *broadcast) timelineOf(p pushPeriod) timeline {
-	if len(b.periods) == 0 {
+func (b *broadcast) timelineOf(s *source, p pushPeriod) timeline {
+	epoch := epochOf(p.start, p.wall)
+	most := int64(ticks(redundantLag))
+	if b.saysOtherwise(s, epoch) {
+		most = sameEpoch
+	}
+	if len(b.periods) == 0 || b.periods[0].Wall.IsZero() {
 		return timeline{}
 	}
-	own, epoch := epochOf(b.periods[0].Start, b.periods[0].Wall), epochOf(p.start, p.wall)
-	if b.periods[0].Wall.IsZero() || near(own, epoch) {
-		return timeline{}
-	}
+	own := epochOf(b.periods[0].Start, b.periods[0].Wall)
+	best, apart := timeline{}, distance(own, epoch)
 	for _, tl := range b.timelines {
-		if near(tl.epoch, epoch) {
-			return tl
+		if d := distance(tl.epoch, epoch); d < apart {
+			best, apart = tl, d
 		}
+	}
+	if apart < most {
+		return best
 	}
 	return b.addTimeline(own, epoch, p)
 }
 
-func near(a, b int64) bool {
-	const most = int64(redundantLag / (time.Second / scale))
-	return a-b > -most && a-b < most
+// sameEpoch is how far apart in ticks one server's statements about one event may be. It knows what it has guessed.
+const sameEpoch = 5 * scale
+
+// saysOtherwise reports whether a server that is pulled from speaks of another event than the last time. mu must be held.
+func (b *broadcast) saysOtherwise(s *source, epoch int64) bool {
+	if s.info.Source != "HTTP Pull" { // then its address does not tell servers apart
+		return false
+	}
+	before, known := b.epochs[s.info.Address]
+	if b.epochs == nil {
+		b.epochs = make(map[string]int64)
+	}
+	b.epochs[s.info.Address] = epoch
+	return known && distance(before, epoch) >= sameEpoch
 }
+
+func distance(a, b int64) int64 { return max(a-b, b-a) }
 
 // maxTimelines bounds how often the event upstream may begin anew before the oldest is forgotten.
 const maxTimelines = 16
