@@ -321,6 +321,20 @@ func TestSetPeriodSoonAnew(t *testing.T) {
 	require.Len(t, g.b.periods, 2)
 }
 
+// TestFeedFrom: a server that asks for a time that is not there yet may follow an event that was before this one.
+func TestFeedFrom(t *testing.T) {
+	g := newStage(t, DefaultSettings(), nil)
+	a := g.connect("1", high)
+	in := g.b.input("1")
+	require.Zero(t, newFeed(g.b, in, 12*scale).from, "nothing yet")
+	a.all(0, 5)
+	require.Equal(t, uint64(8*scale), newFeed(g.b, in, 8*scale).from)
+	require.Zero(t, newFeed(g.b, in, 12*scale).from, "a young event")
+	a.all(5, 60)
+	require.Equal(t, uint64(125*scale), newFeed(g.b, in, 125*scale).from, "another origin may be ahead")
+	require.Zero(t, newFeed(g.b, in, 500*scale).from)
+}
+
 // TestRestated: a codec configuration counts from its fragment on, in the periods that servers have stated, and makes none.
 func TestRestated(t *testing.T) {
 	g := newStage(t, DefaultSettings(), nil)

@@ -52,14 +52,22 @@ type feedItem struct {
 // farAhead is how far ahead of all that an event has another server may be and still have the same timeline.
 const farAhead = uint64(redundantLag / (time.Second / scale)) // in ticks
 
-// newFeed returns a feed that begins with the oldest fragment at or after a time. A time far in the future is one of another
-// timeline, of which this server knows nothing, so then it begins with the oldest of all.
+// newFeed returns a feed that begins with the oldest fragment at or after a time. A time in the future may be one of another
+// timeline, of which this server knows nothing: if it is far, or if there is little to send in vain, the feed begins with the
+// oldest of all.
 func newFeed(b *broadcast, in *input, from uint64) *feed {
 	f := &feed{b: b, in: in, from: from}
-	if from > b.newestEnd()+farAhead {
+	if end := b.newestEnd(); from > end+farAhead || from > end && b.isYoung(end) {
 		f.from = 0
 	}
 	return f
+}
+
+// isYoung reports whether an event goes on that has not lasted long at a time.
+func (b *broadcast) isYoung(end uint64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.closed && (len(b.periods) == 0 || end < b.periods[0].Start+farAhead)
 }
 
 // newestEnd returns the end of the newest fragment.
