@@ -219,13 +219,25 @@ func (b *broadcast) advance(now time.Time) bool {
 		if st.sparse {
 			continue
 		}
+		if b.closed {
+			b.dropTail(st)
+		}
 		for len(st.pending) > 0 {
 			ok, until := st.settled(now, b.gapWait())
-			if !ok && !b.closed && st.waiting() <= b.opts.MemoryBudget/2 {
+			full := b.closed || st.waiting() > b.opts.MemoryBudget/2
+			if !ok && !full {
 				if wake.IsZero() || until.Before(wake) {
 					wake = until
 				}
 				break
+			}
+			wait, drop := st.fate(now)
+			if wait && !full {
+				break
+			}
+			if drop {
+				b.dropChunk(st, 0)
+				continue
 			}
 			b.extend(st)
 			changed = true
@@ -241,6 +253,24 @@ func (b *broadcast) advance(now time.Time) bool {
 		b.alarm(wake, now)
 	}
 	return changed
+}
+
+// dropTail drops the last chunks if not every level has them: what comes at the end is listed as far as all go. mu must be
+// held.
+func (b *broadcast) dropTail(st *stream) {
+	for n := len(st.pending); n > 0 && st.lacking(st.pending[n-1].Chunk); n = len(st.pending) {
+		b.dropChunk(st, n-1)
+	}
+}
+
+// dropChunk drops a pending chunk. mu must be held.
+func (b *broadcast) dropChunk(st *stream, i int) {
+	c := st.pending[i].Chunk
+	st.pending = slices.Delete(st.pending, i, i+1)
+	for _, tr := range st.tracks {
+		tr.discard(c.Time)
+	}
+	b.note(Event{Kind: FragmentDropped, Stream: st.fixed.Name, Time: c.Time, Duration: c.Duration})
 }
 
 // extend moves the first pending chunk onto the timeline. mu must be held.

@@ -164,14 +164,19 @@ func (b *broadcast) part(s *source) (over bool) {
 	if s.posted == 1 && !s.ended { // one segment per request: the next one comes soon
 		s.linger = now.Add(2*s.longest() + time.Second)
 	} else if !s.ended {
-		s.linger = now.Add(s.rejoins)
+		s.linger = now.Add(max(s.rejoins, lossGrace)) // the other connections of the encoder may be about to break as well
 	}
 	if s.in.header == nil && s.in.connected() == 0 { // it has sent nothing that makes it a stream
 		b.inputs = slices.DeleteFunc(b.inputs, func(in *input) bool { return in == s.in })
 	}
-	b.sweep(now)
+	if s.linger.After(now) && !b.closed {
+		b.alarm(s.linger, now)
+	}
 	return b.settle(now)
 }
+
+// lossGrace is how long a source whose connection has broken is waited for.
+const lossGrace = time.Second
 
 // sweep forgets sources that are gone for good. mu must be held.
 func (b *broadcast) sweep(now time.Time) {
@@ -237,6 +242,7 @@ func (b *broadcast) noteEnd(s *source) (over bool) {
 // settle moves the timelines on after a change of sources, marks input streams that have ended, and reports whether all
 // have. mu must be held.
 func (b *broadcast) settle(now time.Time) (over bool) {
+	b.sweep(now)
 	if b.advance(now) {
 		b.publish()
 	}
@@ -382,7 +388,6 @@ func (b *broadcast) ring() {
 	over := false
 	if !b.closed {
 		now := b.now()
-		b.sweep(now)
 		over = b.settle(now)
 	}
 	b.mu.Unlock()

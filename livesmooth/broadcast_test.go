@@ -349,6 +349,9 @@ func TestBroadcastGap(t *testing.T) {
 		b.send(0, 1)
 		assert.Equal(t, []int{0, 1}, g.received("video"))
 		g.b.disconnect(b.s)
+		assert.Equal(t, []int{0, 1}, g.received("video"))
+		g.clock = g.clock.Add(lossGrace)
+		g.b.ring()
 		assert.Equal(t, []int{0, 1, 2, 3}, g.received("video"), "nobody waits for one that has gone")
 		b = g.connect("2", low)
 		b.send(0, 2, 3) // resent
@@ -360,6 +363,52 @@ func TestBroadcastGap(t *testing.T) {
 				assert.NoError(t, err, "%v %d", l, i)
 			}
 		}
+	})
+}
+
+// TestBroadcastTorn lets an encoder die when one level has its last fragment and the other has not.
+func TestBroadcastTorn(t *testing.T) {
+	torn := func(t *testing.T) (*stage, *feeder, *feeder) {
+		g := newStage(t, DefaultSettings(), nil)
+		a, b := g.connect("1", high), g.connect("2", low)
+		for i := range 30 {
+			g.clock = g.clock.Add(2 * time.Second)
+			a.send(0, i)
+			b.send(0, i)
+		}
+		a.send(0, 30)
+		g.b.disconnect(b.s)
+		g.b.disconnect(a.s)
+		g.clock = g.clock.Add(2 * time.Second)
+		g.b.ring()
+		assert.Len(t, g.received("video"), 30, "waits for the other level")
+		return g, a, b
+	}
+	t.Run("sent again", func(t *testing.T) {
+		g, _, _ := torn(t)
+		a, b := g.connect("1", high), g.connect("2", low)
+		a.send(0, 29, 30, 31, 32)
+		b.send(0, 29, 30, 31, 32)
+		assert.Len(t, g.received("video"), 33)
+		assert.Zero(t, g.count(GapFound))
+	})
+	t.Run("another clock", func(t *testing.T) {
+		g, _, _ := torn(t)
+		a, b := g.connect("1", high), g.connect("2", low)
+		a.send(0, 0, 1, 2)
+		b.send(0, 0, 1, 2)
+		s := g.snap()
+		require.Len(t, s.Edges[0].Received, 33)
+		assert.EqualValues(t, 58*scale, s.Edges[0].Received[29].Time)
+		assert.Greater(t, s.Edges[0].Received[30].Time, uint64(61*scale))
+		assert.Equal(t, 1, g.count(FragmentDropped))
+		_, err := g.bytesOf(high.key(30))
+		assert.ErrorIs(t, err, smooth.ErrNotFound)
+	})
+	t.Run("the end", func(t *testing.T) {
+		g, _, _ := torn(t)
+		g.b.finish(nil)
+		assert.Len(t, g.starts("video"), 30)
 	})
 }
 
@@ -460,6 +509,8 @@ func TestBroadcastRestart(t *testing.T) {
 		g.b.disconnect(a.s)
 		b := g.connect("1", high)
 		require.NoError(t, b.trySend(0, 17_000_000_000*scale/10, 2*scale))
+		g.clock = g.clock.Add(lossGrace)
+		g.b.ring()
 		assert.Equal(t, 1, g.count(ClockRestarted))
 		assert.Less(t, g.snap().Edges[0].Received[10].Time, uint64(60*scale))
 	})

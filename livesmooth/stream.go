@@ -163,6 +163,8 @@ type stream struct {
 	// kept is the position of the oldest chunk whose fragments can be had, first that of the oldest one in the window, listed
 	// the number of chunks of line that are announced.
 	kept, first, listed int
+	// deserted is when the last source of the stream was lost while a chunk was not complete; zero if that has not happened.
+	deserted time.Time
 	// gaps are the newest gaps of line, in ascending order.
 	gaps []smooth.Gap
 	// embedded is the data of a control stream, per chunk of line; held is the bytes of it.
@@ -284,4 +286,72 @@ func (s *stream) settled(now time.Time, wait time.Duration) (bool, time.Time) {
 		}
 	}
 	return until.IsZero(), until
+}
+
+// fate says what becomes of the first pending chunk once it is settled. When an encoder dies some levels have its last fragment
+// and others never will: a viewer of those would ask for it in vain, so the chunk waits for the encoder to send it again, and is
+// dropped if that goes on without it.
+func (s *stream) fate(now time.Time) (wait, drop bool) {
+	c := &s.pending[0]
+	if !s.lacking(c.Chunk) {
+		return false, false
+	}
+	if !s.alive(now) {
+		if s.deserted.Before(c.since) {
+			s.deserted = now
+		}
+		return true, false
+	}
+	return false, !s.deserted.Before(c.since)
+}
+
+// alive reports whether a source may still deliver something.
+func (s *stream) alive(now time.Time) bool {
+	for _, tr := range s.tracks {
+		for src := range tr.progress {
+			if src.active(now) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lacking reports whether a track that has gone on until lately does not have a chunk.
+func (s *stream) lacking(c smooth.Chunk) bool {
+	for _, tr := range s.tracks {
+		if tr.lacks(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// recently is the number of fragments within which a track must have one to be taken for one that goes on.
+const recently = 3
+
+func (t *track) lacks(c smooth.Chunk) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i, ok := t.find(c.Time)
+	if ok || i == 0 {
+		return false
+	}
+	e := &t.entries[i-1]
+	return e.time+recently*max(e.duration, c.Duration) >= c.Time
+}
+
+// discard removes the fragment at a time.
+func (t *track) discard(time uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i, ok := t.find(time)
+	if !ok {
+		return
+	}
+	if buf := t.entries[i].buf; buf != nil {
+		buf.release()
+	}
+	t.entries = append(t.entries[:i], t.entries[i+1:]...)
+	t.evicted = min(t.evicted, i)
 }
