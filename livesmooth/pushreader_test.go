@@ -334,7 +334,7 @@ func TestPushTruncated(t *testing.T) {
 	for _, file := range []string{"ffmpeg-video.ismv", "gstreamer-0.isml", "ffmpeg-cmaf.mp4", "dash-video-chunks.m4s"} {
 		raw := pushRecording(t, file)
 		raw = raw[:min(len(raw), pushHeaderSize(t, file)+900)] // header and first fragment; it takes a square of the size
-		edges := make(map[int]fmp4.Type)                        // ends of boxes
+		edges := make(map[int]fmp4.Type)                       // ends of boxes
 		r := fmp4.NewStreamReader(bytes.NewReader(raw))
 		for h, err := r.Next(); err == nil; h, err = r.Next() {
 			edges[int(h.End())] = h.Type

@@ -478,9 +478,11 @@ func (s *Server) Close() error {
 		p.drain()
 	}
 	s.cancel()
+	var ending sync.WaitGroup // sinks may take their time
 	for _, p := range points {
-		p.end()
+		ending.Go(p.end)
 	}
+	ending.Wait()
 	s.work.Wait()
 	if s.folder != nil {
 		s.folder.close()
