@@ -10,6 +10,10 @@
 // For "page": name (which presentation of the list), format (which one to choose, as the page calls it), engine (which
 // player to choose), and refused (part of the paths that shall be answered with 415 instead, so that the page must help
 // itself).
+// With live, a live presentation is watched instead, whose picture shows the number of each frame, see livecode_test.go:
+// seconds of wall-clock time, in which nothing is switched but by the player; then, with rewind, from the start of its
+// window, and again from its live edge. With outlast, until a picture comes after the encoder has begun anew. A line with
+// the step is printed when the player has begun ("playing").
 import { readFileSync, rmSync, mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -52,6 +56,7 @@ const adapters = {
       load(url) {
         player.on("error", (e) => errors.push(`${e.error?.code ?? ""} ${e.error?.message ?? JSON.stringify(e.error)}`));
         player.updateSettings({ streaming: { buffer: { bufferTimeDefault: 6, bufferTimeAtTopQuality: 6, bufferTimeAtTopQualityLongForm: 6 } } });
+        player.updateSettings({ streaming: { utcSynchronization: { enabled: false } } }); // which asks a server on the internet
         player.initialize(document.querySelector("video"), url, true);
         player.attachTTMLRenderingDiv(document.getElementById("text"));
       },
@@ -66,6 +71,7 @@ const adapters = {
         player.enableText(true);
         player.setTextTrack(0);
       },
+      window: () => player.getDvrWindow(),
     };
   },
   rx: () => {
@@ -85,17 +91,22 @@ const adapters = {
         const [first] = player.getAvailableTextTracks();
         if (first) player.setTextTrack(first.id);
       },
+      window: () => ({ start: player.getMinimumPosition(), end: player.getMaximumPosition() }),
+      seek: (position) => player.seekTo({ position }),
     };
   },
   hls: () => {
     const errors = [];
     const player = new Hls({ maxBufferLength: 6, maxMaxBufferLength: 6 });
-    // What is not fatal counts too, but for what B-frames cause: the first picture is shown two frames after the time it
-    // is decoded at, which is 0 on hls.js's clock, and hls.js finds that the first segment lacks a little at its start.
+    // On demand, what is not fatal counts too, but for what comes at the start. With B-frames the first picture is shown two frames after
+    // the time it is decoded at, which is 0 on hls.js's clock. And hls.js 1.7.4 finds that its first append has brought
+    // nothing where it was queued before there was a buffer.
+    const buffered = new Set();
+    player.on(Hls.Events.FRAG_BUFFERED, (_, e) => buffered.add(e.frag.type));
     const start = (e) => !e.fatal && (e.details === "bufferSeekOverHole" && e.reason.includes("seeking from 0 to") ||
-      e.details === "bufferAppendNoProgress" && e.frag.start === 0);
+      e.details === "bufferAppendNoProgress" && (e.frag.start === 0 || !buffered.has(e.frag.type)));
     player.on(Hls.Events.ERROR, (_, e) => {
-      if (!start(e)) errors.push(`${e.type} ${e.details}${e.fatal ? ", fatal" : ""}: ${e.error?.message ?? e.reason ?? ""} ${e.frag?.relurl ?? ""}`);
+      if (e.fatal || !globalThis.live && !start(e)) errors.push(`${e.type} ${e.details}${e.fatal ? ", fatal" : ""}: ${e.error?.message ?? e.reason ?? ""} ${e.frag?.relurl ?? ""}`);
     });
     const audios = () => player.audioTracks.map((t, i) => ({ id: i, lang: t.lang, active: i === player.audioTrack }));
     return {
@@ -109,6 +120,7 @@ const adapters = {
       pin: (level) => { player.nextLevel = level.id; },
       speak: (audio) => { player.audioTrack = audio.id; },
       caption() { player.subtitleTrack = 0; },
+      window: () => ({ start: player.latestLevelDetails.fragmentStart, end: player.latestLevelDetails.edge }),
     };
   },
   // The browser by itself, which has no interface for levels and tracks.
@@ -152,6 +164,16 @@ const adapters = {
       caption() {
         if (options("captions").length > 1) choose("captions", options("captions")[1].value);
       },
+      window() {
+        const bar = document.getElementById("position");
+        return { start: Number(bar.min), end: Number(bar.max) };
+      },
+      seek(position) {
+        const bar = document.getElementById("position");
+        bar.value = position;
+        for (const event of ["input", "change"]) bar.dispatchEvent(new Event(event));
+      },
+      edge: () => document.getElementById("to-live").click(),
     };
   },
 };
@@ -224,6 +246,91 @@ async function shownCaption(page) {
   return page.evaluate(seen);
 }
 
+// playThrough plays a presentation on demand, switches what can be switched, and seeks.
+async function playThrough(page, args, report) {
+  report.played = await playFirst(page, args.seconds ?? 8);
+  if (!args.brief) {
+    report.quality = await switchQuality(page);
+    report.audio = await switchAudio(page);
+  }
+  if (args.captions) await page.evaluate(() => adapter.caption());
+  if (args.seek) report.sought = { to: args.seek, time: await seek(page, args.seek) };
+  if (args.captions) {
+    report.caption = await shownCaption(page);
+    report.cues = await page.evaluate(() => [...document.querySelector("video").textTracks]
+      .flatMap((t) => [...(t.cues ?? [])]).map((c) => ({ text: c.text, start: c.startTime, end: c.endTime })));
+  }
+  report.frames = await page.evaluate(() => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames);
+}
+
+// observe has the page note every frame that is shown. Frames in a row whose numbers go with their times are one run:
+//   {start, end} in seconds of the timeline, first and last frame number, frames shown, pause, the longest time between two of
+//   them on the wall clock, in seconds, height
+// unreadable counts frames without a number.
+const observe = () => {
+  const video = document.querySelector("video"), canvas = new OffscreenCanvas(160, 90);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const rate = 25, bits = 14;
+  const seen = globalThis.seen = { runs: [], unreadable: 0 };
+  const number = () => {
+    context.drawImage(video, 0, 0, 160, 90);
+    const row = context.getImageData(0, 5, 160, 1).data, bright = (cell) => row[4 * (10 * cell + 5)] > 128;
+    if (!bright(bits) || bright(bits + 1)) return -1;
+    let n = 0;
+    for (let i = 0; i < bits; i++) if (bright(i)) n += 2 ** i;
+    return n;
+  };
+  const note = (now, { mediaTime }) => {
+    video.requestVideoFrameCallback(note);
+    const n = number(), time = mediaTime, run = seen.runs.at(-1);
+    if (n < 0) {
+      seen.unreadable++;
+      return;
+    }
+    const follows = run && time >= run.end - 0.001 && time < run.end + 1 && Math.abs(time - run.end - (n - run.last) / rate) < 0.07;
+    if (!follows) {
+      seen.runs.push({ start: time, end: time, first: n, last: n, frames: 1, pause: 0, now, height: video.videoHeight });
+      return;
+    }
+    if (n !== run.last) run.frames++;
+    Object.assign(run, { end: time, last: n, pause: Math.max(run.pause, (now - run.now) / 1000), now, height: video.videoHeight });
+  };
+  video.requestVideoFrameCallback(note);
+};
+
+// watch watches a live presentation.
+async function watch(page, args, report) {
+  await page.evaluate(() => {
+    adapter.seek ??= (time) => { document.querySelector("video").currentTime = time; };
+    adapter.edge ??= adapter.seek;
+  });
+  await until(page, "start", 30, () => seen.runs.some((r) => r.frames > 20));
+  console.log(JSON.stringify({ step: "playing" }));
+  const from = (await state(page)).time, start = Date.now();
+  await page.waitForTimeout(args.seconds * 1000);
+  if (args.outlast) await until(page, "picture of an encoder that has begun anew", args.outlast, anew);
+  report.played = { media: (await state(page)).time - from, wall: (Date.now() - start) / 1000 };
+  report.window = await page.evaluate(() => adapter.window?.() ?? null);
+  Object.assign(report, await page.evaluate(() => ({ ...seen })));
+  if (!args.rewind) return;
+  report.rewound = await jump(page, "rewind", "seek", report.window.start + 3); // the window moves on
+  const { end } = await page.evaluate(() => adapter.window());
+  report.returned = await jump(page, "return to the live edge", "edge", end - 12);
+}
+
+// anew reports, in the page, whether frames are shown for seconds whose numbers have gone back.
+const anew = () => seen.runs.some((r, i) => i > 0 && r.first < seen.runs[i - 1].last && r.frames > 75);
+
+// jump goes elsewhere and returns the run of frames that is shown from there for two seconds.
+async function jump(page, step, how, to) {
+  await page.evaluate(([how, to]) => {
+    seen.runs.length = 0;
+    adapter[how](to);
+  }, [how, to]);
+  await until(page, `${step} to ${to}`, 15, () => seen.runs.some((r) => r.frames >= 50));
+  return { to, ...await page.evaluate(() => seen.runs.find((r) => r.frames >= 50)) };
+}
+
 async function run(args) {
   const profile = mkdtempSync(join(tmpdir(), "smoothkit-e2e-"));
   const browser = await chromium.launchPersistentContext(profile, {
@@ -235,26 +342,15 @@ async function run(args) {
     const refused = (url) => args.refused !== undefined && String(url).includes(args.refused);
     const mayFail = (r) => args.missing !== undefined && r.url().startsWith(args.missing) || refused(r.url());
     if (args.refused) await page.route(refused, (route) => route.fulfill({ status: 415, body: "" }));
-    page.on("response", (r) => { if (!mayFail(r)) count(report, r); });
+    page.on("response", (r) => { if (!mayFail(r)) count(report, r, args.live); });
     page.on("requestfailed", (r) => {
       if (r.failure()?.errorText !== "net::ERR_ABORTED" && !mayFail(r)) report.failed.push(`${r.failure()?.errorText} ${r.url()}`);
     });
     page.on("pageerror", (e) => report.errors.push(`script: ${e.message}`));
     await prepare(page, args);
+    if (args.live) await page.evaluate(observe);
     await page.evaluate((what) => adapter.load(what), args.player === "page" ? args : args.url);
-    report.played = await playFirst(page, args.seconds ?? 8);
-    if (!args.brief) {
-      report.quality = await switchQuality(page);
-      report.audio = await switchAudio(page);
-    }
-    if (args.captions) await page.evaluate(() => adapter.caption());
-    if (args.seek) report.sought = { to: args.seek, time: await seek(page, args.seek) };
-    if (args.captions) {
-      report.caption = await shownCaption(page);
-      report.cues = await page.evaluate(() => [...document.querySelector("video").textTracks]
-        .flatMap((t) => [...(t.cues ?? [])]).map((c) => ({ text: c.text, start: c.startTime, end: c.endTime })));
-    }
-    report.frames = await page.evaluate(() => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames);
+    await (args.live ? watch : playThrough)(page, args, report);
   } catch (err) {
     report.errors.push(err.message);
   }
@@ -280,13 +376,15 @@ async function prepare(page, args) {
     await page.goto(blank);
     for (const content of await scripts[args.player]()) await page.addScriptTag({ content });
   }
+  await page.evaluate((live) => { globalThis.live = live; }, args.live);
   await page.evaluate(`window.adapter = (${adapters[args.player]})()`);
 }
 
 // count sums up answers per track: {"video@300000": 5}.
-function count(report, response) {
+function count(report, response, live) {
   const path = decodeURIComponent(new URL(response.url()).pathname);
-  if (response.status() >= 400 && !path.endsWith("/favicon.ico")) report.failed.push(`${response.status()} ${response.url()}`);
+  if (response.status() === 412 && live) report.early = (report.early ?? 0) + 1; // not there yet
+  else if (response.status() >= 400 && !path.endsWith("/favicon.ico")) report.failed.push(`${response.status()} ${response.url()}`);
   const m = path.match(/QualityLevels\((\d+)[^)]*\)\/Fragments\(([^=]+)=\d+/i);
   if (m) report.requests[`${m[2]}@${m[1]}`] = (report.requests[`${m[2]}@${m[1]}`] ?? 0) + 1;
 }
