@@ -46,7 +46,6 @@ type broadcast struct {
 	periods  []smooth.Period
 	gaps     []smooth.Gap // of all streams, in their order; nil if they have changed
 	closed   bool         // no more input
-	dropped  bool
 	timer    *time.Timer
 	protect  []smooth.ProtectionHeader
 	short    bool // WindowShortened has been noted
@@ -351,7 +350,6 @@ func (b *broadcast) finish(cause error) {
 func (b *broadcast) drop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.dropped = true
 	for _, s := range b.streams {
 		for _, tr := range s.tracks {
 			tr.mu.Lock()
