@@ -19,7 +19,7 @@ func TestLiveGStreamer(t *testing.T) {
 	t.Parallel()
 	need(t, "ffmpeg", "gst-launch-1.0")
 	clip := filepath.Join(t.TempDir(), "clip.mp4")
-	const seconds = 150 // more than it is watched
+	const seconds = 120 // more than it is watched
 	require.NoError(t, ffmpeg(t, slices.Concat([]string{
 		"-f", "lavfi", "-i", codedPicture(highLines), "-f", "lavfi", "-i", "sine=r=48000",
 	}, pictureCoder("-b:v %d", highRate), soundCoder(), []string{"-t", fmt.Sprint(seconds), clip})...))

@@ -17,7 +17,8 @@ import (
 	"github.com/smoothkit/smoothkit/smooth/validate"
 )
 
-// watched is what a client without a screen has shown: the numbers of all frames, and how long the sound was, in seconds.
+// watched is what a client without a screen has shown: the numbers of all frames, and how long the sound was, in
+// seconds.
 type watched struct {
 	codes []int
 	sound float64
@@ -54,8 +55,8 @@ func readWatched(video, audio string) (w watched, err error) {
 }
 
 // watchGStreamer plays in real time for some seconds, with mssdemux or hlsdemux. It is playbin, since uridecodebin in
-// gst-launch-1.0 hands out sound and stops with the picture when both go to files (GStreamer 1.22). There is no end to wait
-// for, and it does not let itself be interrupted.
+// gst-launch-1.0 hands out sound and stops with the picture when both go to files (GStreamer 1.22). There is no end to
+// wait for, and it does not let itself be interrupted.
 func watchGStreamer(t *testing.T, url string, seconds time.Duration) (watched, error) {
 	video, audio := filepath.Join(t.TempDir(), "video"), filepath.Join(t.TempDir(), "audio")
 	const sink = " ! filesink sync=true buffer-mode=2 location="
@@ -71,8 +72,8 @@ func watchGStreamer(t *testing.T, url string, seconds time.Duration) (watched, e
 	return readWatched(video, audio)
 }
 
-// watchFFmpeg reads some seconds of HLS: first what is listed already, as fast as it can, then what comes. The list of the
-// sound may begin a little before that of the picture, so that of one of them there may be less.
+// watchFFmpeg reads some seconds of HLS: first what is listed already, as fast as it can, then what comes. The list of
+// the sound may begin a little before that of the picture, so that of one of them there may be less.
 func watchFFmpeg(t *testing.T, url string, seconds float64) (watched, error) {
 	video, audio := filepath.Join(t.TempDir(), "video"), filepath.Join(t.TempDir(), "audio")
 	duration := strconv.FormatFloat(seconds, 'f', -1, 64)
@@ -105,7 +106,8 @@ func watchInPrograms(t *testing.T, s *station) {
 		},
 		"vlc": func() error { return playVLC(t, s.url+"Manifest", 6*time.Second) },
 		"validators": func() error {
-			return errors.Join(validateManifest(t, s), validateLists(t.Context(), s, &hlsvalidate.Options{Sample: 3, Reloads: 3}))
+			opts := &hlsvalidate.Options{Sample: 3, Reloads: 3}
+			return errors.Join(validateManifest(t, s), validateLists(t.Context(), s, opts))
 		},
 	}
 	var done sync.WaitGroup
