@@ -408,7 +408,8 @@ func (p *Point) push(ctx context.Context, info PushInfo, r io.Reader, phase func
 		return err
 	}
 	p.note(Event{Kind: EncoderConnected, Input: info.Input, Source: info.Address})
-	err = because(ended, b.receive(s, newPushReader(r, pushReaderConfig{pool: b.pool, limits: b.opts.Limits, known: b.headerOf(s), phase: phase})))
+	err = because(ended, b.receive(s, newPushReader(r, pushReaderConfig{pool: b.pool, limits: b.opts.Limits, known: b.headerOf(s), phase: phase,
+		later: func() *pushHeader { return b.headerOf(s) }})))
 	b.disconnect(s)
 	p.note(Event{Kind: EncoderDisconnected, Input: info.Input, Source: info.Address, Err: err})
 	return err

@@ -78,13 +78,20 @@ func (b *broadcast) listsSome() bool {
 	return false
 }
 
-// duration returns how long a presentation that has ended is, from its first fragment on.
+// duration returns how long a presentation that has ended is, from its first fragment on: its times may count from 1970, or
+// the window may have left the beginning behind. A client takes it for the sum of the fragments, see [MS-SSTR] 3.1.5.1.
 func duration(m *smooth.Manifest) uint64 {
-	end := uint64(0)
+	start, end, found := uint64(0), uint64(0), false
 	for _, s := range m.Streams {
+		if len(s.Timeline) == 0 || s.Parent != "" {
+			continue
+		}
+		if !found || s.Timeline.Start() < start {
+			start, found = s.Timeline.Start(), true
+		}
 		end = max(end, s.Timeline.End())
 	}
-	return end
+	return end - start
 }
 
 // show returns the stream as the manifest has it.

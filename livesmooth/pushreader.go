@@ -29,6 +29,9 @@ type pushReaderConfig struct {
 	limits Limits
 	// known is the header of the input stream from an earlier request, nil if there was none.
 	known *pushHeader
+	// later returns the header that has come in another request meanwhile, nil if none has: encoders open the request of the
+	// first segment before that of the header has ended. It is nil if nobody can tell.
+	later func() *pushHeader
 	// phase is told of each phase that begins; nil if nobody wants to know.
 	phase func(pushPhase)
 }
@@ -181,6 +184,7 @@ func (p *pushReader) step() error {
 	if err != nil {
 		return p.broken(err)
 	}
+	p.adopt(h)
 	switch h.Type {
 	case fmp4.TypeMoof:
 		p.between = 0
@@ -271,6 +275,22 @@ func (p *pushReader) settle() error {
 	p.between = 0
 	p.queue = append(p.queue, h)
 	return nil
+}
+
+// adopt takes the header of another request if a box belongs to a segment and there is none in this one.
+func (p *pushReader) adopt(h fmp4.Box) {
+	if p.header != nil || p.c.later == nil || p.boxes.moov != nil {
+		return
+	}
+	if h.Type != fmp4.TypeStyp && h.Type != fmp4.TypePrft && h.Type != fmp4.TypeMoof {
+		return
+	}
+	if known := p.c.later(); known != nil {
+		p.setHeader(known)
+		for i := range p.tracks {
+			p.tracks[i].opened = p.styp
+		}
+	}
 }
 
 func (p *pushReader) setHeader(h *pushHeader) {

@@ -394,3 +394,27 @@ func TestServerRoot(t *testing.T) {
 	require.NoError(t, b.Remove(context.Background(), "a.isml"))
 	assert.NoFileExists(t, filepath.Join(root, "a.isml"))
 }
+
+// TestServerLateHeader opens the request of a segment before that of the header has ended, as encoders do that send one file
+// per request.
+func TestServerLateHeader(t *testing.T) {
+	b := newBench(t, livesmooth.Options{})
+	p := b.point("a.isml", nil)
+	e := smoothtest.NewEncoder(config())
+	header, fragments := e.Header(), e.Until(10*time.Second)
+	r, w := io.Pipe()
+	done := make(chan error)
+	go func() {
+		err := p.Push(context.Background(), livesmooth.PushInfo{Input: "1"}, r)
+		r.CloseWithError(err)
+		done <- err
+	}()
+	_, err := w.Write([]byte("\x00\x00\x00\x08free"))
+	require.NoError(t, err)
+	require.NoError(t, p.Push(context.Background(), livesmooth.PushInfo{Input: "1"}, bytes.NewReader(header)))
+	_, err = w.Write(fragments)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.NoError(t, <-done)
+	assert.EqualValues(t, 5, p.Stats().Inputs[0].Tracks[0].Received)
+}

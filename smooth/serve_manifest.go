@@ -199,7 +199,8 @@ func (h *Handler) manifestLifetime(s *Snapshot) []string {
 	if s.Ended || h.opts.ManifestMaxAge < 0 {
 		return h.manifestCache
 	}
-	age := min(h.opts.ManifestMaxAge, shortestFragment(s.Manifest)/2)
+	const nearly = time.Second / 20 // fragments of sound are a little shorter than the two seconds they are meant to be
+	age := min(h.opts.ManifestMaxAge, shortestFragment(s.Manifest)/2+nearly)
 	return []string{httpx.CacheControl(age)}
 }
 

@@ -27,7 +27,7 @@ func documentRules() []Rule {
 		{"SM113", Warning, "[MS-SSTR] 2.2.2.1", "MinorVersion is not 1, which encoders write and the specification lacks"},
 		{"SM114", Error, "[MS-SSTR] 2.2.2.1", "TimeScale is a positive number"},
 		{"SM115", Error, "[MS-SSTR] 2.2.2.1", "Duration is present and a number"},
-		{"SM116", Error, "[MS-SSTR] 3.1.5.1", "Duration is within 100 ms of the greatest end of an audio or video stream"},
+		{"SM116", Error, "[MS-SSTR] 3.1.5.1", "Duration is within 100 ms of the greatest end of an audio or video stream, or of what lies between the first start and that"},
 		{"SM117", Error, "[MS-SSTR] 2.2.2.1", "Duration is not 0 on demand"},
 		{"SM121", Error, "[MS-SSTR] 2.2.2.1", "IsLive, CanSeek and CanPause are TRUE or FALSE in any case"},
 		{"SM122", Error, "[MS-SSTR] 2.2.2.1", "a live manifest has LookAheadFragmentCount or LookaheadCount"},
