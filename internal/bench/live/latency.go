@@ -55,37 +55,20 @@ func lastSent(list []*encoder, stream string, n int) time.Time {
 }
 
 // delays are what has been measured.
-type delays struct {
-	mu   sync.Mutex // guards the fields below
-	list []time.Duration
-	errs []error
-}
+type delays []time.Duration
 
-func (d *delays) add(v time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.list = append(d.list, v)
-}
+func (d *delays) add(v time.Duration) { *d = append(*d, v) }
 
-func (d *delays) fail(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.errs = append(d.errs, err)
-}
-
-func (d *delays) print(what string) error {
-	if len(d.errs) > 0 {
-		return fmt.Errorf("%s: %d errors, one is: %w", what, len(d.errs), d.errs[0])
+func (d delays) print(what string) error {
+	if len(d) == 0 {
+		return fmt.Errorf("%s: nothing to measure", what)
 	}
-	p := percentiles(d.list)
-	early := 0
-	for _, v := range d.list {
-		if v < 0 {
-			early++
-		}
+	p := percentiles(d)
+	if d[0] < 0 {
+		return fmt.Errorf("%s: %v before its time", what, -d[0])
 	}
-	fmt.Printf("%-12s %6d fragments: median %.2f ms, p90 %.2f ms, p99 %.2f ms, most %.2f ms, before time %d\n", what,
-		len(d.list), millis(p[0]), millis(d.list[len(d.list)*9/10]), millis(p[1]), millis(p[2]), early)
+	fmt.Printf("%-12s %6d times: median %.2f ms, p90 %.2f ms, p99 %.2f ms, most %.2f ms\n", what, len(d), millis(p[0]),
+		millis(d[len(d)*9/10]), millis(p[1]), millis(p[2]))
 	return nil
 }
 
@@ -191,8 +174,8 @@ func follow(addr string, l lane, start time.Time, n int, first func(number int, 
 // segmentLength is that of the segments of mode hls.
 const segmentLength = 3 * length
 
-// measureHLS measures how soon a viewer has the first byte of a segment. Server and viewer are one process, so that the viewer
-// can be told of new snapshots.
+// measureHLS measures how soon a viewer has the first byte of a segment, one format after the other. Server and viewer are one
+// process, so that the viewer can be told of new snapshots; the encoders are another.
 func measureHLS(c *config) error {
 	out := hls.NewOutput(&hls.Options{SegmentDuration: segmentLength, Logger: slog.New(slog.DiscardHandler)})
 	defer out.Close()
@@ -203,50 +186,88 @@ func measureHLS(c *config) error {
 	defer s.Close()
 	web := httptest.NewServer(s)
 	defer web.Close()
-	n, lanes := int(c.length/length), latencyLanes()
-	list := newEncoders(n, c.aligned, lanes)
-	push := runEncoders(web.Listener.Addr().String(), time.Now(), list...)
-	time.Sleep(segmentLength) // so that all tracks are known
-	formats := []string{"m3u8-aapl", "m3u8-cmaf", "m3u8-aapl-v3"}
-	found := make([]delays, len(formats))
-	var work sync.WaitGroup
-	for i, format := range formats {
-		work.Go(func() {
-			base := web.URL + "/" + pointName + "/"
-			w := &segmentWatcher{base: base, format: format, point: point, list: list, d: &found[i]}
-			if err := w.follow(n - 5); err != nil {
-				w.d.fail(err)
-			}
-		})
-	}
-	work.Wait()
-	var errs []error
-	for i, format := range formats {
-		errs = append(errs, found[i].print(format))
-	}
-	if err := point.Stop(context.Background()); err != nil {
+	start := time.Now().Add(time.Second)
+	cmd, output, err := startChildOf(c, "encoders", web.Listener.Addr().String(), start)
+	if err != nil {
 		return err
 	}
-	_ = push.wait() // they have been told to go
-	return errors.Join(errs...)
+	formats := []string{"m3u8-aapl", "m3u8-cmaf", "m3u8-aapl-v3"}
+	end := start.Add(2 * segmentLength) // by then all tracks are known
+	time.Sleep(time.Until(end))
+	var watchers []*segmentWatcher
+	for _, format := range formats {
+		end = end.Add((c.length - 3*segmentLength) / time.Duration(len(formats)))
+		w := &segmentWatcher{base: web.URL + "/" + pointName + "/", format: format, point: point}
+		if err := w.follow(end); err != nil {
+			return err
+		}
+		watchers = append(watchers, w)
+	}
+	if err := cmd.Wait(); err != nil {
+		return err
+	}
+	list, err := readSent(output, int(c.length/length))
+	if err != nil {
+		return err
+	}
+	for _, w := range watchers {
+		if err := w.delays(list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encodersChild is a process of encoders, which tells in the end when they have sent what.
+func encodersChild(c *config) error {
+	list := newEncoders(int(c.length/length), c.aligned, latencyLanes())
+	if err := runEncoders(c.addr, time.Unix(0, c.start), list...).wait(); err != nil {
+		return err
+	}
+	out := bufio.NewWriter(os.Stdout)
+	for i, e := range list {
+		for n := range e.sent {
+			fmt.Fprintln(out, i, n, e.sent[n].Load())
+		}
+	}
+	return out.Flush()
+}
+
+// readSent returns encoders that have sent what a child tells.
+func readSent(r io.Reader, n int) ([]*encoder, error) {
+	list := newEncoders(n, false, latencyLanes())
+	in := bufio.NewReader(r)
+	for {
+		var lane, number int
+		var at int64
+		if _, err := fmt.Fscan(in, &lane, &number, &at); err == io.EOF {
+			return list, nil
+		} else if err != nil {
+			return nil, err
+		}
+		list[lane].sent[number].Store(at)
+	}
 }
 
 // segmentWatcher follows a media playlist.
 type segmentWatcher struct {
 	base, format string
 	point        smooth.Presentation
-	list         []*encoder
-	d            *delays
 	seen         uint64 // start of the newest segment seen, and a tick
+	found        []foundSegment
 }
 
-// follow follows the middle bit rate for about that many fragments.
-func (w *segmentWatcher) follow(fragments int) error {
-	ctx := context.Background()
-	end := time.Now().Add(time.Duration(fragments) * length)
+// foundSegment is a segment with the number of its last fragment, and when its first byte came.
+type foundSegment struct {
+	last int
+	at   time.Time
+}
+
+// follow follows the list of a middle bit rate for a while.
+func (w *segmentWatcher) follow(end time.Time) error {
 	playlist := fmt.Sprintf("QualityLevels(1800000)/Manifest(video,format=%s).m3u8", w.format)
 	for first := true; time.Now().Before(end); first = false {
-		s, err := w.point.Snapshot(ctx)
+		s, err := w.point.Snapshot(context.Background())
 		if err != nil {
 			return err
 		}
@@ -280,19 +301,24 @@ func (w *segmentWatcher) poll(playlist string, first bool) error {
 		if err != nil {
 			return err
 		}
-		number := int(start/ticks) + n - 1
-		sent := lastSent(w.list, "video", number)
+		w.found = append(w.found, foundSegment{int(start/ticks) + n - 1, at})
+	}
+	return nil
+}
+
+// delays prints how long after the last byte of its last fragment each segment came.
+func (w *segmentWatcher) delays(list []*encoder) error {
+	var d delays
+	for _, f := range w.found {
+		sent := lastSent(list, "video", f.last)
 		if w.format == "m3u8-aapl-v3" { // with sound in it
-			if audio := lastSent(w.list, "audio", number); audio.After(sent) || audio.IsZero() {
+			if audio := lastSent(list, "audio", f.last); audio.After(sent) {
 				sent = audio
 			}
 		}
-		if sent.IsZero() {
-			return fmt.Errorf("segment %s is there before its fragments", line)
-		}
-		w.d.add(at.Sub(sent))
+		d.add(f.at.Sub(sent))
 	}
-	return nil
+	return d.print(w.format)
 }
 
 // segmentOf returns the start and the number of fragments that the URL of a segment names.

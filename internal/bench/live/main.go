@@ -55,7 +55,7 @@ func main() {
 	flag.IntVar(&seconds, "seconds", 60, "length of the event in seconds")
 	flag.BoolVar(&c.edge, "edge", false, "viewers wait at the live edge")
 	flag.BoolVar(&c.aligned, "aligned", false, "encoders send at the same time")
-	flag.StringVar(&c.profile, "profile", "", "write a CPU profile of the server to this `file`")
+	flag.StringVar(&c.profile, "profile", "", "write a CPU profile of the server to this `file`, in mode viewers with its name at the end")
 	flag.StringVar(&c.child, "child", "", "what to do as a child (used by the program itself)")
 	flag.StringVar(&c.addr, "addr", "", "address of the server, for the child")
 	flag.StringVar(&c.dir, "dir", "", "directory of fragments, for the child")
@@ -73,6 +73,8 @@ func (c *config) run() error {
 		return serveChild(c)
 	case "viewers":
 		return watchChild(c)
+	case "encoders":
+		return encodersChild(c)
 	case "waiters":
 		return waitersChild(c)
 	}

@@ -140,8 +140,9 @@ func measureServer(c *config, name, work, files string) error {
 	if err != nil {
 		return err
 	}
-	if c.profile != "" && name == "ours" {
-		if _, err := ask(p.addr, profilePath+"?file="+c.profile); err != nil {
+	profiled := c.profile != "" && name != "nginx"
+	if profiled {
+		if _, err := ask(p.addr, profilePath+"?file="+c.profile+"."+name); err != nil {
 			return err
 		}
 	}
@@ -155,7 +156,7 @@ func measureServer(c *config, name, work, files string) error {
 	if err != nil {
 		return err
 	}
-	if c.profile != "" && name == "ours" {
+	if profiled {
 		if _, err := ask(p.addr, profilePath); err != nil {
 			return err
 		}
@@ -196,6 +197,7 @@ func startChildOf(c *config, what, addr string, start time.Time) (*exec.Cmd, *by
 	args := []string{
 		"-child", what, "-addr", addr, "-viewers", strconv.Itoa(c.viewers), "-seconds", strconv.Itoa(int(c.length / time.Second)),
 		"-start", strconv.FormatInt(start.UnixNano(), 10), fmt.Sprintf("-edge=%v", c.edge),
+		fmt.Sprintf("-aligned=%v", c.aligned),
 	}
 	cmd := exec.Command(exe, args...)
 	var output bytes.Buffer
