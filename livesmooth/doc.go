@@ -23,7 +23,7 @@
 // of a stream is settled before anybody sees it, so that it depends on what is received and not on the order: servers that
 // get the same fragments give the same bytes. All times are converted to ticks of 100 ns on the way in.
 //
-// A fragment is listed once Options.Lookahead fragments after it are known, which its tfrf box names. Outputs that need no
+// A fragment is listed once Settings.Lookahead fragments after it are known, which its tfrf box names. Outputs that need no
 // look-ahead, such as HLS, use it at once.
 //
 // An encoder that comes back with a lower clock is moved: its fragments go on after those before, at the place that the

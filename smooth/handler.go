@@ -22,7 +22,7 @@ type HandlerOptions struct {
 	// FragmentMaxAge is the Cache-Control lifetime of a fragment. Zero means one hour; negative means no-store.
 	FragmentMaxAge time.Duration
 	// ManifestMaxAge is the Cache-Control lifetime of a manifest. Zero means one minute; negative means no-store. A
-	// live manifest never gets more than half the duration of a fragment.
+	// live manifest never gets more than half the duration of a fragment and a twentieth of a second.
 	ManifestMaxAge time.Duration
 	// Immutable promises that published files are never replaced: fragments may be cached for a year without asking
 	// again. It overrides FragmentMaxAge.
