@@ -117,7 +117,9 @@ func (m *mediaWriter) appendHead(dst []byte, list []segment, k kind) []byte {
 		first = list[0].number
 	}
 	dst = strconv.AppendUint(append(dst, "\n#EXT-X-MEDIA-SEQUENCE:"...), first, 10)
-	if d := m.discontinuitySequence(list); d > 0 {
+	// A list that segments leave must have it as soon as it has a discontinuity: RFC 8216 section 6.2.2.
+	d, latest := m.discontinuitySequence(list), m.discontinuitySequence(list[max(len(list)-1, 0):])
+	if d > 0 || latest > 0 && m.snap.Manifest.DVRWindowLength > 0 {
 		dst = strconv.AppendUint(append(dst, "\n#EXT-X-DISCONTINUITY-SEQUENCE:"...), d, 10)
 	}
 	switch {
