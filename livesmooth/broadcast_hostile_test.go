@@ -319,7 +319,7 @@ func TestBroadcastForgets(t *testing.T) {
 // record makes the event be recorded by a sink.
 func (g *stage) record(sink Sink, opts recorderOptions) *recorder {
 	opts.log = g.b.log
-	r := newRecorder(context.Background(), sink, EventInfo{Point: "a.isml", Started: g.clock}, opts, func(Event) {})
+	r := newRecorder(context.Background(), sink, smooth.EventInfo{Point: "a.isml", Started: g.clock}, opts, func(Event) {})
 	g.b.recorders = append(g.b.recorders, r)
 	g.t.Cleanup(func() {
 		g.b.finish(ErrEnding)
@@ -398,7 +398,7 @@ func (*emptyPast) Close() error { return nil }
 // TestBroadcastEventID tells sinks the ID that encoders give the event, and nothing of an event without encoders.
 func TestBroadcastEventID(t *testing.T) {
 	g := newStage(t, DefaultSettings(), nil)
-	begun := make(chan EventInfo, 1)
+	begun := make(chan smooth.EventInfo, 1)
 	r := g.record(beginSink(begun), recorderOptions{})
 	g.record(beginSink(nil), recorderOptions{}) // blocks if it begins
 	s, err := g.b.connect(PushInfo{Event: "final", Input: "1"}, nil)
@@ -410,9 +410,9 @@ func TestBroadcastEventID(t *testing.T) {
 	require.NoError(t, r.close(context.Background(), true))
 }
 
-type beginSink chan EventInfo
+type beginSink chan smooth.EventInfo
 
-func (s beginSink) Begin(ctx context.Context, e EventInfo) (Recording, error) {
+func (s beginSink) Begin(ctx context.Context, e smooth.EventInfo) (smooth.Recording, error) {
 	s <- e
 	return recorderSinkRecording{&recorderSink{}}, nil
 }

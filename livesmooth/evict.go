@@ -245,13 +245,13 @@ func (b *broadcast) declare(in *input) {
 	if len(b.recorders) == 0 || in.header == nil {
 		return
 	}
-	info := InputInfo{ID: in.id, Header: in.header.raw, Manifest: in.header.manifest}
+	info := smooth.InputInfo{ID: in.id, Header: in.header.raw, Manifest: in.header.manifest}
 	for _, tr := range in.tracks {
 		if tr == nil {
 			continue
 		}
 		fixed, level := tr.stream.fixed, *tr.level
-		info.Tracks = append(info.Tracks, InputTrack{ID: in.idOf(tr), Key: tr.key, Stream: &fixed, Level: &level, Codec: tr.codec})
+		info.Tracks = append(info.Tracks, smooth.InputTrack{ID: in.idOf(tr), Key: tr.key, Stream: &fixed, Level: &level, Codec: tr.codec})
 	}
 	for _, r := range b.recorders {
 		r.open(b.eventID)

@@ -107,7 +107,7 @@ func ExamplePoint_Watch() {
 // meterSink measures events.
 type meterSink struct{}
 
-func (meterSink) Begin(_ context.Context, e livesmooth.EventInfo) (livesmooth.Recording, error) {
+func (meterSink) Begin(_ context.Context, e smooth.EventInfo) (smooth.Recording, error) {
 	return &meterRecording{point: e.Point}, nil
 }
 
@@ -130,11 +130,11 @@ func (m *meterRecording) Close(context.Context, bool) error {
 	return nil
 }
 
-func (*meterRecording) Declare(context.Context, livesmooth.InputInfo) error { return nil }
-func (*meterRecording) Gap(context.Context, smooth.Gap) error               { return nil }
-func (*meterRecording) Trim(context.Context, uint64) error                  { return nil }
-func (*meterRecording) Durable() uint64                                     { return 0 }
-func (*meterRecording) History() smooth.Presentation                        { return nil }
+func (*meterRecording) Declare(context.Context, smooth.InputInfo) error { return nil }
+func (*meterRecording) Gap(context.Context, smooth.Gap) error           { return nil }
+func (*meterRecording) Trim(context.Context, uint64) error              { return nil }
+func (*meterRecording) Durable() uint64                                 { return 0 }
+func (*meterRecording) History() smooth.Presentation                    { return nil }
 
 // A sink gets all fragments of an event.
 func ExampleSink() {

@@ -24,7 +24,7 @@ func ismlEverything() *livesmooth.Settings {
 	return &livesmooth.Settings{
 		Title: `Race & "finish", Zürich`, Source: livesmooth.SourcePull, EstimatedDuration: 3600*time.Second + 500*time.Millisecond,
 		AutoStart: true, AutoRestart: true, Lookahead: 3,
-		Archive: livesmooth.ArchiveSettings{Enabled: true, SegmentLength: time.Second, Path: `D:\archives`, EventIDOnPath: true},
+		Archive: smooth.ArchiveSettings{Enabled: true, SegmentLength: time.Second, Path: `D:\archives`, EventIDOnPath: true},
 		Viewers: livesmooth.ViewerSettings{Enabled: true, WindowLength: 2 * time.Hour, LiveCacheLength: 1, ManifestVersion: "2.2"},
 		PullFrom: []livesmooth.RemotePoint{
 			{URL: "http://origin.example/live/race.isml", Credential: "origin"},

@@ -51,7 +51,7 @@ type (
 type recorder struct {
 	opts   recorderOptions
 	sink   Sink
-	info   EventInfo // complete once open
+	info   smooth.EventInfo // complete once open
 	note   func(Event)
 	name   string
 	cancel context.CancelFunc
@@ -79,7 +79,7 @@ type recorder struct {
 
 // newRecorder starts a recorder, whose recording begins when open is called: with the first header, when the event has its ID and
 // there is something to record. When parent ends, or close has been called and the queue is empty, it ends.
-func newRecorder(parent context.Context, sink Sink, info EventInfo, opts recorderOptions, note func(Event)) *recorder {
+func newRecorder(parent context.Context, sink Sink, info smooth.EventInfo, opts recorderOptions, note func(Event)) *recorder {
 	ctx, cancel := context.WithCancel(parent)
 	r := &recorder{
 		opts: opts.withDefaults(), sink: sink, info: info, note: note, name: fmt.Sprintf("%T", sink), cancel: cancel,
@@ -112,7 +112,7 @@ func (r *recorder) open(id string) {
 }
 
 // declare tells of an input stream or of a new header of one.
-func (r *recorder) declare(in InputInfo) {
+func (r *recorder) declare(in smooth.InputInfo) {
 	r.mu.Lock()
 	if !r.closing {
 		r.queue.add(recorderItem{declare: &in})
@@ -236,7 +236,7 @@ func (r *recorder) lost(k smooth.FragmentKey) bool {
 	return m != nil && m.given(t)
 }
 
-// durable returns what the recording has said last of what survives a crash. See [Recording.Durable].
+// durable returns what the recording has said last of what survives a crash. See [smooth.Recording.Durable].
 func (r *recorder) durable() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()

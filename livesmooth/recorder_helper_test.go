@@ -54,7 +54,7 @@ func (s *recorderSink) taken() []string {
 	return calls
 }
 
-func (s *recorderSink) Begin(ctx context.Context, e EventInfo) (Recording, error) {
+func (s *recorderSink) Begin(ctx context.Context, e smooth.EventInfo) (smooth.Recording, error) {
 	if err := s.call(ctx, "begin %s", e.Point); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ type recorderSinkRecording struct{ s *recorderSink }
 
 func (r recorderSinkRecording) Target() string { return "nowhere" }
 
-func (r recorderSinkRecording) Declare(ctx context.Context, in InputInfo) error {
+func (r recorderSinkRecording) Declare(ctx context.Context, in smooth.InputInfo) error {
 	return r.s.call(ctx, "declare %s %s", in.ID, in.Header)
 }
 
@@ -105,7 +105,7 @@ func newRecorderTest(t *testing.T, sink *recorderSink, opts recorderOptions) *re
 	x := &recorderTest{t: t, sink: sink}
 	opts.log = slog.New(slog.DiscardHandler)
 	start := time.Now()
-	x.recorder = newRecorder(t.Context(), sink, EventInfo{Point: "a.isml"}, opts, func(e Event) {
+	x.recorder = newRecorder(t.Context(), sink, smooth.EventInfo{Point: "a.isml"}, opts, func(e Event) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		assert.Equal(t, "Script", e.Source)

@@ -8,7 +8,7 @@ import (
 
 // recorderItem is what a recording is to be told: a header, a fragment or a gap.
 type recorderItem struct {
-	declare  *InputInfo
+	declare  *smooth.InputInfo
 	fragment *smooth.Fragment
 	size     int64
 	input    string // of the fragment

@@ -12,11 +12,11 @@ import (
 // recorderRun is the side of a recorder that talks to the sink. Only its goroutine uses it.
 type recorderRun struct {
 	*recorder
-	active bool         // the recording is to begin, or has
-	to     Recording    // nil until Begin has succeeded
-	inputs []sinkInput  // in the order in which they came
-	gaps   []smooth.Gap // that the recording has not been told of
-	broken sinkCall     // what has failed last; working if nothing
+	active bool             // the recording is to begin, or has
+	to     smooth.Recording // nil until Begin has succeeded
+	inputs []sinkInput      // in the order in which they came
+	gaps   []smooth.Gap     // that the recording has not been told of
+	broken sinkCall         // what has failed last; working if nothing
 	pause  time.Duration
 	rest   *time.Timer // runs for pause while a sink that has failed is left alone; else nil
 	last   bool        // the sink is not left alone any more, as the recorder is being closed
@@ -24,7 +24,7 @@ type recorderRun struct {
 
 // sinkInput is an input stream with its newest header.
 type sinkInput struct {
-	info           InputInfo
+	info           smooth.InputInfo
 	taken, refused bool // by the recording; neither if it has not been told
 }
 
@@ -143,7 +143,7 @@ func (r *recorderRun) rested() {
 }
 
 // remember keeps a header, which a recording that begins later has to be told.
-func (r *recorderRun) remember(in InputInfo) {
+func (r *recorderRun) remember(in smooth.InputInfo) {
 	if i := r.input(in.ID); i >= 0 {
 		r.inputs[i] = sinkInput{info: in}
 		return

@@ -34,11 +34,11 @@ func TestRecorderTells(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, []string{"begin a.isml"}, sink.taken())
 		assert.NotNil(t, x.history())
-		x.declare(InputInfo{ID: "e", Header: []byte("1")})
+		x.declare(smooth.InputInfo{ID: "e", Header: []byte("1")})
 		x.add(0, 10)
 		x.gap(smooth.Gap{Stream: "v", Time: 20, Duration: 10})
 		x.add(30)
-		x.declare(InputInfo{ID: "e", Header: []byte("2")})
+		x.declare(smooth.InputInfo{ID: "e", Header: []byte("2")})
 		x.add(40)
 		sink.durable.Store(30)
 		x.trim(5)
@@ -59,7 +59,7 @@ func TestRecorderTells(t *testing.T) {
 		assert.Empty(t, x.noted())
 
 		x.add(60)
-		x.declare(InputInfo{})
+		x.declare(smooth.InputInfo{})
 		x.gap(smooth.Gap{})
 		assert.Zero(t, x.open.Load(), "after the end")
 		assert.Equal(t, int64(1), x.stats().Dropped)
@@ -176,9 +176,9 @@ func TestRecorderBeginFails(t *testing.T) {
 			return errRecorderTest
 		}}
 		x := newRecorderTest(t, sink, recorderOptions{})
-		x.declare(InputInfo{ID: "e", Header: []byte("1")})
-		x.declare(InputInfo{ID: "e", Header: []byte("2")})
-		x.declare(InputInfo{ID: "d", Header: []byte("3")})
+		x.declare(smooth.InputInfo{ID: "e", Header: []byte("1")})
+		x.declare(smooth.InputInfo{ID: "e", Header: []byte("2")})
+		x.declare(smooth.InputInfo{ID: "d", Header: []byte("3")})
 		for i := range uint64(100) {
 			x.add(i * 10)
 			time.Sleep(time.Second)
@@ -309,8 +309,8 @@ func TestRecorderDeclareRefused(t *testing.T) {
 			return nil
 		}}
 		x := newRecorderTest(t, sink, recorderOptions{})
-		x.declare(InputInfo{ID: "bad", Header: []byte("1")})
-		x.declare(InputInfo{ID: "e", Header: []byte("1")})
+		x.declare(smooth.InputInfo{ID: "bad", Header: []byte("1")})
+		x.declare(smooth.InputInfo{ID: "e", Header: []byte("1")})
 		bad := func(at uint64) { x.append("bad", x.fragment("b", at, 100)) }
 		bad(0)
 		x.add(0)
@@ -321,7 +321,7 @@ func TestRecorderDeclareRefused(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, []string{"declare bad 1 failed", "declare bad 1 failed", "append e v 10"}, sink.taken())
 		assert.True(t, x.stats().Failing)
-		x.declare(InputInfo{ID: "bad", Header: []byte("2")})
+		x.declare(smooth.InputInfo{ID: "bad", Header: []byte("2")})
 		bad(10)
 		synctest.Wait()
 		assert.Equal(t, []string{"declare bad 2", "append bad b 10"}, sink.taken(), "a new header is told at once")
@@ -345,7 +345,7 @@ func TestRecorderHangs(t *testing.T) {
 					return nil
 				}}
 				x := newRecorderTest(t, sink, recorderOptions{queueFragments: 8})
-				x.declare(InputInfo{ID: "e", Header: []byte("1")})
+				x.declare(smooth.InputInfo{ID: "e", Header: []byte("1")})
 				x.add(0)
 				x.gap(smooth.Gap{Stream: "v", Time: 5, Duration: 1})
 				x.trim(1)
@@ -411,7 +411,7 @@ func TestRecorderParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		sink := &recorderSink{}
-		r := newRecorder(ctx, sink, EventInfo{Point: "a.isml"}, recorderOptions{log: slog.New(slog.DiscardHandler)}, func(Event) {})
+		r := newRecorder(ctx, sink, smooth.EventInfo{Point: "a.isml"}, recorderOptions{log: slog.New(slog.DiscardHandler)}, func(Event) {})
 		r.open("")
 		synctest.Wait()
 		cancel()
@@ -445,7 +445,7 @@ func TestRecorderCloseFails(t *testing.T) {
 func TestRecorderNames(t *testing.T) {
 	type anonymous struct{ Sink }
 	synctest.Test(t, func(t *testing.T) {
-		r := newRecorder(t.Context(), anonymous{&recorderSink{}}, EventInfo{}, recorderOptions{log: slog.New(slog.DiscardHandler)}, func(Event) {})
+		r := newRecorder(t.Context(), anonymous{&recorderSink{}}, smooth.EventInfo{}, recorderOptions{log: slog.New(slog.DiscardHandler)}, func(Event) {})
 		r.open("")
 		assert.Equal(t, "livesmooth.anonymous", r.stats().Name)
 		require.NoError(t, r.close(t.Context(), true))
@@ -458,10 +458,10 @@ func TestRecorderSpool(t *testing.T) {
 	require.NoError(t, err)
 	defer spool.Close()
 	x := &recorderTest{t: t}
-	x.recorder = newRecorder(t.Context(), spool, EventInfo{Point: "a.isml"}, recorderOptions{}, func(Event) {})
+	x.recorder = newRecorder(t.Context(), spool, smooth.EventInfo{Point: "a.isml"}, recorderOptions{}, func(Event) {})
 	x.recorder.open("")
 	k := recorderKey("v", 0)
-	x.declare(InputInfo{ID: "e", Tracks: []InputTrack{{Key: k, Stream: &smooth.Stream{Type: smooth.Video, Name: "v"}, Level: &smooth.QualityLevel{Bitrate: 1}}}})
+	x.declare(smooth.InputInfo{ID: "e", Tracks: []smooth.InputTrack{{Key: k, Stream: &smooth.Stream{Type: smooth.Video, Name: "v"}, Level: &smooth.QualityLevel{Bitrate: 1}}}})
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -577,7 +577,7 @@ func TestRecorderMarksSize(t *testing.T) {
 func TestRecorderQueueBounds(t *testing.T) {
 	var q recorderQueue
 	for i := range uint64(10_000) {
-		q.add(recorderItem{declare: &InputInfo{ID: "e", Header: []byte{byte(i)}}})
+		q.add(recorderItem{declare: &smooth.InputInfo{ID: "e", Header: []byte{byte(i)}}})
 		q.add(recorderItem{gap: smooth.Gap{Stream: "v", Time: 100 * i, Duration: 10}})
 	}
 	assert.LessOrEqual(t, len(q.items), 1+maxToldGaps)
@@ -595,7 +595,7 @@ func TestRecorderQueueBounds(t *testing.T) {
 	it, _ = q.take()
 	assert.Equal(t, smooth.Gap{Stream: "v", Time: 1<<64 - 5, Duration: 4}, it.gap)
 	for range 1000 { // it does not grow when it is emptied as fast as it is filled
-		q.add(recorderItem{declare: &InputInfo{}})
+		q.add(recorderItem{declare: &smooth.InputInfo{}})
 		q.add(recorderItem{fragment: &smooth.Fragment{}})
 		_, _ = q.take()
 		it, _ = q.take()

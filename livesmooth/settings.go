@@ -39,7 +39,7 @@ type Settings struct {
 	// later.
 	Lookahead int
 	// Archive says whether and how the event is recorded, by the sink that the application has for it.
-	Archive ArchiveSettings
+	Archive smooth.ArchiveSettings
 	// Viewers rules what clients get.
 	Viewers ViewerSettings
 	// Servers rules what other servers get.
@@ -54,18 +54,6 @@ type Settings struct {
 	Filters string
 	// Extra are metas of the .isml file that this package does not know, kept for writing.
 	Extra []smooth.Attribute
-}
-
-// ArchiveSettings are the settings of the archive.
-type ArchiveSettings struct {
-	// Enabled records events.
-	Enabled bool
-	// SegmentLength cuts the recording into presentations of that length; zero makes one of the whole event.
-	SegmentLength time.Duration
-	// Path is the directory of recordings; empty means that of the application.
-	Path string
-	// EventIDOnPath names the directory of an event after its ID instead of its start.
-	EventIDOnPath bool
 }
 
 // ViewerSettings rule what clients get.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smoothkit/smoothkit/livesmooth"
+	"github.com/smoothkit/smoothkit/smooth"
 )
 
 func TestSettingsValidate(t *testing.T) {
@@ -68,7 +69,7 @@ func TestSettingsValidate(t *testing.T) {
 			assert.ErrorContains(t, err, tt.want)
 		})
 	}
-	s := &livesmooth.Settings{Lookahead: -1, EstimatedDuration: -1, Archive: livesmooth.ArchiveSettings{SegmentLength: -1}, Source: "x"}
+	s := &livesmooth.Settings{Lookahead: -1, EstimatedDuration: -1, Archive: smooth.ArchiveSettings{SegmentLength: -1}, Source: "x"}
 	assert.EqualError(t, s.Validate(), "livesmooth: invalid settings: source type \"x\" is neither Push nor Pull\nlook-ahead -1 is not within 0 and 16\n"+
 		"estimated duration -1ns is not within 0 and ten years\narchive segment length -1ns is not within 0 and ten years")
 }

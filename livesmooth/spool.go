@@ -131,7 +131,7 @@ func NewSpool(dir string, opts *SpoolOptions) (*Spool, error) {
 func (s *Spool) SinkName() string { return "Spool" }
 
 // Begin implements [Sink]. The error wraps [smooth.ErrClosed] after Close.
-func (s *Spool) Begin(ctx context.Context, e EventInfo) (Recording, error) {
+func (s *Spool) Begin(ctx context.Context, e smooth.EventInfo) (smooth.Recording, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -18,12 +18,12 @@ import (
 )
 
 // benchSpool begins a recording of the tracks of p that keeps 256 MiB.
-func benchSpool(b *testing.B, p smooth.Presentation) (livesmooth.Recording, smooth.Presentation) {
+func benchSpool(b *testing.B, p smooth.Presentation) (smooth.Recording, smooth.Presentation) {
 	b.Helper()
 	s, err := livesmooth.NewSpool(b.TempDir(), &livesmooth.SpoolOptions{MaxBytes: 256 << 20, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	b.Cleanup(func() { s.Close() })
-	r, err := s.Begin(b.Context(), livesmooth.EventInfo{Started: time.Unix(1, 0)})
+	r, err := s.Begin(b.Context(), smooth.EventInfo{Started: time.Unix(1, 0)})
 	require.NoError(b, err)
 	h := r.History()
 	b.Cleanup(func() {

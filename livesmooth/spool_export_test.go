@@ -31,7 +31,7 @@ func SpoolMemory(s *Spool) int64 { return s.pool.used.Load() }
 var SpoolOpenFiles = spoolOpenFiles
 
 // SpoolIndexSize returns the fragments in the index of a recording, the bytes for them, and the codec configurations.
-func SpoolIndexSize(r Recording) (fragments, bytes, codecs int) {
+func SpoolIndexSize(r smooth.Recording) (fragments, bytes, codecs int) {
 	for _, t := range r.(*spoolRecording).declared {
 		fragments += len(t.entries)
 		bytes += cap(t.entries) * int(unsafe.Sizeof(spoolEntry{}))

@@ -74,15 +74,15 @@ type spoolKeptOpen struct{ smooth.Presentation }
 func (spoolKeptOpen) Close() error { return nil }
 
 // spoolInput describes all tracks of a presentation.
-func spoolInput(t testing.TB, p smooth.Presentation) livesmooth.InputInfo {
+func spoolInput(t testing.TB, p smooth.Presentation) smooth.InputInfo {
 	t.Helper()
 	s, err := p.Snapshot(t.Context())
 	require.NoError(t, err)
-	in := livesmooth.InputInfo{ID: "encoder"}
+	in := smooth.InputInfo{ID: "encoder"}
 	for _, st := range s.Manifest.Streams {
 		for _, l := range st.Levels {
 			k := smooth.FragmentKey{Stream: st.Name, Bitrate: l.Bitrate, Attrs: l.AttrsKey()}
-			in.Tracks = append(in.Tracks, livesmooth.InputTrack{
+			in.Tracks = append(in.Tracks, smooth.InputTrack{
 				ID: uint32(len(in.Tracks) + 1), Key: k, Stream: st, Level: l, Codec: s.Track(k).Codec,
 			})
 		}
@@ -124,9 +124,9 @@ func spoolForTest(t testing.TB, opts livesmooth.SpoolOptions) (*livesmooth.Spool
 }
 
 // beginSpool begins a recording of the tracks of p, which ends with the test.
-func beginSpool(t testing.TB, s *livesmooth.Spool, p smooth.Presentation) (livesmooth.Recording, smooth.Presentation) {
+func beginSpool(t testing.TB, s *livesmooth.Spool, p smooth.Presentation) (smooth.Recording, smooth.Presentation) {
 	t.Helper()
-	r, err := s.Begin(t.Context(), livesmooth.EventInfo{Point: "a.isml", Started: time.Unix(1, 0)})
+	r, err := s.Begin(t.Context(), smooth.EventInfo{Point: "a.isml", Started: time.Unix(1, 0)})
 	require.NoError(t, err)
 	h := r.History()
 	t.Cleanup(func() {
@@ -138,7 +138,7 @@ func beginSpool(t testing.TB, s *livesmooth.Spool, p smooth.Presentation) (lives
 }
 
 // appendSpool appends one fragment of p.
-func appendSpool(t testing.TB, r livesmooth.Recording, p smooth.Presentation, k smooth.FragmentKey) error {
+func appendSpool(t testing.TB, r smooth.Recording, p smooth.Presentation, k smooth.FragmentKey) error {
 	t.Helper()
 	f, err := p.Fragment(t.Context(), k)
 	require.NoError(t, err)

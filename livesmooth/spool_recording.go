@@ -11,13 +11,13 @@ import (
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
-// A spoolRecording is the [Recording] of a [Spool]. A fragment that comes again is ignored; one that comes late goes to its
+// A spoolRecording is the [smooth.Recording] of a [Spool]. A fragment that comes again is ignored; one that comes late goes to its
 // place in the index. What is kept is deleted when both the recording and its history are closed: viewers of a
 // publishing point that has stopped still go back in the window.
 type spoolRecording struct {
 	spool  *Spool
 	number uint64
-	event  EventInfo
+	event  smooth.EventInfo
 
 	// Only the goroutine that records uses these.
 	current *spoolSegment // what is being written, or nil
@@ -34,15 +34,15 @@ type spoolRecording struct {
 	shown    bool // the history is in use
 }
 
-func newSpoolRecording(s *Spool, e EventInfo) *spoolRecording {
+func newSpoolRecording(s *Spool, e smooth.EventInfo) *spoolRecording {
 	return &spoolRecording{spool: s, number: s.recordings.Add(1), event: e, tracks: make(map[smooth.FragmentKey]*spoolTrack)}
 }
 
 // Target is where it writes to, for [SinkStats].
 func (r *spoolRecording) Target() string { return r.spool.dir }
 
-// Declare implements [Recording].
-func (r *spoolRecording) Declare(ctx context.Context, in InputInfo) error {
+// Declare implements [smooth.Recording].
+func (r *spoolRecording) Declare(ctx context.Context, in smooth.InputInfo) error {
 	if err := r.usable(ctx); err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (r *spoolRecording) changed() {
 	}
 }
 
-// Append implements [Recording]. After an error nothing of the fragment is there, and the next one goes to another file.
+// Append implements [smooth.Recording]. After an error nothing of the fragment is there, and the next one goes to another file.
 func (r *spoolRecording) Append(ctx context.Context, _ string, f *smooth.Fragment) error {
 	defer f.Close()
 	if err := r.usable(ctx); err != nil {
@@ -213,13 +213,13 @@ func (r *spoolRecording) discard(g *spoolSegment) {
 	g.release()
 }
 
-// Gap implements [Recording]. The timeline shows it anyway.
+// Gap implements [smooth.Recording]. The timeline shows it anyway.
 func (r *spoolRecording) Gap(context.Context, smooth.Gap) error { return nil }
 
-// Durable implements [Recording]: nothing survives a crash.
+// Durable implements [smooth.Recording]: nothing survives a crash.
 func (r *spoolRecording) Durable() uint64 { return 0 }
 
-// Trim implements [Recording]. Files are deleted once all that is in them is older.
+// Trim implements [smooth.Recording]. Files are deleted once all that is in them is older.
 func (r *spoolRecording) Trim(ctx context.Context, before uint64) error {
 	if err := r.usable(ctx); err != nil {
 		return err
@@ -249,7 +249,7 @@ func (r *spoolRecording) Trim(ctx context.Context, before uint64) error {
 	return nil
 }
 
-// Close implements [Recording]. If the history is in use, what was recorded stays until that is closed, too.
+// Close implements [smooth.Recording]. If the history is in use, what was recorded stays until that is closed, too.
 func (r *spoolRecording) Close(context.Context, bool) error {
 	r.mu.Lock()
 	ended := r.ended
@@ -266,7 +266,7 @@ func (r *spoolRecording) Close(context.Context, bool) error {
 	return nil
 }
 
-// History implements [Recording].
+// History implements [smooth.Recording].
 func (r *spoolRecording) History() smooth.Presentation {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -217,11 +217,11 @@ func TestSpoolClose(t *testing.T) {
 	}
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close())
-	_, err := s.Begin(t.Context(), livesmooth.EventInfo{})
+	_, err := s.Begin(t.Context(), smooth.EventInfo{})
 	require.ErrorIs(t, err, smooth.ErrClosed)
 	require.NoError(t, r.Close(t.Context(), true))
 	for _, err := range []error{
-		appendSpool(t, r, p, keys[0]), r.Trim(t.Context(), 1), r.Declare(t.Context(), livesmooth.InputInfo{}),
+		appendSpool(t, r, p, keys[0]), r.Trim(t.Context(), 1), r.Declare(t.Context(), smooth.InputInfo{}),
 	} {
 		require.ErrorIs(t, err, smooth.ErrClosed)
 	}
@@ -237,7 +237,7 @@ func TestSpoolClose(t *testing.T) {
 	assert.Empty(t, spoolFiles(t, dir))
 
 	other, dir := spoolForTest(t, livesmooth.SpoolOptions{})
-	r, err = other.Begin(t.Context(), livesmooth.EventInfo{})
+	r, err = other.Begin(t.Context(), smooth.EventInfo{})
 	require.NoError(t, err)
 	require.NoError(t, r.Declare(t.Context(), spoolInput(t, p)))
 	require.NoError(t, appendSpool(t, r, p, keys[0]))
@@ -262,14 +262,14 @@ func TestSpoolRefuses(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, r.Append(ended, "", fragment(k, smooth.DefaultTimescale, 10)), context.Canceled)
 	assert.Equal(t, 4, closed)
-	require.ErrorIs(t, r.Declare(ended, livesmooth.InputInfo{}), context.Canceled)
+	require.ErrorIs(t, r.Declare(ended, smooth.InputInfo{}), context.Canceled)
 	require.ErrorIs(t, r.Trim(ended, 1), context.Canceled)
 	require.NoError(t, r.Gap(t.Context(), smooth.Gap{Stream: "video"}))
 	_, err := h.Fragment(ended, k)
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = h.Snapshot(ended)
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = s.Begin(ended, livesmooth.EventInfo{})
+	_, err = s.Begin(ended, smooth.EventInfo{})
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Zero(t, spoolSegments(t, dir))
 

@@ -84,7 +84,7 @@ func (p *Point) open() {
 	b.over = func() { _ = p.signalFor(b, onEnd, nil) }
 	b.fault = func(err error) { _ = p.signalFor(b, onFault, err) }
 	if p.srv.opts.Sinks != nil {
-		info := EventInfo{Point: p.name, Started: b.started, Settings: settings}
+		info := smooth.EventInfo{Point: p.name, Title: settings.Title, Started: b.started, Archive: settings.Archive}
 		for _, sink := range p.srv.opts.Sinks(p.name, settings) {
 			b.recorders = append(b.recorders, newRecorder(context.WithoutCancel(p.srv.ctx), sink, info,
 				recorderOptions{now: p.srv.opts.Now, log: b.log}, p.note))

@@ -20,6 +20,7 @@ import (
 
 	"github.com/smoothkit/smoothkit/livesmooth"
 	"github.com/smoothkit/smoothkit/livesmooth/manage"
+	"github.com/smoothkit/smoothkit/smooth"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -69,7 +70,7 @@ func full() *livesmooth.Settings {
 	return &livesmooth.Settings{
 		Title: `Tom & "Jerry" <live>`, Source: livesmooth.SourcePull, EstimatedDuration: 75*time.Minute + 30500*time.Millisecond,
 		AutoStart: true, AutoRestart: true, Lookahead: 3,
-		Archive: livesmooth.ArchiveSettings{Enabled: true, SegmentLength: 26 * time.Hour, Path: "archives", EventIDOnPath: true},
+		Archive: smooth.ArchiveSettings{Enabled: true, SegmentLength: 26 * time.Hour, Path: "archives", EventIDOnPath: true},
 		Viewers: livesmooth.ViewerSettings{
 			Enabled: true, WindowLength: 2 * time.Minute, LiveCacheLength: 90 * time.Second, ManifestVersion: "2.2",
 		},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/smoothkit/smoothkit/livesmooth"
+	"github.com/smoothkit/smoothkit/smooth"
 )
 
 // seconds is a span as a JSON number of seconds, with a fraction if need be.
@@ -134,7 +135,7 @@ func readJSONSettings(data []byte, current *livesmooth.Settings) (*livesmooth.Se
 		Title: j.Title, Source: livesmooth.SourceType(j.SourceType),
 		EstimatedDuration: time.Duration(j.EstimatedDuration), AutoStart: j.AutoStart, AutoRestart: j.AutoRestart,
 		Lookahead: j.LookAheadChunks,
-		Archive: livesmooth.ArchiveSettings{
+		Archive: smooth.ArchiveSettings{
 			Enabled: j.Archive.Enabled, SegmentLength: time.Duration(j.Archive.SegmentLength), Path: j.Archive.Path,
 			EventIDOnPath: j.Archive.EventIDOnPath,
 		},
