@@ -14,11 +14,12 @@ import (
 // directory: neither names nor symbolic links lead out of it. The directory is opened on first use; as long as there is
 // none, opening a presentation is an error that does not wrap [ErrNotFound]. A nil opts means the documented defaults.
 func Dir(path string, opts *FileOptions) *FileSource {
-	return NewFileSource(&dirFiles{path: path}, opts)
+	return NewFileSource(NewDirFiles(path), opts)
 }
 
-// dirFiles is the tree of files below a directory.
-type dirFiles struct {
+// DirFiles is the [Files] that [Dir] reads: a directory of the operating system. Neither names nor symbolic links lead out
+// of it; what is not a regular file is not opened. Its files are each a [Leaser], so that the kernel sends from them.
+type DirFiles struct {
 	path string
 
 	mu     sync.Mutex // guards root and closed, also while root is opened: nobody can go on without it
@@ -26,7 +27,10 @@ type dirFiles struct {
 	closed bool
 }
 
-func (d *dirFiles) open() (*os.Root, error) {
+// NewDirFiles returns the files below a directory, which is opened on first use.
+func NewDirFiles(path string) *DirFiles { return &DirFiles{path: path} }
+
+func (d *DirFiles) open() (*os.Root, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.root != nil {
@@ -43,8 +47,8 @@ func (d *dirFiles) open() (*os.Root, error) {
 	return root, nil
 }
 
-// Close closes the directory.
-func (d *dirFiles) Close() error {
+// Close closes the directory. Files that are open stay so.
+func (d *DirFiles) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
@@ -56,7 +60,8 @@ func (d *dirFiles) Close() error {
 	return err
 }
 
-func (d *dirFiles) Stat(_ context.Context, name string) (fs.FileInfo, error) {
+// Stat implements [Files].
+func (d *DirFiles) Stat(_ context.Context, name string) (fs.FileInfo, error) {
 	root, err := d.open()
 	if err != nil {
 		return nil, err
@@ -65,7 +70,8 @@ func (d *dirFiles) Stat(_ context.Context, name string) (fs.FileInfo, error) {
 	return info, confined(name, err)
 }
 
-func (d *dirFiles) ReadDir(_ context.Context, name string) ([]fs.DirEntry, error) {
+// ReadDir implements [Files].
+func (d *DirFiles) ReadDir(_ context.Context, name string) ([]fs.DirEntry, error) {
 	root, err := d.open()
 	if err != nil {
 		return nil, err
@@ -74,7 +80,8 @@ func (d *dirFiles) ReadDir(_ context.Context, name string) ([]fs.DirEntry, error
 	return list, confined(name, err)
 }
 
-func (d *dirFiles) Open(_ context.Context, name string) (File, error) {
+// Open implements [Files].
+func (d *DirFiles) Open(_ context.Context, name string) (File, error) {
 	root, err := d.open()
 	if err != nil {
 		return nil, err
