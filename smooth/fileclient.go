@@ -170,7 +170,10 @@ func (t *fileTrack) complete() error {
 	if t.codec == nil {
 		c, err := CodecFromSampleEntry(t.source.Entry)
 		if err != nil {
-			return t.media.entryFault(t.source, err)
+			var stated error
+			if c, stated = t.server.codec(); stated != nil {
+				return t.media.entryFault(t.source, err)
+			}
 		}
 		t.codec = c
 	}
