@@ -1,0 +1,113 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"sync"
+	"sync/atomic"
+)
+
+// dirAppender is a file of a [DirStore] that grows.
+type dirAppender struct {
+	store *DirStore
+	name  string
+	file  *os.File
+	size  atomic.Int64
+
+	mu      sync.Mutex // guards what is below, and lets one Sync at a time wait for the disk
+	entry   uint64     // number of the file's entry in its directory
+	isNamed bool       // the name and all above it are on the disk
+	synced  int64      // bytes that are on the disk for certain
+	failed  error      // of the last Sync
+}
+
+// Append implements [Store]. After a Sync that failed all others of that Appender fail too, until Truncate has cut off what is
+// not on the disk for certain: the system tells of what it could not write only once, and forgets it.
+func (s *DirStore) Append(ctx context.Context, name string) (Appender, error) {
+	if _, err := writable(ctx, "append", name); err != nil {
+		return nil, err
+	}
+	dir := path.Dir(name)
+	s.names.hold(dir)
+	a, err := s.append(name)
+	if err != nil {
+		s.names.release(dir)
+		return nil, fmt.Errorf("archive: %w", err)
+	}
+	return a, nil
+}
+
+func (s *DirStore) append(name string) (*dirAppender, error) {
+	s.sweepOnce(path.Dir(name))
+	f, err := s.create(name, os.O_RDWR)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	a := &dirAppender{store: s, name: name, file: f, entry: s.names.entered(path.Dir(name))}
+	a.size.Store(info.Size())
+	return a, nil
+}
+
+func (a *dirAppender) Write(p []byte) (int, error) {
+	n, err := a.file.WriteAt(p, a.size.Load())
+	a.size.Add(int64(n))
+	if err != nil {
+		return n, fmt.Errorf("archive: %d of %d bytes: %w", n, len(p), err)
+	}
+	return n, nil
+}
+
+func (a *dirAppender) ReadAt(p []byte, off int64) (int, error) { return a.file.ReadAt(p, off) }
+
+func (a *dirAppender) Size() int64 { return a.size.Load() }
+
+func (a *dirAppender) Truncate(size int64) error {
+	if size < 0 || size > a.size.Load() {
+		return fmt.Errorf("archive: cut %s of %d bytes to %d: %w", a.name, a.size.Load(), size, fs.ErrInvalid)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.file.Truncate(size); err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	a.size.Store(size)
+	if size <= a.synced {
+		a.synced, a.failed = size, nil
+	}
+	return nil
+}
+
+func (a *dirAppender) Sync() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failed != nil {
+		return a.failed
+	}
+	size := a.size.Load()
+	err := syncData(a.file)
+	if err == nil && !a.isNamed {
+		err = a.store.names.sync(path.Dir(a.name), a.entry, a.store.syncDir)
+	}
+	if err != nil {
+		a.failed = fmt.Errorf("archive: %w", err)
+		return a.failed
+	}
+	a.isNamed, a.synced = true, size
+	return nil
+}
+
+func (a *dirAppender) Close() error {
+	if err := a.file.Close(); err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	a.store.names.release(path.Dir(a.name))
+	return nil
+}

@@ -1,0 +1,11 @@
+//go:build !windows && (!unix || aix || solaris)
+
+package archive
+
+import (
+	"errors"
+	"os"
+)
+
+// lockFile fails: there are no locks here that belong to one descriptor.
+func lockFile(*os.File) error { return errors.ErrUnsupported }

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package archive
+
+import "os"
+
+// syncData waits until the content and the length of a file are on the disk.
+func syncData(f *os.File) error { return f.Sync() }
