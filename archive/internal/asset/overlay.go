@@ -15,9 +15,9 @@ import (
 // overlay shows files with another .ism, and with another .ismc or none. What lies there under those names does not count.
 type overlay struct {
 	smooth.Files
-	ism, ismc    string
-	server       []byte
-	client       []byte // nil if there is none
+	ism, ismc string
+	server    []byte
+	client    []byte // nil if there is none
 }
 
 func newOverlay(files smooth.Files, ism string, server, client []byte) *overlay {
