@@ -223,6 +223,23 @@ func (l *loader) seen(t time.Time) {
 	}
 }
 
+// wanted returns the track_IDs that the server manifest names, in whatever file; nil if it leaves some to be guessed. A track that it
+// does not name, such as one that was announced live and never sent, need not be in the index.
+func (l *loader) wanted() map[uint32]bool {
+	if l.ism == nil {
+		return nil
+	}
+	ids := make(map[uint32]bool)
+	for i := range l.server.Tracks {
+		id, ok := l.server.Tracks[i].TrackID()
+		if !ok {
+			return nil
+		}
+		ids[id] = true
+	}
+	return ids
+}
+
 // mediaNamed opens a media file once.
 func (l *loader) mediaNamed(name string) (*mediaFile, error) {
 	if m, ok := l.media[name]; ok {
@@ -233,7 +250,7 @@ func (l *loader) mediaNamed(name string) (*mediaFile, error) {
 			Remedy: remedyFor(ErrTooLarge)}
 	}
 	l.check(name)
-	m, err := openMedia(l.ctx, l.files, name)
+	m, err := openMedia(l.ctx, l.files, name, l.wanted())
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,15 @@ package smooth_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"github.com/Eyevinn/mp4ff/mp4"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
+	"github.com/smoothkit/smoothkit/internal/testmedia"
 )
 
 // bx is a box of a file that a test takes apart.
@@ -171,4 +174,37 @@ func textFile(t testing.TB, samples ...string) []byte {
 		require.NoError(t, f.Encode(&b))
 	}
 	return b.Bytes()
+}
+
+// TestUnnamedTrack: a track that the server manifest does not name, and that has no fragments, does not make a source look at each
+// fragment of the file.
+func TestUnnamedTrack(t *testing.T) {
+	data := testmedia.File(t, "av.ismv")
+	h, ok := fmp4.FindMfra(bytes.NewReader(data), int64(len(data)))
+	require.True(t, ok)
+	tables, err := fmp4.ParseMfra(data[h.Offset:], h.Offset)
+	require.NoError(t, err)
+	var entries []fmp4.TfraEntry
+	for i := range tables[0].Len() {
+		time, moof := tables[0].At(i)
+		entries = append(entries, fmp4.TfraEntry{Time: time, Moof: moof})
+	}
+	require.Greater(t, len(entries), 1)
+	// An index that lists the first and the last fragment only is believed where it is used; a scan would find all.
+	short := []fmp4.TfraEntry{entries[0], entries[len(entries)-1]}
+	data = fmp4.AppendMfra(data[:h.Offset:h.Offset], []uint32{tables[0].TrackID}, [][]fmp4.TfraEntry{short})
+	id := fmt.Sprint(tables[0].TrackID)
+	other := fmt.Sprint(3 - tables[0].TrackID)
+	for name, c := range map[string]struct {
+		ism  []byte
+		want int
+	}{
+		"not named": {ism("", track("video", "av.ismv", 40000, "trackID", id)), 2},
+		"named":     {ism("", track("video", "av.ismv", 40000, "trackID", id), track("audio", "av.ismv", 16000, "trackID", other)), len(entries)},
+		"guessed":   {ism("", track("video", "av.ismv", 40000)), len(entries)},
+	} {
+		src, _ := source(t, tree(map[string][]byte{"av.ismv": data, "x.ism": c.ism}), nil)
+		s, _ := fetchAll(t, src, "x.ism")
+		assert.Len(t, s.Manifest.Stream("video").Timeline, c.want, name)
+	}
 }

@@ -20,6 +20,8 @@ type mediaFile struct {
 	movie *fmp4.Movie
 	// index holds the fragments of each track of a fragmented file; nil for a progressive one.
 	index map[uint32]*fragmentIndex
+	// wanted are the track_IDs that matter; nil means all.
+	wanted map[uint32]bool
 	// bytes is the memory of the index.
 	bytes   int64
 	buffers bufferPool
@@ -36,13 +38,14 @@ func (m *mediaFile) progressive() bool { return m.index == nil }
 // fragmented files, and the mfra box of films of a few hours.
 const edgeSize = 64 << 10
 
-// openMedia opens a media file and builds its index, from mfra if it has one, else by looking at each moof box.
-func openMedia(ctx context.Context, files Files, name string) (*mediaFile, error) {
+// openMedia opens a media file and builds its index, from mfra if it lists all tracks that are wanted, else by looking at each moof
+// box. wanted are track_IDs; nil means all.
+func openMedia(ctx context.Context, files Files, name string, wanted map[uint32]bool) (*mediaFile, error) {
 	f, err := files.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	m := &mediaFile{name: name, file: f}
+	m := &mediaFile{name: name, file: f, wanted: wanted}
 	if err := m.build(ctx); err != nil {
 		f.Close()
 		return nil, m.fault(err)

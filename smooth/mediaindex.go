@@ -93,7 +93,7 @@ func (ix *fragmentIndex) hash(digest hash.Hash) {
 	}
 }
 
-// readMfra fills the index from the mfra box. It reports false if the box does not list every track of the file or
+// readMfra fills the index from the mfra box. It reports false if the box does not list every track that is wanted or
 // does not fit the fragments, so that they have to be scanned for; the error says why, if that is a fault.
 func (m *mediaFile) readMfra(r io.ReaderAt, h fmp4.Box, digest hash.Hash) (bool, error) {
 	raw, err := fmp4.ReadBox(r, h, fmp4.MaxMfra)
@@ -115,13 +115,16 @@ func (m *mediaFile) readMfra(r io.ReaderAt, h fmp4.Box, digest hash.Hash) (bool,
 		}
 	}
 	for i := range m.movie.Tracks {
-		if m.index[m.movie.Tracks[i].ID] == nil {
+		if id := m.movie.Tracks[i].ID; m.index[id] == nil && (m.wanted == nil || m.wanted[id]) {
 			return false, nil
 		}
 	}
 	setExtents(m.index, offsets, h.Offset)
 	for i := range m.movie.Tracks {
 		t := &m.movie.Tracks[i]
+		if m.index[t.ID] == nil {
+			continue
+		}
 		if ok, err := m.verify(r, t, m.index[t.ID]); !ok || err != nil {
 			return false, err
 		}

@@ -36,7 +36,8 @@ const (
 
 // ServerManifest returns the .ism of tracks whose client manifest has a name. A [smooth.FileSource] finds each track in it under its key,
 // custom attributes included once the client manifest is there. The tracks stand in the order of a live manifest: video, audio, text,
-// each by name, and from the highest bit rate to the lowest.
+// each by name, and from the highest bit rate to the lowest. Leave out tracks without fragments: nothing could be shown of them, and a
+// file whose mfra box lacks a track that is asked for is scanned from end to end.
 //
 // The error wraps [smooth.ErrUnsupported] if two tracks have the same key, or one has no stream, or a string cannot be written in XML.
 func ServerManifest(clientManifest string, tracks []Track) ([]byte, error) {
