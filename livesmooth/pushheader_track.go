@@ -1,13 +1,9 @@
 package livesmooth
 
 import (
-	"cmp"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
 	"github.com/smoothkit/smoothkit/smooth"
@@ -125,7 +121,7 @@ func entryKind(t smooth.StreamType) fmp4.Kind {
 
 // pushCodec returns the configuration of a track from its sample entry, completed or replaced by what the manifest says.
 func pushCodec(t *fmp4.Track, st *smooth.ServerTrack) (*smooth.Codec, error) {
-	level := pushLevel(st)
+	level := st.QualityLevel()
 	stated, statedErr := (*smooth.Codec)(nil), error(nil)
 	if level.FourCC != "" || level.AudioTag != 0 || len(level.CodecPrivateData) > 0 {
 		stream := smooth.Stream{Type: st.Type, MaxWidth: level.MaxWidth, MaxHeight: level.MaxHeight}
@@ -157,59 +153,6 @@ func completes(stated, entry *smooth.Codec) bool {
 	}
 	return len(entry.PrivateData) == 0 && len(stated.PrivateData) > 0 && stated.NALULengthSize == entry.NALULengthSize ||
 		entry.FourCC == "AACL" && stated.FourCC == "AACH"
-}
-
-// pushLevel returns the quality level that the parameters of a track describe. WaveFormatEx, width and height are old names.
-// See [MS-SSTR] 2.2.7.3 and the live server manifest of IIS.
-func pushLevel(st *smooth.ServerTrack) *smooth.QualityLevel {
-	l := &smooth.QualityLevel{Bitrate: st.Bitrate}
-	l.FourCC, _ = st.Param("FourCC")
-	l.FourCC = strings.TrimSpace(l.FourCC)
-	l.CodecPrivateData = hexParam(st, "CodecPrivateData")
-	l.MaxWidth = cmp.Or(numberParam(st, "MaxWidth"), numberParam(st, "width"))
-	l.MaxHeight = cmp.Or(numberParam(st, "MaxHeight"), numberParam(st, "height"))
-	l.SamplingRate, l.Channels = numberParam(st, "SamplingRate"), numberParam(st, "Channels")
-	l.BitsPerSample, l.PacketSize = numberParam(st, "BitsPerSample"), numberParam(st, "PacketSize")
-	l.AudioTag, l.NALUnitLengthField = numberParam(st, "AudioTag"), numberParam(st, "NALUnitLengthField")
-	setWaveFormat(l, hexParam(st, "WaveFormatEx"))
-	return l
-}
-
-func hexParam(st *smooth.ServerTrack, name string) []byte {
-	v, _ := st.Param(name)
-	b, err := hex.DecodeString(strings.TrimSpace(v))
-	if err != nil {
-		return nil
-	}
-	return b
-}
-
-func numberParam(st *smooth.ServerTrack, name string) uint32 {
-	v, _ := st.Param(name)
-	n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 32)
-	if err != nil {
-		return 0
-	}
-	return uint32(n)
-}
-
-// setWaveFormat fills what l lacks from a WAVEFORMATEX structure:
-//
-//	wFormatTag u16 | nChannels u16 | nSamplesPerSec u32 | nAvgBytesPerSec u32 | nBlockAlign u16 |
-//	wBitsPerSample u16 | cbSize u16 | cbSize bytes        (little endian)
-func setWaveFormat(l *smooth.QualityLevel, b []byte) {
-	if len(b) < 18 {
-		return
-	}
-	le := binary.LittleEndian
-	l.AudioTag = cmp.Or(l.AudioTag, uint32(le.Uint16(b)))
-	l.Channels = cmp.Or(l.Channels, uint32(le.Uint16(b[2:])))
-	l.SamplingRate = cmp.Or(l.SamplingRate, le.Uint32(b[4:]))
-	l.PacketSize = cmp.Or(l.PacketSize, uint32(le.Uint16(b[12:])))
-	l.BitsPerSample = cmp.Or(l.BitsPerSample, uint32(le.Uint16(b[14:])))
-	if len(l.CodecPrivateData) == 0 {
-		l.CodecPrivateData = b[18 : 18+min(int(le.Uint16(b[16:])), len(b)-18)]
-	}
 }
 
 func formatUUID(u [16]byte) string {

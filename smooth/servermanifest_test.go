@@ -206,3 +206,18 @@ func TestServerManifestAppendXML(t *testing.T) {
 	_, err = m.AppendXML(nil)
 	assert.EqualError(t, err, `smooth: server manifest: attribute src: XML cannot carry byte 0x01: unsupported content`)
 }
+
+func TestServerTrackQualityLevel(t *testing.T) {
+	p := func(pairs ...string) (list []smooth.Param) {
+		for i := 0; i < len(pairs); i += 2 {
+			list = append(list, smooth.Param{Name: pairs[i], Value: pairs[i+1], ValueType: "data"})
+		}
+		return list
+	}
+	v := smooth.ServerTrack{Type: smooth.Video, Bitrate: 5, Params: p("FOURCC", " H264 ", "codecPrivateData", "0102", "width", "320", "MaxHeight", "180", "NALUnitLengthField", "2")}
+	assert.Equal(t, &smooth.QualityLevel{Bitrate: 5, FourCC: "H264", CodecPrivateData: []byte{1, 2}, MaxWidth: 320, MaxHeight: 180, NALUnitLengthField: 2}, v.QualityLevel())
+	a := smooth.ServerTrack{Type: smooth.Audio, Bitrate: 1, Params: p("WaveFormatEx", "FF000200803E0000112200000400100002001210", "Channels", "6")}
+	assert.Equal(t, &smooth.QualityLevel{Bitrate: 1, AudioTag: 255, Channels: 6, SamplingRate: 16000, PacketSize: 4, BitsPerSample: 16, CodecPrivateData: []byte{0x12, 0x10}}, a.QualityLevel())
+	bad := smooth.ServerTrack{Type: smooth.Audio, Params: p("CodecPrivateData", "xyz", "Channels", "-1", "SamplingRate", "4294967296", "WaveFormatEx", "00")}
+	assert.Equal(t, &smooth.QualityLevel{}, bad.QualityLevel())
+}
