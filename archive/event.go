@@ -1,0 +1,183 @@
+package archive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// An event is one that is being recorded, or was until a crash, with those of its segments that grow.
+type event struct {
+	dir, base string // such as live/demo-isml/20260702T120000Z and demo
+
+	mu       sync.Mutex // guards the fields below
+	state    eventState
+	segments []*segment // in order; those that are complete have left
+	recorder *recording // nil if nobody records
+	written  time.Time  // when something was, as far as is known
+	changed  chan struct{}
+}
+
+// eventState is what stands in event.json.
+type eventState struct {
+	// Point, ID, Title and Started are those of [smooth.EventInfo].
+	Point   string
+	ID      string `json:",omitempty"`
+	Title   string `json:",omitempty"`
+	Started time.Time
+	// Wall is when the first fragment came, whose time is First, in ticks of 100 ns.
+	Wall  time.Time
+	First uint64
+	// SegmentLength in nanoseconds; zero if the event is not cut.
+	SegmentLength time.Duration `json:",omitempty"`
+	// Segments in order.
+	Segments []segmentState
+	// Ended tells that nothing will be added.
+	Ended bool
+}
+
+// segmentState is a segment in event.json.
+type segmentState struct {
+	// Number is the name of its directory.
+	Number int
+	// From is the time of its first fragments, in ticks of 100 ns; zero for the first segment.
+	From uint64
+}
+
+func newEvent(dir, base string, state eventState) *event {
+	return &event{dir: dir, base: base, state: state, changed: make(chan struct{})}
+}
+
+// maxEventFile bounds what is read of an event.json, in bytes. A segment takes about 40.
+const maxEventFile = 64 << 20
+
+// loadEvent reads an event. The error wraps [fs.ErrNotExist] if there is none.
+func loadEvent(ctx context.Context, files smooth.Files, dir string) (*event, error) {
+	name := path.Join(dir, eventFile)
+	f, err := files.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if f.Size() > maxEventFile {
+		return nil, fmt.Errorf("archive: %s: %d bytes, the limit is %d: %w", name, f.Size(), maxEventFile, smooth.ErrTooLarge)
+	}
+	data := make([]byte, f.Size())
+	if n, err := f.ReadAtContext(ctx, data, 0); n < len(data) {
+		return nil, fmt.Errorf("archive: %s: %d of %d bytes: %w", name, n, len(data), errors.Join(err, io.ErrUnexpectedEOF))
+	}
+	var state eventState
+	if err := json.Unmarshal(data, &state); err != nil {
+		return nil, fmt.Errorf("archive: %s: %w: %w", name, smooth.ErrCorrupt, err)
+	}
+	for i, s := range state.Segments {
+		if s.Number <= 0 || i > 0 && s.Number <= state.Segments[i-1].Number {
+			return nil, fmt.Errorf("archive: %s: segment %d is not in order: %w", name, s.Number, smooth.ErrCorrupt)
+		}
+	}
+	file := path.Base(state.Point)
+	return newEvent(dir, file[:len(file)-len(path.Ext(file))], state), nil
+}
+
+// save writes a new state. mu must not be held; one goroutine changes the state.
+func (e *event) save(ctx context.Context, store Store, state eventState) error {
+	data, err := json.MarshalIndent(state, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := store.Replace(ctx, path.Join(e.dir, eventFile), append(data, '\n')); err != nil {
+		return fmt.Errorf("archive: %s: %w", e.dir, err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state = state
+	e.change()
+	return nil
+}
+
+// change tells those who watch the event that its segments are others. mu must be held.
+func (e *event) change() {
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// current returns the state and the segments that grow, and a channel that is closed when they change.
+func (e *event) current() (eventState, []*segment, <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state, slices.Clone(e.segments), e.changed
+}
+
+// record says who records the event, nil if nobody does.
+func (e *event) record(r *recording) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.recorder = r
+	e.change()
+}
+
+// touch notes that something was written at a time.
+func (e *event) touch(at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if at.After(e.written) {
+		e.written = at
+	}
+}
+
+// touched returns when something was written last.
+func (e *event) touched() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.written
+}
+
+// add adds a segment that grows. It gets the wall clock of the event.
+func (e *event) add(s *segment) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	start := max(s.from, e.state.First)
+	s.index.SetClock(start, e.state.Wall.Add(time.Duration(start-e.state.First)*100), 0)
+	e.segments = append(e.segments, s)
+	slices.SortFunc(e.segments, func(a, b *segment) int { return a.number - b.number })
+	e.change()
+}
+
+// drop takes out a segment that is complete.
+func (e *event) drop(s *segment) {
+	e.mu.Lock()
+	e.segments = slices.DeleteFunc(e.segments, func(o *segment) bool { return o == s })
+	e.change()
+	e.mu.Unlock()
+	s.release()
+}
+
+// createEvent makes the directory of an event that begins.
+func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first uint64) (*event, error) {
+	dir, base, clean := pointDir(info)
+	if !clean {
+		a.log.Warn("archive path of the settings leads out of the archive, and is not used", "point", info.Point, "path", info.Archive.Path)
+	}
+	name := eventName(info)
+	for n := 0; ; n++ {
+		e := newEvent(path.Join(dir, attempt(name, n)), base, eventState{})
+		if _, err := a.store.Stat(ctx, e.dir); err == nil {
+			continue // an event of the same second, or of the same ID
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("archive: %s: %w", e.dir, err)
+		}
+		return e, e.save(ctx, a.store, eventState{
+			Point: info.Point, ID: info.ID, Title: info.Title, Started: info.Started.UTC(), Wall: a.opts.Now().UTC(), First: first,
+			SegmentLength: info.Archive.SegmentLength, Segments: []segmentState{{Number: 1}},
+		})
+	}
+}

@@ -1,0 +1,123 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/smoothkit/smoothkit/archive/internal/asset"
+	"github.com/smoothkit/smoothkit/internal/fmp4"
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// complete completes the segments that nothing is expected for any more, given a fragment that was written. One that cannot be
+// completed stays as it is, which is tried again with the next fragment that begins a segment, and at the end.
+func (r *recording) complete(ctx context.Context, f *smooth.Fragment) error {
+	for len(r.segments) > 1 {
+		first := r.segments[0]
+		late := f.Key.Stream == r.main && first.until <= math.MaxUint64-drain && f.Key.Time >= first.until+drain
+		if !late && len(r.segments) <= maxOpenSegments || first.failed == r.segments[len(r.segments)-1].number {
+			return nil
+		}
+		if err := r.finishSegment(ctx, first); err != nil {
+			first.failed = r.segments[len(r.segments)-1].number
+			r.a.log.Error("archive segment cannot be completed", "segment", first.dir, "err", err)
+			return nil
+		}
+	}
+	return nil
+}
+
+// finishSegment makes a segment a complete presentation: nothing of the media is written again.
+func (r *recording) finishSegment(ctx context.Context, s *segment) error {
+	if err := s.finish(ctx, r); err != nil {
+		return fmt.Errorf("archive: complete %s: %w", s.dir, err)
+	}
+	r.mu.Lock()
+	r.segments = slices.DeleteFunc(slices.Clone(r.segments), func(o *segment) bool { return o == s })
+	r.mu.Unlock()
+	r.event.drop(s)
+	r.a.rouse()
+	return nil
+}
+
+// finish writes the index of each file and the manifests, in that order: a segment with a client manifest is complete.
+func (s *segment) finish(ctx context.Context, r *recording) error {
+	if len(s.media()) == 0 {
+		return nil
+	}
+	if err := r.sync(); err != nil {
+		return err
+	}
+	var files []syncFile
+	for _, m := range s.media() {
+		if err := m.tidy(); err != nil {
+			return err
+		}
+		m.dirty = true // what follows is no fragment
+		if _, err := m.Write(s.trailer(m)); err != nil {
+			return errors.Join(fmt.Errorf("index of %s: %w", m.name, err), m.tidy())
+		}
+		files = append(files, syncFile{grower: &m.grower, name: s.path(m.name)})
+	}
+	if err := syncAll(files); err != nil {
+		return err
+	}
+	if err := s.list(ctx); err != nil {
+		return err
+	}
+	data, err := asset.ClientManifest(ctx, s.store, s.ismName())
+	if err != nil {
+		return err
+	}
+	if err := s.store.Replace(ctx, s.ismcName(), data); err != nil {
+		return err
+	}
+	s.index.End()
+	return nil
+}
+
+// trailer returns the mfra box of a file.
+func (s *segment) trailer(m *mediaFile) []byte {
+	var ids []uint32
+	var lists [][]fmp4.TfraEntry
+	for i := range m.tracks {
+		t := &m.tracks[i]
+		n, ok := s.numberOf(m, t)
+		if !ok {
+			continue
+		}
+		list := make([]fmp4.TfraEntry, 0, s.index.Len(n))
+		for e := range s.index.Entries(n) {
+			list = append(list, fmp4.TfraEntry{Time: e.Time, Moof: uint64(e.Offset)})
+		}
+		ids, lists = append(ids, t.ID), append(lists, list)
+	}
+	return fmp4.AppendMfra(nil, ids, lists)
+}
+
+// finish completes the event.
+func (r *recording) finish(ctx context.Context) error {
+	r.next = math.MaxUint64
+	if err := r.unhold(ctx); err != nil {
+		return err
+	}
+	for len(r.segments) > 0 {
+		if err := r.finishSegment(ctx, r.segments[0]); err != nil {
+			return err
+		}
+	}
+	state, _, _ := r.event.current()
+	state.Ended = true
+	if err := r.event.save(ctx, r.a.store, state); err != nil {
+		return err
+	}
+	for _, s := range state.Segments { // nothing can come late any more
+		dir := segmentDir(r.event.dir, s.Number)
+		_ = r.a.store.Remove(ctx, dir+"/"+r.event.base+journalExtension)
+	}
+	r.a.ended(r.event)
+	return nil
+}
