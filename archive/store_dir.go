@@ -24,6 +24,8 @@ type DirStore struct {
 	root  *os.Root
 	files *smooth.DirFiles
 	names dirNames
+	// syncFile waits until the content of a file is on the disk. Tests put faults in.
+	syncFile func(*os.File) error
 
 	temporary   string        // how the names of this store's temporary files begin
 	temporaries atomic.Uint64 // made so far
@@ -52,7 +54,7 @@ func Dir(path string) (*DirStore, error) {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
 	return &DirStore{
-		path: path, root: root, files: smooth.NewDirFiles(path), names: newDirNames(),
+		path: path, root: root, files: smooth.NewDirFiles(path), names: newDirNames(), syncFile: syncData,
 		temporary: temporaryPrefix + rand.Text() + "-",
 	}, nil
 }

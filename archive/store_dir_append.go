@@ -92,7 +92,7 @@ func (a *dirAppender) Sync() error {
 		return a.failed
 	}
 	size := a.size.Load()
-	err := syncData(a.file)
+	err := a.store.syncFile(a.file)
 	if err == nil && !a.isNamed {
 		err = a.store.names.sync(path.Dir(a.name), a.entry, a.store.syncDir)
 	}

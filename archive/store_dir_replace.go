@@ -44,7 +44,7 @@ func (s *DirStore) writeFile(name string, data []byte) error {
 		return err
 	}
 	if _, err = f.Write(data); err == nil {
-		err = syncData(f)
+		err = s.syncFile(f)
 	}
 	return errors.Join(err, f.Close())
 }
