@@ -22,7 +22,7 @@ func TestFinish(t *testing.T) {
 	p, s, log := opened(t, files, "e/1/Demo.ism")
 	assert.Empty(t, log.String())
 	require.Len(t, s.Manifest.Streams, 2)
-	assert.EqualValues(t, start+20*second, s.Manifest.Duration)
+	assert.EqualValues(t, 20*second, s.Manifest.Duration, "not counted from the year 1500")
 	for _, in := range r.tracks {
 		st := s.Manifest.Stream(in.Key.Stream)
 		require.NotNil(t, st)

@@ -27,16 +27,27 @@ func ClientManifest(ctx context.Context, files smooth.Files, ism string) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("asset: %s: %w", ism, err)
 	}
-	server, err := smooth.ParseServerManifest(data)
+	return ClientManifestFor(ctx, files, ism, data)
+}
+
+// ClientManifestFor is [ClientManifest] for an .ism that has not been written yet, whose content is server.
+func ClientManifestFor(ctx context.Context, files smooth.Files, ism string, server []byte) ([]byte, error) {
+	b, err := newBuilder(ctx, files, ism, server)
 	if err != nil {
-		return nil, fmt.Errorf("asset: %s: %w", ism, err)
+		return nil, err
 	}
-	b := &builder{ctx: ctx, files: files, ism: ism, server: server}
 	out, err := b.build()
 	if err != nil {
 		return nil, fmt.Errorf("asset: %w", err)
 	}
 	return out, nil
+}
+
+// Served reports whether a source of the files would serve the presentation as a client manifest says, which has not been written yet,
+// nor the .ism whose content is server.
+func Served(ctx context.Context, files smooth.Files, ism string, server, client []byte) bool {
+	b, err := newBuilder(ctx, files, ism, server)
+	return err == nil && b.accepted(client)
 }
 
 // builder makes one client manifest.
@@ -45,6 +56,14 @@ type builder struct {
 	files  smooth.Files
 	ism    string
 	server *smooth.ServerManifest
+}
+
+func newBuilder(ctx context.Context, files smooth.Files, ism string, server []byte) (*builder, error) {
+	m, err := smooth.ParseServerManifest(server)
+	if err != nil {
+		return nil, fmt.Errorf("asset: %s: %w", ism, err)
+	}
+	return &builder{ctx: ctx, files: files, ism: ism, server: m}, nil
 }
 
 func (b *builder) build() ([]byte, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smoothkit/smoothkit/archive/internal/index"
 	"github.com/smoothkit/smoothkit/internal/fmp4"
 	"github.com/smoothkit/smoothkit/smooth"
 )
@@ -20,15 +21,7 @@ func (b *builder) complete(m *smooth.Manifest) {
 			}
 		}
 	}
-	setDuration(m)
-}
-
-// setDuration makes the presentation end with its last chunk.
-func setDuration(m *smooth.Manifest) {
-	m.Duration = 0
-	for _, st := range m.Streams {
-		m.Duration = max(m.Duration, smooth.Rescale(st.Timeline.End(), m.TimescaleOf(st), smooth.DefaultTimescale))
-	}
+	m.Duration = index.Duration(m)
 }
 
 // trackOf returns the server track of a level, or nil.
@@ -91,7 +84,7 @@ func (p *presentation) measure(ctx context.Context) {
 			}
 		}
 	}
-	setDuration(p.manifest)
+	p.manifest.Duration = index.Duration(p.manifest)
 }
 
 // usualDuration returns the median of the durations.
