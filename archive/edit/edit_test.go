@@ -44,7 +44,7 @@ func TestWrite(t *testing.T) {
 	require.Len(t, m.Streams, len(want.Streams))
 	for i, st := range want.Streams {
 		got := m.Streams[i]
-		assert.Equal(t, []any{st.Type, st.Name, st.Language, st.Subtype, st.Parent, want.TimescaleOf(st), st.URL}, []any{got.Type, got.Name, got.Language, got.Subtype, got.Parent, m.TimescaleOf(got), got.URL})
+		assert.Equal(t, []any{st.Type, st.Name, st.Language, st.Subtype, st.Parent, want.TimescaleOf(st)}, []any{got.Type, got.Name, got.Language, got.Subtype, got.Parent, m.TimescaleOf(got)})
 		assert.Equal(t, st.Timeline, got.Timeline, st.Name)
 		for j, lv := range st.Levels {
 			assert.Equal(t, lv.CodecPrivateData, got.Levels[j].CodecPrivateData)

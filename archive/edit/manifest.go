@@ -17,7 +17,7 @@ func (w *writing) manifests(ctx context.Context) error {
 			if t.media == nil {
 				continue
 			}
-			tracks = append(tracks, asset.Track{File: t.media.file, Input: smooth.InputTrack{
+			tracks = append(tracks, asset.Track{File: t.file, Input: smooth.InputTrack{
 				ID: t.media.id, Key: t.key, Stream: s.from, Level: t.level, Codec: t.codec}})
 		}
 	}

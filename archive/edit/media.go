@@ -20,7 +20,6 @@ const syncBytes = 64 << 20
 // media is a file of one track that is being written.
 type media struct {
 	name    string // in the store
-	file    string // beside the manifests
 	id      uint32
 	app     archive.Appender
 	off     int64
@@ -34,39 +33,36 @@ func (w *writing) create(ctx context.Context, s *stream, t *track, id uint32) er
 	if err != nil {
 		return err
 	}
-	file := w.fileName(s, t)
-	if err := w.checkFree(ctx, file); err != nil {
-		return err
-	}
-	app, err := w.store.Append(ctx, w.path(file))
+	app, err := w.store.Append(ctx, w.path(t.file))
 	if err != nil {
 		return err
 	}
-	t.media = &media{name: w.path(file), file: file, id: id, app: app}
+	t.media = &media{name: w.path(t.file), id: id, app: app}
 	w.media = append(w.media, t.media)
 	return t.media.write(header)
 }
 
-// fileName returns a name that no other track has, whatever the case of letters.
-func (w *writing) fileName(s *stream, t *track) string {
-	base := fmt.Sprintf("%s_%s", w.name, s.from.Name)
-	if t.key.Bitrate > 0 {
-		base += fmt.Sprintf("_%d", t.key.Bitrate/1000)
-	}
-	name := asset.MediaName(base, []smooth.InputTrack{{Stream: s.from}})
-	for n := 2; w.taken(name); n++ {
-		name = asset.MediaName(fmt.Sprintf("%s_%d", base, n), []smooth.InputTrack{{Stream: s.from}})
-	}
-	return name
-}
-
-func (w *writing) taken(name string) bool {
-	for _, m := range w.media {
-		if strings.EqualFold(m.file, name) {
-			return true
+// nameFiles gives each track a file that no other has, whatever the case of letters, and that does not exist yet.
+func (w *writing) nameFiles(ctx context.Context) error {
+	taken := make(map[string]bool)
+	for _, s := range w.streams {
+		for _, t := range s.tracks {
+			base := fmt.Sprintf("%s_%s", w.name, s.from.Name)
+			if t.key.Bitrate > 0 {
+				base += fmt.Sprintf("_%d", t.key.Bitrate/1000)
+			}
+			kind := []smooth.InputTrack{{Stream: s.from}}
+			t.file = asset.MediaName(base, kind)
+			for n := 2; taken[strings.ToLower(t.file)]; n++ {
+				t.file = asset.MediaName(fmt.Sprintf("%s_%d", base, n), kind)
+			}
+			taken[strings.ToLower(t.file)] = true
+			if err := w.checkFree(ctx, t.file); err != nil {
+				return err
+			}
 		}
 	}
-	return false
+	return nil
 }
 
 // header returns ftyp and moov as IIS writes them, in the timescale of the stream, without durations: what comes is not known yet.

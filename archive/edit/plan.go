@@ -35,6 +35,7 @@ type track struct {
 	level *smooth.QualityLevel
 	parts []bool // which have it
 	codec *smooth.Codec
+	file  string // name beside the manifests
 	media *media // nil before the first fragment
 	line  smooth.Timeline
 }

@@ -57,6 +57,9 @@ func (w *writing) run(ctx context.Context) error {
 	if err := w.checkCodecs(); err != nil {
 		return err
 	}
+	if err := w.nameFiles(ctx); err != nil {
+		return err
+	}
 	w.place()
 	for s := earliest(w.streams); s != nil; s = earliest(w.streams) {
 		if err := w.copyChunk(ctx, s, s.take()); err != nil {
