@@ -1,0 +1,68 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/smoothkit/smoothkit/archive"
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// Options tune [Check] and [Repair]. A nil pointer and the zero value mean the documented defaults.
+type Options struct {
+	// Payload makes the validator read all fragments, rather than manifests only.
+	Payload bool
+}
+
+// Check looks at the presentations below a directory of files, "." for all, and says what is wrong with them. It only reads. The
+// error is one of reading or of ctx; the report holds what was found before it.
+func Check(ctx context.Context, files smooth.Files, dir string, opts *Options) (*Report, error) {
+	return (&run{files: files, opts: withDefaults(opts)}).all(ctx, dir)
+}
+
+// Repair looks at the presentations below a directory of a store, "." for all, and makes good what can be. Nobody else may write to
+// them; a store that is an [archive.Locker] is locked meanwhile, and the error wraps [archive.ErrLocked] if another process has it.
+// Other errors are those of the store or of ctx; the report holds what was found and done before, and another run
+// goes on from there.
+func Repair(ctx context.Context, store archive.Store, dir string, opts *Options) (*Report, error) {
+	if l, ok := store.(archive.Locker); ok {
+		lock, err := l.Lock(ctx)
+		if err != nil {
+			return &Report{}, fmt.Errorf("repair: %w", err)
+		}
+		defer lock.Close()
+	}
+	return (&run{files: store, store: store, opts: withDefaults(opts)}).all(ctx, dir)
+}
+
+func withDefaults(o *Options) Options {
+	if o == nil {
+		return Options{}
+	}
+	return *o
+}
+
+// run is one call of Check or Repair.
+type run struct {
+	files smooth.Files
+	store archive.Store // nil to check only
+	opts  Options
+}
+
+// all looks at all presentations below a directory.
+func (r *run) all(ctx context.Context, dir string) (*Report, error) {
+	report := new(Report)
+	found, err := r.find(ctx, dir, 0)
+	if err != nil {
+		return report, fmt.Errorf("repair: %s: %w", dir, err)
+	}
+	for _, p := range found {
+		a := Asset{Name: p.name}
+		err := r.asset(ctx, p, &a)
+		report.Assets = append(report.Assets, a)
+		if err != nil {
+			return report, fmt.Errorf("repair: %s: %w", p.name, err)
+		}
+	}
+	return report, nil
+}
