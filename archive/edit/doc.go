@@ -3,7 +3,7 @@
 //
 //	store, err := archive.Dir("media/archives")
 //	...
-//	whole, err := edit.Merge(ctx, store, "live/demo-isml/20260702T120000Z", "demo", nil)
+//	whole, err := edit.Merge(ctx, store, "live/demo-isml/20260702T120000Z", store, "demo", nil)
 //	...
 //	goal, err := edit.Trim(ctx, presentation, smooth.AtTicks(from, second), smooth.AtTicks(to, second), store, "goals", "first", nil)
 //

@@ -11,6 +11,9 @@ import (
 
 // Options tune how presentations are written. A nil pointer and the zero value mean the documented defaults.
 type Options struct {
+	// From and To bound what is written to the fragments that overlap the span; To is exclusive. They are points on the timeline of the
+	// source, which for a live event seldom begins at zero. The zero Instant is no bound.
+	From, To smooth.Instant
 	// Rebase makes times begin at zero instead of keeping those of the source, which are a date for most live events.
 	Rebase bool
 	// Logger gets what a source has to say about the segments that [Merge] reads. Nil means slog.Default().
@@ -45,31 +48,29 @@ type Result struct {
 
 // Errors besides those of package smooth. [io/fs.ErrExist] is wrapped where a file of the new presentation exists.
 var (
-	// ErrNoSegments: a directory has no numbered directories with presentations in them.
+	// ErrNoSegments: a directory has neither a presentation nor numbered directories with presentations in them.
 	ErrNoSegments = errors.New("no segments")
 	// ErrIncomplete: a segment has no manifest that can be read, so its recording has not been finished.
 	ErrIncomplete = errors.New("segment is not complete")
 )
 
-// Write writes a presentation as files called name in a directory of the store: what there is of it now, if it is live. p stays open.
-// opts may be nil.
+// Write writes a presentation as files called name in a directory of the store: what there is of it now, if it is live. Fragments are
+// written whole, so a span may begin a little earlier and end a little later; [Result] tells. p stays open. opts may be nil.
 //
 // The error wraps [smooth.ErrUnsupported] if the codec configuration of a track changes, which one track of Smooth Streaming cannot, and
 // tells which and when: the parts before and after can be written by themselves. It does so too for composite presentations and codecs
-// that have no place in files. It wraps [smooth.ErrNotFound] if there are no fragments, and [io/fs.ErrExist].
+// that have no place in files. It wraps [smooth.ErrNotFound] if there are no fragments, also in the span, [smooth.ErrBadRequest] if the
+// span is empty, and [io/fs.ErrExist].
 func Write(ctx context.Context, p smooth.Presentation, store archive.Store, dir, name string, opts *Options) (*Result, error) {
 	return write(ctx, []part{{p: p}}, store, dir, name, opts)
 }
 
-// Trim is [Write] for the fragments that overlap a span, of which one end may be the zero Instant: up to there. Fragments are written
-// whole, so the result may begin a little earlier and end a little later; [Result] tells. The points are on the timeline of the
-// presentation, which for a live event seldom begins at zero.
-//
-// The error wraps [smooth.ErrNotFound] if nothing is in the span, and [smooth.ErrBadRequest] if it is empty.
+// Trim is [Write] for a span: a highlight.
 func Trim(ctx context.Context, p smooth.Presentation, from, to smooth.Instant, store archive.Store, dir, name string, opts *Options) (*Result, error) {
-	span, err := smooth.NewFiltered(ctx, p, smooth.Filter{Start: from, End: to})
-	if err != nil {
-		return nil, wrap(name, err)
+	var o Options
+	if opts != nil {
+		o = *opts
 	}
-	return Write(ctx, span, store, dir, name, opts) // span is not closed: that would close p
+	o.From, o.To = from, to
+	return Write(ctx, p, store, dir, name, &o)
 }

@@ -55,7 +55,7 @@ func (w *writing) clientManifest(ctx context.Context, ism string, server []byte)
 
 // ownManifest returns the manifest of the source with the timelines that have been written, nil if there is more to it.
 func (w *writing) ownManifest() *smooth.Manifest {
-	m := *w.parts[0].snap.Manifest
+	m := *w.first().Manifest
 	m.IsLive, m.LookaheadCount, m.DVRWindowLength, m.CanSeek, m.CanPause = false, 0, 0, false, false
 	m.Streams, m.Protection = nil, w.protection()
 	for _, s := range w.streams {
@@ -84,7 +84,7 @@ func (w *writing) ownManifest() *smooth.Manifest {
 			m.Streams = append(m.Streams, &st)
 		}
 	}
-	for _, st := range w.parts[0].snap.Manifest.Streams {
+	for _, st := range w.first().Manifest.Streams {
 		if st.URL == "" && len(st.Content) > 0 && !w.opts.Rebase { // captions inside the manifest
 			m.Streams = append(m.Streams, st)
 		}

@@ -18,22 +18,19 @@ import (
 // mergeFiles bounds the media files that stay open for segments that are not being read.
 const mergeFiles = 32
 
-// Merge joins the numbered segments of an event directory, ours or those of IIS, into one presentation in another directory of the
-// store. It gets the name of theirs. A fragment that two segments have, told by track and time, is taken once. What lies between
-// segments and was not recorded is a gap. opts may be nil.
+// Merge joins the numbered segments of an event directory, ours or those of IIS, into one presentation in a directory of a store, which
+// may be the one that is read. It gets the name of theirs. A fragment that two segments have, told by track and time, is taken once. What
+// lies between segments and was not recorded is a gap. event may also be the directory of one presentation, or the name of its .ism. opts
+// may be nil.
 //
 // Errors are those of [Write], [ErrNoSegments], and [ErrIncomplete] for a segment that is being recorded or was left by a crash; they
 // name the segment.
-func Merge(ctx context.Context, store archive.Store, event, dir string, opts *Options) (*Result, error) {
-	list, err := segments(ctx, store, event)
+func Merge(ctx context.Context, files smooth.Files, event string, store archive.Store, dir string, opts *Options) (*Result, error) {
+	list, err := segments(ctx, files, event)
 	if err != nil {
 		return nil, wrap(event, err)
 	}
-	o := smooth.FileOptions{Revalidate: time.Hour, MaxOpenFiles: mergeFiles}
-	if opts != nil {
-		o.Logger = opts.Logger
-	}
-	src := smooth.NewFileSource(struct{ smooth.Files }{store}, &o) // which must not close the store
+	src := source(files, opts)
 	defer src.Close()
 	var parts []part
 	for _, name := range list {
@@ -43,18 +40,85 @@ func Merge(ctx context.Context, store archive.Store, event, dir string, opts *Op
 	return write(ctx, parts, store, dir, strings.TrimSuffix(base, path.Ext(base)), opts)
 }
 
+// source returns a source of the segments, which does not close the files.
+func source(files smooth.Files, opts *Options) *smooth.FileSource {
+	o := smooth.FileOptions{Revalidate: time.Hour, MaxOpenFiles: mergeFiles}
+	if opts != nil {
+		o.Logger = opts.Logger
+	}
+	return smooth.NewFileSource(struct{ smooth.Files }{files}, &o)
+}
+
+// A Segment is a part of a recorded event.
+type Segment struct {
+	// Name of the server manifest.
+	Name string
+	// Start and End in ticks of 100 ns. Sparse streams do not count, unless there are no others.
+	Start, End uint64
+}
+
+// Segments returns the segments that [Merge] would join, in order. Errors are those of Merge.
+func Segments(ctx context.Context, files smooth.Files, event string) ([]Segment, error) {
+	names, err := segments(ctx, files, event)
+	if err != nil {
+		return nil, wrap(event, err)
+	}
+	src := source(files, nil)
+	defer src.Close()
+	var list []Segment
+	for _, name := range names {
+		s, err := span(ctx, src, name)
+		if err != nil {
+			return nil, wrap(name, err)
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// span looks when a segment begins and ends.
+func span(ctx context.Context, src smooth.Source, name string) (Segment, error) {
+	out := Segment{Name: name}
+	p, err := src.Open(ctx, name)
+	if err != nil {
+		return out, err
+	}
+	defer p.Close()
+	snap, err := p.Snapshot(ctx)
+	if err != nil {
+		return out, err
+	}
+	var streams []*stream
+	for _, st := range snap.Manifest.Streams {
+		if len(st.Timeline) > 0 {
+			streams = append(streams, &stream{from: st, timescale: snap.Manifest.TimescaleOf(st), chunks: []chunk{{Chunk: st.Timeline[0]}}})
+		}
+	}
+	out.Start = begin(streams)
+	for _, s := range streams {
+		if !s.isSparse() || len(streams) == 1 {
+			out.End = max(out.End, smooth.Rescale(s.from.Timeline.End(), s.timescale, scale))
+		}
+	}
+	return out, nil
+}
+
 // segments returns the names of the server manifests of all segments of an event, in order.
 func segments(ctx context.Context, files smooth.Files, event string) ([]string, error) {
+	if strings.EqualFold(path.Ext(event), ".ism") {
+		if _, err := files.Stat(ctx, event); err != nil {
+			return nil, missing(err)
+		}
+		return []string{event}, nil
+	}
 	entries, err := files.ReadDir(ctx, event)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: %w", err, smooth.ErrNotFound)
-	}
 	if err != nil {
-		return nil, err
+		return nil, missing(err)
 	}
-	dirs := make(map[int]string)
+	dirs, own := make(map[int]string), false
 	var numbers []int
 	for _, e := range entries {
+		own = own || !e.IsDir() && strings.EqualFold(path.Ext(e.Name()), ".ism")
 		n, err := strconv.Atoi(e.Name())
 		if err != nil || n < 0 || !e.IsDir() || dirs[n] != "" {
 			continue
@@ -71,10 +135,22 @@ func segments(ctx context.Context, files smooth.Files, event string) ([]string, 
 		}
 		list = append(list, name)
 	}
+	if len(list) == 0 && own {
+		name, err := segment(ctx, files, event)
+		return []string{name}, err
+	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("%w in directories with numbers for names", ErrNoSegments)
+		return nil, fmt.Errorf("%w: neither directories with numbers for names nor a server manifest", ErrNoSegments)
 	}
 	return list, nil
+}
+
+// missing gives the error of a missing file the sentinel of package smooth.
+func missing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", err, smooth.ErrNotFound)
+	}
+	return err
 }
 
 // segment returns the name of the server manifest in a directory. That of the HLS rendition, as IIS made it, is none.

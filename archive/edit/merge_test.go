@@ -2,6 +2,7 @@ package edit_test
 
 import (
 	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"path"
 	"testing"
@@ -36,7 +37,7 @@ func TestMerge(t *testing.T) {
 	require.NoError(t, store.Replace(t.Context(), "live/e/event.json", []byte("{}")))
 	require.NoError(t, store.Replace(t.Context(), "live/e/notes/x.ism", []byte("none of ours")))
 	require.NoError(t, store.Replace(t.Context(), "live/e/10/demo-m3u8-aapl.ism", []byte("HLS")))
-	r, err := edit.Merge(t.Context(), store, "live/e", "whole", &edit.Options{Logger: strict(t)})
+	r, err := edit.Merge(t.Context(), store, "live/e", store, "whole", &edit.Options{Logger: strict(t)})
 	require.NoError(t, err)
 	assert.Equal(t, "whole/demo.ism", r.Name)
 	assert.NotZero(t, r.Repeated)
@@ -44,8 +45,41 @@ func TestMerge(t *testing.T) {
 	q, m := opened(t, store, r.Name)
 	sameFragments(t, p, q)
 	assert.Equal(t, manifest(t, p).Stream("video").Timeline, m.Stream("video").Timeline)
-	_, err = edit.Merge(t.Context(), store, "live/e", "whole", nil)
-	require.Error(t, err, "exists")
+	_, err = edit.Merge(t.Context(), store, "live/e", store, "whole", nil)
+	require.ErrorIs(t, err, fs.ErrExist)
+}
+
+// TestMergeSpan: a highlight across segments, from one store into another, and what segments there are.
+func TestMergeSpan(t *testing.T) {
+	p := smoothtest.New(event())
+	store, out := lossy.New(), lossy.New()
+	cut(t, store, p, "e", [2]uint64{0, 20}, [2]uint64{20, 40}, [2]uint64{40, 60})
+	list, err := edit.Segments(t.Context(), store, "e")
+	require.NoError(t, err)
+	require.Len(t, list, 3)
+	assert.Equal(t, edit.Segment{Name: "e/2/demo.ism", Start: start + 18*second + second/10, End: start + 40*second + second/10}, list[1])
+	from, to := smooth.AtTicks(start+30*second, second), smooth.AtTicks(start+50*second, second)
+	r, err := edit.Merge(t.Context(), store, "e", out, "whole", &edit.Options{From: from, To: to})
+	require.NoError(t, err)
+	q, _ := opened(t, out, r.Name)
+	part, err := smooth.NewFiltered(t.Context(), p, smooth.Filter{Start: from, End: to})
+	require.NoError(t, err)
+	sameFragments(t, part, q)
+
+	r, err = edit.Merge(t.Context(), out, "whole", out, "again", nil)
+	require.NoError(t, err, "one presentation")
+	q, _ = opened(t, out, r.Name)
+	sameFragments(t, part, q)
+	r, err = edit.Merge(t.Context(), out, "again/demo.ism", out, "third", nil)
+	require.NoError(t, err)
+	q, _ = opened(t, out, r.Name)
+	sameFragments(t, part, q)
+	_, err = edit.Merge(t.Context(), out, "again/demi.ism", out, "fourth", nil)
+	require.ErrorIs(t, err, smooth.ErrNotFound)
+	_, err = edit.Segments(t.Context(), out, "nothing")
+	require.ErrorIs(t, err, smooth.ErrNotFound)
+	_, err = edit.Merge(t.Context(), store, "e", out, "none", &edit.Options{From: smooth.AtTicks(start+90*second, second)})
+	require.ErrorIs(t, err, smooth.ErrNotFound)
 }
 
 // TestMergeGap: what no segment has is a gap in the timeline.
@@ -53,7 +87,7 @@ func TestMergeGap(t *testing.T) {
 	p := smoothtest.New(event())
 	store := lossy.New()
 	cut(t, store, p, "e", [2]uint64{0, 10}, [2]uint64{20, 60})
-	r, err := edit.Merge(t.Context(), store, "e", "whole", nil)
+	r, err := edit.Merge(t.Context(), store, "e", store, "whole", nil)
 	require.NoError(t, err)
 	_, m := opened(t, store, r.Name)
 	tl := m.Stream("video").Timeline
@@ -71,7 +105,7 @@ func TestMergeMany(t *testing.T) {
 			store, path.Join("e", string(rune('0'+i/10))+string(rune('0'+i%10))), "demo", nil)
 		require.NoError(t, err)
 	}
-	r, err := edit.Merge(t.Context(), store, "e", "whole", nil)
+	r, err := edit.Merge(t.Context(), store, "e", store, "whole", nil)
 	require.NoError(t, err)
 	q, _ := opened(t, store, r.Name)
 	sameFragments(t, p, q)
@@ -79,10 +113,10 @@ func TestMergeMany(t *testing.T) {
 
 func TestMergeErrors(t *testing.T) {
 	store := lossy.New()
-	_, err := edit.Merge(t.Context(), store, "none", "whole", nil)
+	_, err := edit.Merge(t.Context(), store, "none", store, "whole", nil)
 	require.ErrorIs(t, err, smooth.ErrNotFound)
 	require.NoError(t, store.Replace(t.Context(), "e/x/demo.ism", []byte("x")))
-	_, err = edit.Merge(t.Context(), store, "e", "whole", nil)
+	_, err = edit.Merge(t.Context(), store, "e", store, "whole", nil)
 	require.ErrorIs(t, err, edit.ErrNoSegments)
 
 	p := smoothtest.New(event())
@@ -96,7 +130,7 @@ func TestMergeErrors(t *testing.T) {
 		for _, name := range add {
 			require.NoError(t, store.Replace(t.Context(), name, nil))
 		}
-		_, err := edit.Merge(t.Context(), store, "e", "whole", nil)
+		_, err := edit.Merge(t.Context(), store, "e", store, "whole", nil)
 		require.ErrorIs(t, err, edit.ErrIncomplete)
 		assert.ErrorContains(t, err, "e/2")
 		assert.Empty(t, left(t, store, "whole"))
@@ -108,7 +142,7 @@ func TestMergeErrors(t *testing.T) {
 	two := lossy.New()
 	cut(t, two, p, "e", [2]uint64{0, 10})
 	require.NoError(t, two.Replace(t.Context(), "e/1/other.ism", []byte("x")))
-	_, err = edit.Merge(t.Context(), two, "e", "whole", nil)
+	_, err = edit.Merge(t.Context(), two, "e", two, "whole", nil)
 	require.ErrorIs(t, err, smooth.ErrUnsupported)
 
 	changed := lossy.New()
@@ -124,7 +158,7 @@ func TestMergeErrors(t *testing.T) {
 		require.True(t, err == nil || errors.Is(err, smooth.ErrNotFound) || err.Error() == "EOF")
 		require.NoError(t, changed.Replace(t.Context(), path.Join("e/2", path.Base(name)), data))
 	}
-	_, err = edit.Merge(t.Context(), changed, "e", "whole", nil)
+	_, err = edit.Merge(t.Context(), changed, "e", changed, "whole", nil)
 	require.ErrorIs(t, err, smooth.ErrUnsupported)
 	assert.ErrorContains(t, err, "audio_eng at 64000 bits/s changes at")
 }

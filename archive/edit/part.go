@@ -16,7 +16,7 @@ type part struct {
 	name string                                             // for errors, empty if there is one part only
 	open func(context.Context) (smooth.Presentation, error) // nil if p is open throughout
 	p    smooth.Presentation                                // nil if it is not open
-	snap *smooth.Snapshot
+	snap *smooth.Snapshot                                   // nil if nothing of it is wanted
 }
 
 // fault names the part in an error.
@@ -54,4 +54,9 @@ func (w *writing) closeParts(keep int) {
 		_ = p.p.Close()
 		p.p, w.open = nil, w.open[1:]
 	}
+}
+
+// first returns the snapshot of the first part that is wanted.
+func (w *writing) first() *smooth.Snapshot {
+	return w.parts[slices.IndexFunc(w.parts, func(p part) bool { return p.snap != nil })].snap
 }

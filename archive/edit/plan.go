@@ -3,6 +3,7 @@ package edit
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -45,14 +46,17 @@ func (w *writing) plan(ctx context.Context) ([]*stream, error) {
 	var streams []*stream
 	for i := range w.parts {
 		p := &w.parts[i]
-		if err := w.look(ctx, i); err != nil {
+		found, err := w.look(ctx, i)
+		if err != nil {
 			return nil, p.fault(err)
+		}
+		if !found {
+			continue
 		}
 		for _, st := range p.snap.Manifest.Streams {
 			if len(st.Timeline) == 0 || len(st.Levels) == 0 {
 				continue
 			}
-			var err error
 			if streams, err = add(streams, st, p.snap.Manifest.TimescaleOf(st), i, len(w.parts)); err != nil {
 				return nil, p.fault(err)
 			}
@@ -67,23 +71,31 @@ func (w *writing) plan(ctx context.Context) ([]*stream, error) {
 	return streams, nil
 }
 
-// look takes the snapshot of a part.
-func (w *writing) look(ctx context.Context, i int) error {
+// look takes the snapshot of a part, or of the span of it that is wanted. It reports false if nothing of it is.
+func (w *writing) look(ctx context.Context, i int) (found bool, err error) {
 	p, err := w.use(ctx, i)
 	if err != nil {
-		return err
+		return false, err
 	}
-	snap, err := p.Snapshot(ctx)
+	// The view is not closed, which would close the part.
+	view, err := smooth.NewFiltered(ctx, p, smooth.Filter{Start: w.opts.From, End: w.opts.To})
+	if errors.Is(err, smooth.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	snap, err := view.Snapshot(ctx)
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case snap.NotSmooth != nil:
-		return snap.NotSmooth
+		return false, snap.NotSmooth
 	case len(snap.Manifest.Clips) > 0:
-		return fmt.Errorf("composite presentation: %w", smooth.ErrUnsupported)
+		return false, fmt.Errorf("composite presentation: %w", smooth.ErrUnsupported)
 	}
 	w.parts[i].snap = snap
-	return nil
+	return true, nil
 }
 
 // add adds a stream of part number n to those that are known.

@@ -15,6 +15,9 @@ import (
 func (w *writing) protection() []smooth.ProtectionHeader {
 	var list []smooth.ProtectionHeader
 	for i := range w.parts {
+		if w.parts[i].snap == nil {
+			continue
+		}
 		for _, h := range w.parts[i].snap.Manifest.Protection {
 			if !slices.ContainsFunc(list, func(o smooth.ProtectionHeader) bool {
 				return o.SystemID == h.SystemID && string(o.Data) == string(h.Data)
