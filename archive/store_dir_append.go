@@ -57,8 +57,10 @@ func (s *DirStore) append(name string) (*dirAppender, error) {
 }
 
 func (a *dirAppender) Write(p []byte) (int, error) {
-	n, err := a.file.WriteAt(p, a.size.Load())
+	size := a.size.Load()
+	n, err := a.file.WriteAt(p, size)
 	a.size.Add(int64(n))
+	writeEarly(a.file, size, size+int64(n))
 	if err != nil {
 		return n, fmt.Errorf("archive: %d of %d bytes: %w", n, len(p), err)
 	}
