@@ -45,14 +45,17 @@ func (r *recording) finishSegment(ctx context.Context, s *segment) error {
 
 // finish writes the index of each file and the manifests, in that order: a segment with a client manifest is complete.
 func (s *segment) finish(ctx context.Context, r *recording) error {
-	if len(s.media()) == 0 {
-		return nil
-	}
 	if err := r.sync(); err != nil {
 		return err
 	}
 	var files []syncFile
 	for _, m := range s.media() {
+		if !s.feeds(m) { // a header, if anything
+			if err := s.store.Remove(ctx, s.path(m.name)); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := m.tidy(); err != nil {
 			return err
 		}
@@ -61,6 +64,10 @@ func (s *segment) finish(ctx context.Context, r *recording) error {
 			return errors.Join(fmt.Errorf("index of %s: %w", m.name, err), m.tidy())
 		}
 		files = append(files, syncFile{grower: &m.grower, name: s.path(m.name)})
+	}
+	if len(files) == 0 { // the power was cut before anything was on the disk
+		s.index.End()
+		return s.store.Remove(ctx, s.ismName())
 	}
 	if err := syncAll(files); err != nil {
 		return err
@@ -77,6 +84,16 @@ func (s *segment) finish(ctx context.Context, r *recording) error {
 	}
 	s.index.End()
 	return nil
+}
+
+// feeds reports whether a file has fragments.
+func (s *segment) feeds(m *mediaFile) bool {
+	for i := range m.tracks {
+		if _, ok := s.numberOf(m, &m.tracks[i]); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // trailer returns the mfra box of a file.

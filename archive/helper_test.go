@@ -123,36 +123,44 @@ func open(t testing.TB, store archive.Store, opts *archive.Options) *archive.Arc
 	return a
 }
 
-// content returns the fragments of a presentation.
-func content(t testing.TB, p smooth.Presentation) map[smooth.FragmentKey][]byte {
+// content returns the fragments of a presentation that are listed or were sent.
+func content(t testing.TB, p smooth.Presentation, sent ...*feed) map[smooth.FragmentKey][]byte {
 	snap, err := p.Snapshot(t.Context())
 	require.NoError(t, err)
-	got := make(map[smooth.FragmentKey][]byte)
+	wanted := make(map[smooth.FragmentKey]bool)
 	for _, tr := range snap.Periods[0].Tracks {
 		for _, c := range snap.Manifest.Stream(tr.Stream).Timeline {
-			k := smooth.FragmentKey{Stream: tr.Stream, Attrs: tr.Attrs, Bitrate: tr.Bitrate, Time: c.Time}
-			f, err := p.Fragment(t.Context(), k)
-			if err != nil {
-				require.ErrorIs(t, err, smooth.ErrNotFound)
-				continue
-			}
-			b, err := f.Load(t.Context(), nil)
-			require.NoError(t, err)
-			got[k] = bytes.Clone(b)
-			f.Close()
+			wanted[smooth.FragmentKey{Stream: tr.Stream, Attrs: tr.Attrs, Bitrate: tr.Bitrate, Time: c.Time}] = true
 		}
+	}
+	for _, f := range sent {
+		for k := range f.sent {
+			wanted[k] = true
+		}
+	}
+	got := make(map[smooth.FragmentKey][]byte)
+	for k := range wanted {
+		f, err := p.Fragment(t.Context(), k)
+		if err != nil {
+			require.ErrorIs(t, err, smooth.ErrNotFound)
+			continue
+		}
+		b, err := f.Load(t.Context(), nil)
+		require.NoError(t, err)
+		got[k] = bytes.Clone(b)
+		f.Close()
 	}
 	return got
 }
 
 // files returns the content of a presentation in a store, as any server of package smooth has it.
-func files(t testing.TB, store smooth.Files, name string) map[smooth.FragmentKey][]byte {
+func files(t testing.TB, store smooth.Files, name string, sent ...*feed) map[smooth.FragmentKey][]byte {
 	src := smooth.NewFileSource(store, &smooth.FileOptions{Logger: slog.New(slog.DiscardHandler)})
 	defer func() { require.NoError(t, src.Close()) }()
 	p, err := src.Open(context.Background(), name)
 	require.NoError(t, err, name)
 	defer p.Close()
-	return content(t, p)
+	return content(t, p, sent...)
 }
 
 // same compares fragments by their sample data.

@@ -164,7 +164,7 @@ func (r *recording) Append(ctx context.Context, _ string, f *smooth.Fragment) er
 		return err
 	}
 	s, err := r.route(ctx, t, f)
-	if err != nil {
+	if err != nil || s == nil {
 		return err
 	}
 	if err := r.put(ctx, s, t, f); err != nil {

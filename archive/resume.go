@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -116,25 +120,29 @@ type discard struct{}
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
 // revive reads the state of an event that was interrupted, cuts off what is torn, and returns it as a recording that nobody
-// feeds, nil if there is nothing of it.
+// feeds. The last segment is open, also if it is complete: the crash came before the event was.
 func (a *Archive) revive(ctx context.Context, e *event) (*recording, error) {
 	r := &recording{a: a, event: e, info: smooth.EventInfo{Point: e.state.Point, ID: e.state.ID, Title: e.state.Title}}
 	last := segmentState{}
+	e.touch(e.state.Started)
 	for i, st := range e.state.Segments {
 		last = st
 		dir := segmentDir(e.dir, st.Number)
-		if info, err := a.store.Stat(ctx, dir+"/"+e.base+".ismc"); err == nil && info.Size() > 0 {
+		if info, err := a.store.Stat(ctx, path.Join(dir, e.base+".ismc")); err == nil && info.Size() > 0 && i+1 < len(e.state.Segments) {
 			continue // complete
 		}
-		if info, err := a.store.Stat(ctx, dir+"/"+e.base+journalExtension); err == nil {
+		if info, err := a.store.Stat(ctx, path.Join(dir, e.base+journalExtension)); err == nil {
 			e.touch(info.ModTime())
 		}
 		s, err := r.reviveSegment(ctx, dir, st.Number, st.From)
 		if err != nil {
 			return nil, err
 		}
+		if s == nil && i+1 < len(e.state.Segments) {
+			continue // the power was cut when it had begun
+		}
 		if s == nil {
-			continue
+			s = newSegment(a.store, dir, e.base, st.Number, st.From)
 		}
 		if i+1 < len(e.state.Segments) {
 			s.until = e.state.Segments[i+1].From
@@ -142,19 +150,57 @@ func (a *Archive) revive(ctx context.Context, e *event) (*recording, error) {
 		r.segments = append(r.segments, s)
 		e.add(s)
 	}
-	if len(r.segments) == 0 { // the crash came between two segments, or before the first fragment
-		s := newSegment(a.store, segmentDir(e.dir, last.Number), e.base, last.Number, last.From)
-		r.segments = append(r.segments, s)
-		e.add(s)
-		e.touch(e.state.Started)
-	}
 	r.next = e.state.boundary(max(last.From, e.state.First))
-	held, err := r.reviveSegment(ctx, segmentDir(e.dir, last.Number+1)+holdExtension, last.Number+1, r.next)
-	if err != nil {
+	if err := r.reviveHeld(ctx, last.Number); err != nil {
 		return nil, err
 	}
-	r.held = held
 	return r, r.sync()
+}
+
+// reviveHeld takes up what was held for the segment after the last one, and gives what was held for others to them: the crash came
+// while that was done, or what had been removed is back.
+func (r *recording) reviveHeld(ctx context.Context, last int) error {
+	list, err := r.a.store.ReadDir(ctx, r.event.dir)
+	if err != nil {
+		return err
+	}
+	var next *segment
+	for _, entry := range list {
+		name, ok := strings.CutSuffix(entry.Name(), holdExtension)
+		number, err := strconv.Atoi(name)
+		if !ok || err != nil {
+			continue
+		}
+		s, err := r.reviveSegment(ctx, path.Join(r.event.dir, entry.Name()), number, r.next)
+		if err != nil {
+			return err
+		}
+		switch {
+		case s == nil: // the journal is removed first, when all of it is elsewhere
+			r.a.removeAll(ctx, path.Join(r.event.dir, entry.Name()))
+		case number > last:
+			next = s
+		default:
+			r.held = s
+			if err := r.unhold(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	r.held = next
+	return nil
+}
+
+// removeAll removes a directory with files, as far as that is possible.
+func (a *Archive) removeAll(ctx context.Context, dir string) {
+	list, err := a.store.ReadDir(ctx, dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range list {
+		_ = a.store.Remove(ctx, path.Join(dir, entry.Name()))
+	}
+	_ = a.store.Remove(ctx, dir)
 }
 
 // reviveSegment returns a segment that grows, nil if there is none.
@@ -169,7 +215,11 @@ func (r *recording) reviveSegment(ctx context.Context, dir string, number int, f
 	if p.bad {
 		r.a.log.Error("archive lacks what was on the disk", "segment", dir)
 	}
-	if err := r.take(ctx, p); err != nil {
+	err = r.a.store.Remove(ctx, p.s.ismcName()) // if it was complete, it is not any more
+	if err == nil {
+		err = r.take(ctx, p)
+	}
+	if err != nil {
 		p.s.release()
 		return nil, err
 	}
@@ -186,32 +236,53 @@ func (r *recording) reviveSegment(ctx context.Context, dir string, number int, f
 	return p.s, nil
 }
 
-// reopen returns a segment that is complete already for a fragment that comes very late: its index is cut off, and written again when
-// the segment is completed for the second time.
-func (r *recording) reopen(ctx context.Context, at uint64) (*segment, error) {
+// segmentFor returns the segment for a fragment that belongs to it by a tick, nil if the fragment is in a complete one already. Another
+// complete segment is opened again: its index is cut off, and written once more when the segment is completed for the second time.
+func (r *recording) segmentFor(ctx context.Context, k smooth.FragmentKey, at uint64) (*segment, error) {
 	state, _, _ := r.event.current()
-	number, from := 1, uint64(0)
-	for _, st := range state.Segments {
-		if at >= st.From {
-			number, from = st.Number, st.From
+	i := 0
+	for i+1 < len(state.Segments) && at >= state.Segments[i+1].From {
+		i++
+	}
+	st := state.Segments[i]
+	for _, s := range r.segments {
+		if s.number == st.Number {
+			return s, nil
 		}
 	}
-	dir := segmentDir(r.event.dir, number)
-	p, err := r.a.replaySegment(ctx, dir, r.event.base, number, from)
-	if err == nil {
-		err = r.a.store.Remove(ctx, p.s.ismcName()) // it is not complete any more
-	}
+	dir := segmentDir(r.event.dir, st.Number)
+	p, err := r.a.replaySegment(ctx, dir, r.event.base, st.Number, st.From)
 	if err != nil {
-		return nil, fmt.Errorf("archive: late fragment at %d for %s: %w", at, dir, err)
+		return nil, fmt.Errorf("archive: late fragment at %d for %s: %w", k.Time, dir, err)
+	}
+	if n, ok := p.s.index.Number(k); ok {
+		if _, there := p.s.index.Find(n, k.Time); there {
+			return nil, nil
+		}
+	}
+	if err := r.reopen(ctx, p); err != nil {
+		p.s.release()
+		return nil, fmt.Errorf("archive: late fragment at %d for %s: %w", k.Time, dir, err)
+	}
+	if i+1 < len(state.Segments) {
+		p.s.until = state.Segments[i+1].From
+	}
+	return p.s, nil
+}
+
+// reopen makes a complete segment one that grows.
+func (r *recording) reopen(ctx context.Context, p *replay) error {
+	if err := r.a.store.Remove(ctx, p.s.ismcName()); err != nil {
+		return err
 	}
 	if err := r.take(ctx, p); err != nil {
-		p.s.release()
-		return nil, err
+		return err
 	}
-	p.s.until = r.segments[0].from
+	list := append(slices.Clone(r.segments), p.s)
+	slices.SortFunc(list, func(a, b *segment) int { return a.number - b.number })
 	r.mu.Lock()
-	r.segments = append([]*segment{p.s}, r.segments...)
+	r.segments = list
 	r.mu.Unlock()
 	r.event.add(p.s)
-	return p.s, nil
+	return nil
 }

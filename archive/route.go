@@ -24,14 +24,14 @@ const (
 	maxOpenSegments = 16
 )
 
-// route returns the segment for a fragment. An event is cut where the main stream has a fragment at or after a multiple of
+// route returns the segment for a fragment, nil if the fragment is there already. An event is cut where the main stream has a fragment at or after a multiple of
 // the segment length, counted from the event's first fragment; all its fragments begin with a sync sample. Fragments of the other
 // streams belong to the segment that their middle is in. Those that come before the cut is known are held.
 func (r *recording) route(ctx context.Context, t *track, f *smooth.Fragment) (*segment, error) {
 	at, isMain := r.place(t, f.Key.Time, f.Duration)
 	last := r.segments[len(r.segments)-1]
 	if at < last.from {
-		return r.earlier(ctx, at)
+		return r.segmentFor(ctx, f.Key, at)
 	}
 	if n, ok := last.index.Number(f.Key); ok && !last.index.Track(n).Codec.Equal(t.in.Codec) {
 		return r.cut(ctx, f.Key.Time) // a file has one configuration per track
@@ -60,14 +60,6 @@ func (r *recording) place(t *track, at, duration uint64) (tick uint64, isMain bo
 		return at, false
 	}
 	return at + duration/2, false
-}
-
-// earlier returns the segment before the last one that a fragment belongs to.
-func (r *recording) earlier(ctx context.Context, at uint64) (*segment, error) {
-	if first := r.segments[0]; at < first.from {
-		return r.reopen(ctx, at)
-	}
-	return r.segmentAt(at), nil
 }
 
 // hold returns the segment for what waits for the cut.
@@ -124,6 +116,9 @@ func (r *recording) unhold(ctx context.Context) error {
 		return nil
 	}
 	for _, m := range h.media() {
+		if m.size <= m.header {
+			continue
+		}
 		in, err := m.asInput(h)
 		if err != nil {
 			return err
@@ -147,7 +142,9 @@ func (r *recording) unhold(ctx context.Context) error {
 	r.mu.Lock()
 	r.held = nil
 	r.mu.Unlock()
-	h.discard(ctx)
+	h.release()
+	_ = r.a.store.Remove(ctx, h.journalName()) // first, so that the rest means nothing
+	r.a.removeAll(ctx, h.dir)
 	return nil
 }
 
@@ -177,7 +174,10 @@ func (r *recording) move(ctx context.Context, h *segment, m *mediaFile, t *track
 	f := smooth.NewFragment(smooth.FragmentInit{Key: k, Timescale: scale, Duration: e.Duration, Codec: t.in.Codec, Memory: b, HeadLen: int(e.Head)})
 	defer f.Close()
 	at, _ := r.place(t, e.Time, e.Duration)
-	s := r.segmentAt(at)
+	s, err := r.segmentFor(ctx, k, at)
+	if err != nil || s == nil {
+		return err
+	}
 	if known := r.tracks[keyOf(k)]; known != nil {
 		t = known
 	}
@@ -195,14 +195,4 @@ func unexpected(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// discard removes the files of a segment whose content is elsewhere. What cannot be removed is not read again.
-func (s *segment) discard(ctx context.Context) {
-	s.release()
-	_ = s.store.Remove(ctx, s.journalName()) // first, so that the rest means nothing
-	for _, m := range s.media() {
-		_ = s.store.Remove(ctx, s.path(m.name))
-	}
-	_ = s.store.Remove(ctx, s.dir)
 }
