@@ -22,6 +22,8 @@ type scanner struct {
 	moof  fmp4.Moof
 	spans []fmp4.Span
 	bad   map[int64]string // fragments that are not what was recorded
+	// pieces are the last ones.
+	pieces []piece
 }
 
 // run scans the file. The error is one of reading.
@@ -198,7 +200,15 @@ func (s *scanner) fragments() error {
 		}
 	}
 	s.trim()
-	return nil
+	if m.index.Size > 0 && m.tables != nil && len(m.torn) == 0 {
+		return nil // somebody has finished the file
+	}
+	from, err := s.suspect(m.end)
+	if from < m.end {
+		m.torn = append([]hole{{from, m.end, Hole, "samples that make no sense"}}, m.torn...)
+		m.end = from
+	}
+	return err
 }
 
 // open reports whether the box at off says that it goes on to the end of the file.
@@ -240,7 +250,14 @@ func (s *scanner) lost(off, skip int64, reason string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return next, s.hole(hole{off, next, Hole, reason})
+	from, err := s.suspect(off)
+	if err != nil {
+		return 0, err
+	}
+	if from < off {
+		reason += ", and samples that make no sense before it"
+	}
+	return next, s.hole(hole{from, next, Hole, reason})
 }
 
 // resyncStep is read at a time in search of a moof box, and moofStart of its bytes tell one: its header and that of mfhd.

@@ -47,6 +47,7 @@ func (s *scanner) fragment(h fmp4.Box) (int64, error) {
 			return 0, err
 		}
 	}
+	s.remember(piece{h.Offset, data.End()})
 	return data.End(), nil
 }
 
