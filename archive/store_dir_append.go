@@ -59,6 +59,11 @@ func (s *DirStore) append(name string) (*dirAppender, error) {
 func (a *dirAppender) Write(p []byte) (int, error) {
 	size := a.size.Load()
 	n, err := a.file.WriteAt(p, size)
+	if err != nil { // WriteAt does not count a system call that has written a part
+		if info, e := a.file.Stat(); e == nil {
+			n = int(min(max(info.Size()-size, int64(n)), int64(len(p))))
+		}
+	}
 	a.size.Add(int64(n))
 	writeEarly(a.file, size, size+int64(n))
 	if err != nil {
