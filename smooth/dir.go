@@ -14,7 +14,10 @@ import (
 // directory: neither names nor symbolic links lead out of it. The directory is opened on first use; as long as there is
 // none, opening a presentation is an error that does not wrap [ErrNotFound]. A nil opts means the documented defaults.
 func Dir(path string, opts *FileOptions) *FileSource {
-	return NewFileSource(NewDirFiles(path), opts)
+	files := NewDirFiles(path)
+	s := NewFileSource(files, opts)
+	s.own = files
+	return s
 }
 
 // DirFiles is the [Files] that [Dir] reads: a directory of the operating system. Neither names nor symbolic links lead out

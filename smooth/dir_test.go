@@ -199,3 +199,14 @@ func TestForeignFS(t *testing.T) {
 		assert.Empty(t, log.String())
 	}
 }
+
+// TestNewFileSourceClose: who has opened the files closes them.
+func TestNewFileSourceClose(t *testing.T) {
+	files := smooth.NewDirFiles(writeTree(t, map[string][]byte{"a.txt": []byte("x")}))
+	require.NoError(t, smooth.NewFileSource(files, nil).Close())
+	_, err := files.Stat(context.Background(), "a.txt")
+	require.NoError(t, err)
+	require.NoError(t, files.Close())
+	_, err = files.Stat(context.Background(), "a.txt")
+	require.ErrorIs(t, err, smooth.ErrClosed)
+}

@@ -46,6 +46,7 @@ type FileOptions struct {
 // changes.
 type FileSource struct {
 	files   Files
+	own     io.Closer // files, if the source has opened them itself, or nil
 	opts    FileOptions
 	clock   func() int64 // nanoseconds since whenever
 	names   resolver
@@ -79,7 +80,8 @@ func FS(fsys fs.FS, opts *FileOptions) *FileSource {
 	return NewFileSource(fsFiles{fsys}, opts)
 }
 
-// NewFileSource returns a source of the presentations in files. A nil opts means the documented defaults.
+// NewFileSource returns a source of the presentations in files, which the caller closes after it if they have to be closed. A nil
+// opts means the documented defaults.
 func NewFileSource(files Files, opts *FileOptions) *FileSource {
 	s := &FileSource{files: files, entries: make(map[string]*cacheEntry)}
 	s.base, s.stop = context.WithCancel(context.Background())
@@ -398,8 +400,8 @@ func (s *FileSource) Close() error {
 	s.unlock()
 	s.stop()
 	s.loading.Wait()
-	if c, ok := s.files.(io.Closer); ok {
-		return c.Close()
+	if s.own != nil {
+		return s.own.Close()
 	}
 	return nil
 }
