@@ -27,6 +27,8 @@ type Archive struct {
 	tended chan struct{} // closed when the goroutine that tends has ended
 	wake   chan struct{} // holds a token if a segment has become complete
 
+	past pastEvents
+
 	mu          sync.Mutex // guards the fields below
 	events      map[string]*event
 	recordings  map[*recording]struct{}
@@ -62,6 +64,7 @@ func NewStore(ctx context.Context, store Store, opts *Options) (*Archive, error)
 		store: store, tended: make(chan struct{}), wake: make(chan struct{}, 1),
 		events: make(map[string]*event), recordings: make(map[*recording]struct{}), interrupted: make(map[*recording]struct{}),
 	}
+	a.past.list = make(map[string]*pastEvent)
 	if opts != nil {
 		a.opts = *opts
 	}
@@ -199,6 +202,7 @@ func (a *Archive) ended(e *event) {
 	delete(a.events, e.dir)
 	a.mu.Unlock()
 	e.record(nil)
+	e.retire()
 	a.rouse()
 }
 
@@ -275,12 +279,14 @@ func (a *Archive) Close() error {
 
 // shut closes files.
 func (a *Archive) shut() error {
-	errs := []error{a.files.Close()}
 	for _, e := range a.events {
+		e.retire()
 		for _, s := range e.segments {
 			s.release()
 		}
 	}
+	a.past.closeAll()
+	errs := []error{a.files.Close()}
 	for _, c := range a.closer {
 		errs = append(errs, c.Close())
 	}

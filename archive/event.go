@@ -17,14 +17,15 @@ import (
 
 // An event is one that is being recorded, or was until a crash, with those of its segments that grow.
 type event struct {
+	a         *Archive
 	dir, base string // such as live/demo-isml/20260702T120000Z and demo
+	views     eventViews
 
 	mu       sync.Mutex // guards the fields below
 	state    eventState
 	segments []*segment // in order; those that are complete have left
 	recorder *recording // nil if nobody records
 	written  time.Time  // when something was, as far as is known
-	changed  chan struct{}
 }
 
 // eventState is what stands in event.json.
@@ -54,7 +55,7 @@ type segmentState struct {
 }
 
 func newEvent(dir, base string, state eventState) *event {
-	return &event{dir: dir, base: base, state: state, changed: make(chan struct{})}
+	return &event{dir: dir, base: base, state: state}
 }
 
 // maxEventFile bounds what is read of an event.json, in bytes. A segment takes about 40.
@@ -98,23 +99,17 @@ func (e *event) save(ctx context.Context, store Store, state eventState) error {
 		return fmt.Errorf("archive: %s: %w", e.dir, err)
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.state = state
-	e.change()
+	e.mu.Unlock()
+	e.refresh()
 	return nil
 }
 
-// change tells those who watch the event that its segments are others. mu must be held.
-func (e *event) change() {
-	close(e.changed)
-	e.changed = make(chan struct{})
-}
-
-// current returns the state and the segments that grow, and a channel that is closed when they change.
-func (e *event) current() (eventState, []*segment, <-chan struct{}) {
+// current returns the state and the segments that grow.
+func (e *event) current() (eventState, []*segment) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.state, slices.Clone(e.segments), e.changed
+	return e.state, slices.Clone(e.segments)
 }
 
 // record says who records the event, nil if nobody does.
@@ -122,7 +117,6 @@ func (e *event) record(r *recording) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.recorder = r
-	e.change()
 }
 
 // touch notes that something was written at a time.
@@ -144,20 +138,20 @@ func (e *event) touched() time.Time {
 // add adds a segment that grows. It gets the wall clock of the event.
 func (e *event) add(s *segment) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	start := max(s.from, e.state.First)
 	s.index.SetClock(start, e.state.Wall.Add(time.Duration(start-e.state.First)*100), 0)
 	e.segments = append(e.segments, s)
 	slices.SortFunc(e.segments, func(a, b *segment) int { return a.number - b.number })
-	e.change()
+	e.mu.Unlock()
+	e.refresh()
 }
 
 // drop takes out a segment that is complete.
 func (e *event) drop(s *segment) {
 	e.mu.Lock()
 	e.segments = slices.DeleteFunc(e.segments, func(o *segment) bool { return o == s })
-	e.change()
 	e.mu.Unlock()
+	e.refresh()
 	s.release()
 }
 
@@ -170,6 +164,7 @@ func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first
 	name := eventName(info)
 	for n := 0; ; n++ {
 		e := newEvent(path.Join(dir, attempt(name, n)), base, eventState{})
+		e.a = a
 		if _, err := a.store.Stat(ctx, e.dir); err == nil {
 			continue // an event of the same second, or of the same ID
 		} else if !errors.Is(err, fs.ErrNotExist) {

@@ -126,7 +126,7 @@ func (r *recording) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	state, _, _ := r.event.current()
+	state, _ := r.event.current()
 	state.Ended = true
 	if err := r.event.save(ctx, r.a.store, state); err != nil {
 		return err

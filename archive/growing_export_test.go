@@ -35,6 +35,9 @@ func (s *Joined) Set(parts []Shared, ended bool) {
 	s.set(list, ended)
 }
 
+// SetAny is set.
+func (s *Joined) SetAny(parts []smooth.Presentation, ended bool) { s.set(parts, ended) }
+
 // NewGrowing is newGrowing.
 func NewGrowing(x *index.Index, files func(int) (io.ReaderAt, smooth.Leaser), live bool, done func()) Shared {
 	return shownGrowing{newGrowing(x, files, live, done)}

@@ -87,6 +87,9 @@ func (j *joined) set(parts []smooth.Presentation, ended bool) {
 		return
 	}
 	old := j.parts
+	if j.ended != ended {
+		j.known = joinedKnown{} // what was held back may be listed now
+	}
 	j.parts, j.ended = nil, ended
 	for _, p := range parts {
 		i := slices.IndexFunc(old, func(o *joinedPart) bool { return o.p == p })

@@ -318,6 +318,16 @@ func TestJoinedWaitsForTheEndOfAPart(t *testing.T) {
 	rs[0].until(10 * tick)
 	assert.Equal(t, []int{0, 2, 4, 6, 8, 10, 12}, listed(t, j, "video"))
 
+	rs = segmentsOf(t, 5, 0, 10, 20)
+	j = archive.NewJoined(true, smooth.Period{})
+	parts := []archive.Shared{rs[0].growing(true), rs[1].growing(true), rs[2].growing(true)}
+	j.Set(parts, false)
+	rs[0].until(8 * tick)
+	rs[1].until(12 * tick)
+	assert.Equal(t, []int{0, 2, 4, 6}, listed(t, j, "video"))
+	j.Set(parts, true)
+	assert.Equal(t, []int{0, 2, 4, 6, 10}, listed(t, j, "video"), "nothing is held back at the end")
+
 	rs = segmentsOf(t, 5, 0, 10)
 	j = archive.NewJoined(true, smooth.Period{})
 	j.Set([]archive.Shared{rs[0].growing(true), rs[1].growing(true)}, false)
@@ -503,4 +513,75 @@ func TestReadersWhilePartsChange(t *testing.T) {
 	for _, r := range rs {
 		assert.Equal(t, 2, r.closed)
 	}
+}
+
+// brokenPart is a presentation that fails, and is nothing but a [smooth.Presentation].
+type brokenPart struct {
+	smooth.Presentation
+	err error
+}
+
+func (b *brokenPart) Snapshot(ctx context.Context) (*smooth.Snapshot, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	return b.Presentation.Snapshot(ctx)
+}
+
+func TestJoinedOfOtherPresentations(t *testing.T) {
+	r := segmentsOf(t, 5, 0)[0]
+	part := &brokenPart{Presentation: r.from, err: assert.AnError}
+	j := archive.NewJoined(false, smooth.Period{})
+	j.SetAny([]smooth.Presentation{part}, true)
+	_, err := j.Snapshot(t.Context())
+	assert.ErrorIs(t, err, assert.AnError)
+	_, err = j.Fragment(t.Context(), at(videoKey, 2))
+	assert.ErrorIs(t, err, assert.AnError)
+	assert.ErrorIs(t, j.Wait(t.Context(), videoKey), assert.AnError)
+	part.err = nil
+	size, err := j.FragmentSize(at(videoKey, 2))
+	require.NoError(t, err)
+	want, err := r.from.FragmentSize(at(videoKey, 2))
+	require.NoError(t, err)
+	assert.Equal(t, want, size)
+	_, err = j.FragmentSize(at(videoKey, 3))
+	assert.ErrorIs(t, err, smooth.ErrNotFound)
+	assert.NoError(t, j.Wait(t.Context(), at(videoKey, 2)))
+	assert.Zero(t, r.from.OpenFragments())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = j.Snapshot(ctx)
+	assert.ErrorIs(t, err, context.Canceled)
+	j.Close()
+	assert.Equal(t, 1, r.from.Closed())
+}
+
+func TestLiveViewOfFragmentsWithoutHead(t *testing.T) {
+	r := segmentsOf(t, 5, 0)[0]
+	r.until(1000 * tick)
+	v := archive.NewLiveView(r.growing(true))
+	e, _ := r.index.Find(r.tracks[videoKey], 0)
+	for _, damage := range []int{4, 29, int(e.Head) - 1} { // the type of moof, that of traf, and the header of mdat, which nobody reads
+		tape := r.tapes[0]
+		old := tape.data[e.Offset+int64(damage)]
+		tape.data[e.Offset+int64(damage)] = 'x'
+		f, err := v.Fragment(t.Context(), videoKey)
+		if damage == int(e.Head)-1 {
+			require.NoError(t, err)
+			f.Close()
+		} else {
+			assert.ErrorIs(t, err, smooth.ErrCorrupt, damage)
+		}
+		tape.data[e.Offset+int64(damage)] = old
+	}
+	require.True(t, v.Retain())
+	v.Close()
+	assert.Zero(t, r.closed)
+	v.Close()
+	assert.Equal(t, 1, r.closed, "nothing is lent any more")
+	_, err := v.Snapshot(t.Context())
+	assert.ErrorIs(t, err, smooth.ErrClosed)
+	_, err = v.Fragment(t.Context(), videoKey)
+	assert.ErrorIs(t, err, smooth.ErrClosed)
+	assert.False(t, v.Retain())
 }

@@ -42,7 +42,7 @@ func (j *joined) make(ctx context.Context) (*joinedState, error) {
 	}
 	n := max(len(snaps)-1, 0)
 	if !slices.Equal(j.known.snaps, snaps[:n]) || j.known.union.streams == nil {
-		j.known = joinedKnown{snaps: slices.Clone(snaps[:n]), union: unionOf(snaps[:n])}
+		j.known = joinedKnown{snaps: slices.Clone(snaps[:n]), union: unionOf(snaps[:n], !j.ended)}
 	}
 	u := j.known.union.clone()
 	if len(snaps) > 0 {
@@ -107,6 +107,7 @@ type union struct {
 	protection []smooth.ProtectionHeader
 	parts      int
 	open       bool // the last part has not ended
+	patient    bool // the presentation goes on, so that what is open is waited for
 }
 
 // unionStream is a stream of a union.
@@ -126,8 +127,8 @@ type unionLevel struct {
 }
 
 // unionOf returns the union of parts.
-func unionOf(snaps []*smooth.Snapshot) union {
-	u := union{streams: []unionStream{}}
+func unionOf(snaps []*smooth.Snapshot, patient bool) union {
+	u := union{streams: []unionStream{}, patient: patient}
 	for i, s := range snaps {
 		u.add(i, s, nil)
 	}
@@ -189,7 +190,7 @@ func (u *union) add(part int, snap *smooth.Snapshot, tails []joinedTail) {
 		s.append(part, st.Timeline, tail)
 	}
 	u.parts++
-	u.open = !snap.Ended
+	u.open = u.patient && !snap.Ended
 }
 
 // hesitation is how many fragments of a part are held back while the part before may still list some that come first.

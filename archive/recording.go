@@ -32,6 +32,7 @@ type recording struct {
 	// segments and held, and reads them without.
 	mu       sync.Mutex
 	event    *event     // nil until the first fragment
+	past     *eventView // the history, until there is an event to show
 	segments []*segment // that grow, in order
 	held     *segment   // what has come before it is known where the next segment begins, or nil
 	pace     pace

@@ -46,9 +46,13 @@ func (r *recording) start(ctx context.Context, t *track, f *smooth.Fragment) err
 func (r *recording) begin(ctx context.Context, of *recording) {
 	r.next = of.next
 	r.mu.Lock()
-	r.event, r.segments, r.held, r.pace = of.event, of.segments, of.held, of.pace
+	past := r.past
+	r.event, r.segments, r.held, r.pace, r.past = of.event, of.segments, of.held, of.pace, nil
 	r.mu.Unlock()
 	r.event.record(r)
+	if past != nil {
+		r.event.attach(past)
+	}
 	ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go r.run(ctx)
 }
@@ -102,7 +106,7 @@ func (s *segment) holds(number int, f *smooth.Fragment) (same, there bool) {
 	if int64(e.Payload) != f.PayloadSize() {
 		return false, true
 	}
-	r := s.readerOf(s.index.Track(number).File)
+	r, _ := s.fileOf(s.index.Track(number).File)
 	var sum fragmentWriter
 	sum.w = discard{}
 	if r == nil {
@@ -122,6 +126,7 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 // revive reads the state of an event that was interrupted, cuts off what is torn, and returns it as a recording that nobody
 // feeds. The last segment is open, also if it is complete: the crash came before the event was.
 func (a *Archive) revive(ctx context.Context, e *event) (*recording, error) {
+	e.a = a
 	r := &recording{a: a, event: e, info: smooth.EventInfo{Point: e.state.Point, ID: e.state.ID, Title: e.state.Title}}
 	last := segmentState{}
 	e.touch(e.state.Started)
@@ -239,7 +244,7 @@ func (r *recording) reviveSegment(ctx context.Context, dir string, number int, f
 // segmentFor returns the segment for a fragment that belongs to it by a tick, nil if the fragment is in a complete one already. Another
 // complete segment is opened again: its index is cut off, and written once more when the segment is completed for the second time.
 func (r *recording) segmentFor(ctx context.Context, k smooth.FragmentKey, at uint64) (*segment, error) {
-	state, _, _ := r.event.current()
+	state, _ := r.event.current()
 	i := 0
 	for i+1 < len(state.Segments) && at >= state.Segments[i+1].From {
 		i++

@@ -78,7 +78,7 @@ func (r *recording) hold() *segment {
 // cut begins the next segment, whose first fragments are at a time, and gives what was held to where it belongs.
 func (r *recording) cut(ctx context.Context, from uint64) (*segment, error) {
 	last := r.segments[len(r.segments)-1]
-	state, _, _ := r.event.current()
+	state, _ := r.event.current()
 	state.Segments = append(slices.Clone(state.Segments), segmentState{Number: last.number + 1, From: from})
 	if err := r.event.save(ctx, r.a.store, state); err != nil {
 		return nil, err

@@ -57,9 +57,10 @@ type mediaFile struct {
 	number uint16
 	name   string
 	input  string
-	header int64  // bytes before the first fragment
-	sum    uint32 // their CRC-32C
-	head   []byte // they themselves, nil after a restart
+	header int64       // bytes before the first fragment
+	sum    uint32      // their CRC-32C
+	head   []byte      // they themselves, nil after a restart
+	shown  smooth.File // what readers lease it from, nil until one does; guarded by mu of the segment
 	tracks []journal.Track
 }
 
@@ -78,7 +79,12 @@ func (s *segment) release() {
 		return
 	}
 	for _, m := range s.media() {
-		_ = m.Close()
+		if m.Appender != nil {
+			_ = m.Close()
+		}
+		if m.shown != nil {
+			_ = m.shown.Close()
+		}
 	}
 	if s.journal != nil {
 		_ = s.journal.Close()
@@ -90,14 +96,6 @@ func (s *segment) media() []*mediaFile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.files
-}
-
-// readerOf returns a file by its number.
-func (s *segment) readerOf(number int) io.ReaderAt {
-	if files := s.media(); number >= 0 && number < len(files) {
-		return files[number]
-	}
-	return nil
 }
 
 // path returns the name of a file of the segment.

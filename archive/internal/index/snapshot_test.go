@@ -354,3 +354,20 @@ func TestReadersWhileItGrows(t *testing.T) {
 	require.Equal(t, 2000, x.Len(b))
 	require.Equal(t, 2000, x.Len(a))
 }
+
+// TestSnapshotCost shows that a snapshot takes the same however much has been recorded.
+func TestSnapshotCost(t *testing.T) {
+	cost := func(fragments int) float64 {
+		x := index.New("")
+		v := x.Declare(video(1))
+		for n := range fragments {
+			x.Add(v, entry(n))
+		}
+		return testing.AllocsPerRun(20, func() {
+			x.Protect(nil) // a change
+			x.Live()
+			x.OnDemand()
+		})
+	}
+	assert.Equal(t, cost(10), cost(10_000))
+}

@@ -1,0 +1,170 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path"
+	"sync"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// An eventView is an event as one presentation, whose parts are brought up to date when the event changes: those segments that grow
+// as what is in memory of them, the others as what is on the disk.
+type eventView struct {
+	*joined
+	live  bool
+	parts map[int]viewPart // by number of the segment; guarded by mu of eventViews
+}
+
+type viewPart struct {
+	smooth.Presentation
+	of *segment // nil if it is complete
+}
+
+// eventViews are the presentations of an event that somebody may be using.
+type eventViews struct {
+	mu     sync.Mutex // guards the fields below; held while they are brought up to date
+	list   []*eventView
+	live   *liveView  // the event from its beginning, nil if nobody has asked for it
+	demand *eventView // the event as it is, nil if nobody has asked for it
+	gone   bool       // the event is complete: others show it
+}
+
+// clock returns what the wall clock was when the event began.
+func (s *eventState) clock() smooth.Period { return smooth.Period{Start: s.First, Wall: s.Wall} }
+
+// refresh brings all views up to date. mu of the event must not be held.
+func (e *event) refresh() {
+	e.views.mu.Lock()
+	defer e.views.mu.Unlock()
+	for _, v := range e.views.list {
+		e.update(v)
+	}
+}
+
+// update brings a view up to date. mu of the views must be held.
+func (e *event) update(v *eventView) {
+	state, segments := e.current()
+	open := make(map[int]*segment)
+	for _, s := range segments {
+		open[s.number] = s
+	}
+	parts := make(map[int]viewPart)
+	var list []smooth.Presentation
+	for _, st := range state.Segments {
+		s := open[st.Number]
+		p, ok := v.parts[st.Number]
+		if !ok || p.of != s {
+			var err error
+			if p, err = e.part(s, st.Number, v.live); err != nil {
+				if !errors.Is(err, smooth.ErrNotFound) {
+					e.a.log.Warn("archive segment cannot be shown", "segment", segmentDir(e.dir, st.Number), "err", err)
+				}
+				continue
+			}
+		}
+		parts[st.Number] = p
+		list = append(list, p.Presentation)
+	}
+	v.parts = parts
+	v.set(list, state.Ended)
+}
+
+// part returns a segment as a presentation: what grows of it, or what is on the disk.
+func (e *event) part(s *segment, number int, live bool) (viewPart, error) {
+	if s != nil {
+		return viewPart{s.view(live), s}, nil
+	}
+	p, err := e.a.files.Open(context.Background(), path.Join(segmentDir(e.dir, number), e.base+".ism"))
+	return viewPart{Presentation: p}, err
+}
+
+// view returns the presentation of a segment that grows.
+func (s *segment) view(live bool) *growing {
+	s.retain()
+	return newGrowing(s.index, s.fileOf, live, s.release)
+}
+
+// fileOf returns a media file by its number, and what lends descriptors of it.
+func (s *segment) fileOf(number int) (io.ReaderAt, smooth.Leaser) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if number < 0 || number >= len(s.files) {
+		return nil, nil
+	}
+	m := s.files[number]
+	if m.shown == nil {
+		if f, err := s.store.Open(context.Background(), s.path(m.name)); err == nil {
+			m.shown = f
+		}
+	}
+	lender, _ := m.shown.(smooth.Leaser)
+	return m, lender
+}
+
+// attach adds a view with one user.
+func (e *event) attach(v *eventView) {
+	e.views.mu.Lock()
+	defer e.views.mu.Unlock()
+	e.views.list = append(e.views.list, v)
+	e.update(v)
+}
+
+// open returns the event as a presentation with a user, from its beginning while it goes on or, if live is false, what there is of it
+// now. It reports false if the event is complete.
+func (e *event) open(live bool) (smooth.Presentation, bool) {
+	state, _ := e.current()
+	v := &e.views
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.gone {
+		return nil, false
+	}
+	switch {
+	case live && v.live == nil:
+		j := &eventView{joined: newJoined(true, state.clock()), live: true}
+		v.list = append(v.list, j)
+		e.update(j)
+		v.live = newLiveView(j)
+	case !live && v.demand == nil:
+		v.demand = &eventView{joined: newJoined(false, state.clock())}
+		v.list = append(v.list, v.demand)
+		e.update(v.demand)
+	}
+	if live {
+		return v.live, v.live.retain()
+	}
+	return v.demand, v.demand.retain()
+}
+
+// retire gives up the views of an event that is complete, when those who have them are ready.
+func (e *event) retire() {
+	v := &e.views
+	v.mu.Lock()
+	live, demand := v.live, v.demand
+	v.live, v.demand, v.gone = nil, nil, true
+	v.mu.Unlock()
+	if live != nil {
+		_ = live.Close()
+	}
+	if demand != nil {
+		_ = demand.Close()
+	}
+}
+
+// History implements [smooth.Recording].
+func (r *recording) History() smooth.Presentation {
+	v := &eventView{joined: newJoined(true, smooth.Period{}), live: true}
+	r.mu.Lock()
+	e := r.event
+	if e == nil {
+		r.past = v
+	}
+	r.mu.Unlock()
+	if e != nil {
+		e.attach(v)
+	}
+	return v
+}
