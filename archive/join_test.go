@@ -585,3 +585,43 @@ func TestLiveViewOfFragmentsWithoutHead(t *testing.T) {
 	assert.ErrorIs(t, err, smooth.ErrClosed)
 	assert.False(t, v.Retain())
 }
+
+// madePart is a presentation with a snapshot of its own.
+type madePart struct {
+	smooth.Presentation
+	snap *smooth.Snapshot
+}
+
+func (p *madePart) Snapshot(context.Context) (*smooth.Snapshot, error) { return p.snap, nil }
+
+func TestJoinedFilesWithGaps(t *testing.T) {
+	part := func(starts ...uint64) smooth.Presentation {
+		r := segmentsOf(t, 1, 0)[0]
+		m := *snapshotOf(t, r.from).Manifest
+		video := *m.Streams[0]
+		video.Timeline = nil
+		for _, start := range starts {
+			video.Timeline = append(video.Timeline, smooth.Chunk{Time: start * tick, Duration: 2 * tick})
+		}
+		m.Streams = []*smooth.Stream{&video}
+		return &madePart{r.from, smooth.NewSnapshot(&m, "")}
+	}
+	shorter := func(parts ...smooth.Presentation) []int {
+		j := archive.NewJoined(true, smooth.Period{})
+		j.SetAny(parts, false)
+		var list smooth.Timeline
+		for _, c := range snapshotOf(t, j).Manifest.Streams[0].Timeline {
+			if c.Duration != 2*tick {
+				assert.Equal(t, uint64(2*tick-1), c.Duration)
+				list = append(list, c)
+			}
+		}
+		return seconds(list)
+	}
+	one := part(0, 2, 6, 8, 20, 30)
+	own := snapshotOf(t, one).Manifest.Streams[0].Timeline
+	assert.Equal(t, []int{6, 20}, shorter(one), "30 has another duration than 20 has now")
+	assert.Equal(t, uint64(2*tick), own[2].Duration, "the part stays as it is")
+	assert.Equal(t, []int{6, 20, 34, 44}, shorter(one, part(34, 36, 44)))
+	assert.Equal(t, []int{}, shorter(part(0, 2), part(4, 6)))
+}

@@ -187,7 +187,7 @@ func (u *union) add(part int, snap *smooth.Snapshot, tails []joinedTail) {
 		if i < len(tails) {
 			tail = &tails[i]
 		}
-		s.append(part, st.Timeline, tail)
+		s.append(part, st.Timeline, snap.Ended, tail)
 	}
 	u.parts++
 	u.open = u.patient && !snap.Ended
@@ -204,8 +204,8 @@ func (u *union) waits(s *unionStream, tl smooth.Timeline) bool {
 	return len(s.line) == 0 || tl[0].Time > s.line.End()+tl[0].Duration/4
 }
 
-// append appends the fragments of a part.
-func (s *unionStream) append(part int, tl smooth.Timeline, tail *joinedTail) {
+// append appends the fragments of a part. ended tells that nothing will be added to it.
+func (s *unionStream) append(part int, tl smooth.Timeline, ended bool, tail *joinedTail) {
 	if len(tl) == 0 {
 		return
 	}
@@ -213,6 +213,13 @@ func (s *unionStream) append(part int, tl smooth.Timeline, tail *joinedTail) {
 	s.tail = tl
 	if len(s.line) == 0 {
 		s.line = slices.Clip(tl)
+		for i := 1; ended && i < len(tl); i++ {
+			if s.jumps(tl, i) {
+				s.line = slices.Clone(tl)
+				s.tickAfterGaps(s.line, i)
+				break
+			}
+		}
 		return
 	}
 	if tail != nil && sameStart(tail.before, s.line) && len(tail.before) == len(s.line) && sameStart(tail.last, tl) && len(tail.last) <= len(tl) {
@@ -224,12 +231,24 @@ func (s *unionStream) append(part int, tl smooth.Timeline, tail *joinedTail) {
 		return
 	}
 	n := len(s.line)
-	line := appendChunks(slices.Clip(s.line), tl)
-	// As where a gap ends within a part, see [index.Index]: rx-player needs another duration after a gap.
-	if c, last := &line[n], line[n-1]; s.first.Parent == "" && c.Duration > 1 && c.Duration == last.Duration && c.Time > last.End()+c.Duration/4 {
-		c.Duration--
+	s.line = appendChunks(slices.Clip(s.line), tl)
+	s.tickAfterGaps(s.line, n)
+}
+
+// tickAfterGaps makes chunks from a position on that follow a gap a tick shorter, as an index does, see [index.Index]: rx-player
+// needs another duration there. Files have the fragments as they were.
+func (s *unionStream) tickAfterGaps(line smooth.Timeline, from int) {
+	for i := max(from, 1); i < len(line); i++ {
+		if s.jumps(line, i) {
+			line[i].Duration--
+		}
 	}
-	s.line = line
+}
+
+// jumps reports whether the chunk at a position is to become a tick shorter.
+func (s *unionStream) jumps(line smooth.Timeline, i int) bool {
+	c, last := &line[i], &line[i-1]
+	return s.first.Parent == "" && c.Duration > 1 && c.Duration == last.Duration && c.Time > last.End()+c.Duration/4
 }
 
 // mix appends the fragments of a part that begins before the parts before it have ended: what has come late.
