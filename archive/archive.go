@@ -84,7 +84,8 @@ func NewStore(ctx context.Context, store Store, opts *Options) (*Archive, error)
 		}
 		a.closer = append(a.closer, lock)
 	}
-	a.files = smooth.NewFileSource(store, &smooth.FileOptions{Logger: a.log})
+	// Without the methods of the store that are none of its business, such as Close.
+	a.files = smooth.NewFileSource(struct{ smooth.Files }{store}, &smooth.FileOptions{Logger: a.log})
 	if err := a.recover(ctx); err != nil {
 		return nil, errors.Join(err, a.shut())
 	}

@@ -151,7 +151,7 @@ func (p *replay) verify(ctx context.Context, m *mediaFile) error {
 		p.bad = true
 	}
 	p.cut(m.number, good)
-	m.size, m.synced = good, min(good, p.mark[m.number])
+	m.size = good
 	return nil
 }
 
@@ -225,13 +225,15 @@ func summed(r io.ReaderAt, off, n int64, sum uint32) (bool, error) {
 func (r *recording) take(ctx context.Context, p *replay) error {
 	s := p.s
 	for _, m := range s.media() {
-		synced := m.synced
 		g, err := s.open(ctx, m.name, m.size)
 		if err != nil {
 			return err
 		}
 		m.grower = g
-		m.synced = synced
+		if err := m.Sync(); err != nil { // a store that has just been opened does not know what is synced
+			return fmt.Errorf("archive: sync %s: %w", s.path(m.name), err)
+		}
+		m.synced = m.size
 	}
 	g, err := s.open(ctx, s.base+journalExtension, p.size)
 	if err != nil {

@@ -20,8 +20,8 @@ type work struct {
 	faulty bool
 }
 
-// asset looks at one presentation. Media files come first, then the client manifest, then the server manifest, which a server begins
-// with: before that is replaced, everything it leads to is there.
+// asset looks at one presentation. Media files come first. What has to be written of the manifests follows from them and, where it is of
+// use, from the server manifest that is there; so that is replaced last, unless it is of no use.
 func (r *run) asset(ctx context.Context, p *place, a *Asset) error {
 	w := &work{run: r, p: p, a: a, byName: make(map[string]*media)}
 	if p.journal != "" {
@@ -116,20 +116,34 @@ func (w *work) manifests(ctx context.Context) error {
 		return err
 	}
 	w.notes(s)
-	data, err := w.clientManifest(ctx, s)
-	if err != nil {
-		return err
-	}
-	if w.store == nil {
-		return nil
-	}
-	if data != nil {
-		if err := replace(ctx, w.store, s.client, data, w.a); err != nil {
+	if s.invented { // whose names may come from the client manifest that is there
+		if err := w.writeServer(ctx, s); err != nil {
 			return err
 		}
-		w.a.did(s.client, "client manifest written")
+		return w.writeClient(ctx, s)
 	}
-	if !s.changed {
+	if err := w.writeClient(ctx, s); err != nil {
+		return err
+	}
+	return w.writeServer(ctx, s)
+}
+
+// writeClient compares the client manifest with what will be served, and writes it if it has to be.
+func (w *work) writeClient(ctx context.Context, s *shown) error {
+	data, err := w.clientManifest(ctx, s)
+	if err != nil || data == nil || w.store == nil {
+		return err
+	}
+	if err := replace(ctx, w.store, s.client, data, w.a); err != nil {
+		return err
+	}
+	w.a.did(s.client, "client manifest written")
+	return nil
+}
+
+// writeServer writes the server manifest if it has changed.
+func (w *work) writeServer(ctx context.Context, s *shown) error {
+	if !s.changed || w.store == nil {
 		return nil
 	}
 	if err := replace(ctx, w.store, w.p.name, s.data, w.a); err != nil {

@@ -58,7 +58,7 @@ func (w *work) clientManifest(ctx context.Context, s *shown) ([]byte, error) {
 		w.a.fault(IsmcStale, s.client, -1, "it lists what the files do not have")
 	case why != "":
 		w.a.fault(IsmcStale, s.client, -1, "%s", why)
-	case !s.changed:
+	case !s.changed, s.invented:
 		return nil, nil
 	}
 	return want, nil

@@ -32,13 +32,16 @@ func inputs(list []described) []asset.Track {
 // describe gives tracks names and bit rates that differ from each other and from those of the manifest, which may be nil. Tracks of
 // unknown codecs are left out, and so is what an encoder has sent in two files.
 func (w *work) describe(ctx context.Context, tracks []*track, s *shown) ([]described, error) {
-	client := w.oldClient(ctx)
+	var client *smooth.Manifest
 	taken := make(map[smooth.FragmentKey]*track)
 	if s != nil {
 		for i := range s.manifest.Tracks {
 			st := &s.manifest.Tracks[i]
 			taken[smooth.FragmentKey{Stream: streamName(st), Bitrate: st.Bitrate, Attrs: st.AttrsKey()}] = s.tracks[i]
 		}
+	}
+	if s == nil {
+		client = w.oldClient(ctx)
 	}
 	var list []described
 	for _, t := range tracks {

@@ -110,7 +110,7 @@ var faults = []fault{
 	{name: "mfro with a wrong size", spoil: change(sampleHigh, func(_ *testing.T, b []byte) []byte {
 		binary.BigEndian.PutUint32(b[len(b)-4:], 77)
 		return b
-	}), codes: []string{repair.MfraWrong}},
+	}), codes: []string{repair.MfraBroken}},
 	{name: "mfra of a shorter file", spoil: behind(func(t *testing.T, b []byte) []byte {
 		list, _ := moofs(t, b)
 		return fmp4.AppendMfra(nil, []uint32{1}, [][]fmp4.TfraEntry{{{Time: 0, Moof: uint64(list[0])}, {Time: 20000000, Moof: uint64(list[1])}}})

@@ -192,3 +192,10 @@ func payloads(t testing.TB, s smooth.Files, name string) map[smooth.FragmentKey]
 	}
 	return out
 }
+
+// lossyWith returns a store with one file.
+func lossyWith(t testing.TB, name string, data []byte) *lossy.Store {
+	s := lossy.New()
+	put(t, s, name, data)
+	return s
+}

@@ -33,9 +33,11 @@ type media struct {
 	// end is where the last whole fragment ends, and the index begins or should. What follows, up to the index if there is one, is torn.
 	end  int64
 	torn []hole
-	// index is the mfra box at the end, if its size is not zero, and tables what it says; wrong says why it is not right.
+	// index is the mfra box at the end, if its size is not zero, and tables what it says; wrong says why it is not right, and broken
+	// that it does not even hold together.
 	index  fmp4.Box
 	tables []fmp4.RandomAccess
+	broken bool
 	wrong  string
 	// times are those of fragments that state none and are in no index, by offset.
 	times map[int64]uint64

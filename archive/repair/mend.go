@@ -57,7 +57,7 @@ func (r *run) tail(ctx context.Context, m *media, index []byte, a *Asset) error 
 	case index == nil:
 	case m.index.Size == 0:
 		a.fault(MfraMissing, m.name, m.end, "no index of %d fragments", m.fragments())
-	case m.tables == nil:
+	case m.broken:
 		a.fault(MfraBroken, m.name, m.index.Offset, "%s", m.wrong)
 	case m.wrong != "":
 		a.fault(MfraWrong, m.name, m.index.Offset, "%s", m.wrong)

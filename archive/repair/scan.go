@@ -165,7 +165,7 @@ func (s *scanner) readIndex(h fmp4.Box) error {
 		if !structural(err) {
 			return err
 		}
-		m.tables, m.wrong = nil, err.Error()
+		m.tables, m.broken, m.wrong = nil, true, err.Error()
 	}
 	return nil
 }
@@ -190,7 +190,7 @@ func (s *scanner) fragments() error {
 		case h.Type == fmp4.TypeMdat && s.open(off):
 			off, err = s.lost(off, 8, "mdat without a size")
 		case h.Type == fmp4.TypeMfra && h.End() == s.limit && m.index.Size == 0:
-			m.wrong = "mfro does not lead to the mfra box"
+			m.broken, m.wrong = true, "mfro does not lead to the mfra box"
 			err = s.readIndex(h)
 		default:
 			off = h.End()
@@ -200,7 +200,7 @@ func (s *scanner) fragments() error {
 		}
 	}
 	s.trim()
-	if m.index.Size > 0 && m.tables != nil && len(m.torn) == 0 {
+	if m.index.Size > 0 && !m.broken && len(m.tables) > 0 && len(m.torn) == 0 {
 		return nil // somebody has finished the file
 	}
 	from, err := s.suspect(m.end)

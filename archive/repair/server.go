@@ -17,6 +17,8 @@ type shown struct {
 	manifest *smooth.ServerManifest
 	data     []byte
 	changed  bool
+	// invented tells that nothing of the server manifest that is there could be used.
+	invented bool
 	// client is the name in the store of the client manifest.
 	client string
 	// tracks are those of the media files, in the order of the manifest; nil for what repair does not look into.
@@ -186,7 +188,7 @@ func (w *work) invent(ctx context.Context, s *shown) error {
 	if s.manifest, err = smooth.ParseServerManifest(data); err != nil {
 		return err
 	}
-	s.changed, s.tracks = true, nil
+	s.changed, s.invented, s.tracks = true, true, nil
 	for i := range s.manifest.Tracks {
 		s.tracks = append(s.tracks, w.find(&s.manifest.Tracks[i]))
 	}

@@ -216,13 +216,13 @@ func (m *media) compare() string {
 }
 
 // compare compares the fragments with a table. Tables that list more than the first moof box of a fragment are right too, if it has
-// several.
+// several, and so are those that state 0 for a time before 0, as ffmpeg does.
 func (t *track) compare(table *fmp4.RandomAccess) string {
 	next := 0
 	for i := range table.Len() {
 		at, moof := table.At(i)
 		if next < len(t.fragments) && t.fragments[next].offset == int64(moof) {
-			if f := &t.fragments[next]; f.timed && !f.decode && f.time != at {
+			if f := &t.fragments[next]; f.timed && !f.decode && f.time != at && !(at == 0 && int64(f.time) < 0) {
 				return fmt.Sprintf("track %d: the fragment at byte %d has the time %d, the table %d", t.ID, moof, f.time, at)
 			}
 			next++

@@ -12,7 +12,7 @@ type piece struct{ from, to int64 }
 
 const (
 	// maxPieces is how many fragments before the end of a file, or before a hole, are looked into at most.
-	maxPieces = 256
+	maxPieces = 64
 	// maxPayload is the largest payload that is read for that, in bytes.
 	maxPayload = 64 << 20
 	// zeroSample is the least size of a sample that cannot be all zeros.
@@ -28,20 +28,31 @@ func (s *scanner) remember(p piece) {
 }
 
 // suspect looks into the fragments before a place behind which there is damage: their boxes may be whole and their samples not. Those
-// whose samples make no sense are taken back, the last one first, until one does. It returns where the first one begins, or at.
+// whose samples make no sense are taken back, up to the last one whose samples do; all stay if none does, since then the samples are
+// of a kind that makes no sense here. It returns where the first one begins that was taken back, or at.
 func (s *scanner) suspect(at int64) (int64, error) {
-	for n := len(s.pieces) - 1; n >= 0 && s.pieces[n].to == at; n-- {
+	from := at
+	n := len(s.pieces) - 1
+	for ; ; n-- {
+		if n < 0 || s.pieces[n].to != from {
+			return at, nil
+		}
 		ok, err := s.intact(s.pieces[n])
-		if err != nil || ok {
+		if err != nil {
 			return at, err
 		}
-		at = s.pieces[n].from
-		s.pieces = s.pieces[:n]
+		if ok {
+			break
+		}
+		from = s.pieces[n].from
+	}
+	for i := len(s.pieces) - 1; i > n; i-- {
 		for _, t := range s.m.tracks {
-			t.takeBack(at)
+			t.takeBack(s.pieces[i].from)
 		}
 	}
-	return at, nil
+	s.pieces = s.pieces[:n+1]
+	return from, nil
 }
 
 // takeBack removes what begins at a place from the end of the list.
