@@ -40,7 +40,8 @@ func (s *pointSink) Append(_ context.Context, _ string, f *smooth.Fragment) erro
 	assert.True(s.t, ok)
 	offset := s.tape.append(bytesOf(s.t, f))
 	s.index.Add(number, index.Entry{
-		Time: f.Key.Time, Duration: f.Duration, Offset: offset, Head: uint32(f.Size() - f.PayloadSize()), Payload: uint32(f.PayloadSize()),
+		Time: f.Key.Time, Duration: f.Duration, Offset: offset,
+		Head: uint32(f.Size() - f.PayloadSize()), Payload: uint32(f.PayloadSize()),
 	})
 	return nil
 }
@@ -84,7 +85,8 @@ func TestLiveViewIsLikeAPublishingPoint(t *testing.T) {
 	require.NoError(t, point.Stop(t.Context()))
 	<-sink.ended
 
-	v := archive.NewLiveView(archive.NewGrowing(sink.index, func(int) (io.ReaderAt, smooth.Leaser) { return &sink.tape, nil }, true, nil))
+	file := func(int) (io.ReaderAt, smooth.Leaser) { return &sink.tape, nil }
+	v := archive.NewLiveView(archive.NewGrowing(sink.index, file, true, nil))
 	defer v.Close()
 	want, got := snapshotOf(t, point), snapshotOf(t, v)
 	require.True(t, want.Ended)

@@ -297,6 +297,36 @@ func TestLiveViewAfterGap(t *testing.T) {
 	valid(t, v, "SM410") // the gap
 }
 
+func TestLiveViewOfFragmentsWithoutHead(t *testing.T) {
+	r := segmentsOf(t, 5, 0)[0]
+	r.until(1000 * tick)
+	v := archive.NewLiveView(r.growing(true))
+	e, _ := r.index.Find(r.tracks[videoKey], 0)
+	for _, damage := range []int{4, 29, int(e.Head) - 1} { // the type of moof, that of traf, and the header of mdat, which nobody reads
+		tape := r.tapes[0]
+		old := tape.data[e.Offset+int64(damage)]
+		tape.data[e.Offset+int64(damage)] = 'x'
+		f, err := v.Fragment(t.Context(), videoKey)
+		if damage == int(e.Head)-1 {
+			require.NoError(t, err)
+			f.Close()
+		} else {
+			assert.ErrorIs(t, err, smooth.ErrCorrupt, damage)
+		}
+		tape.data[e.Offset+int64(damage)] = old
+	}
+	require.True(t, v.Retain())
+	v.Close()
+	assert.Zero(t, r.closed)
+	v.Close()
+	assert.Equal(t, 1, r.closed, "nothing is lent any more")
+	_, err := v.Snapshot(t.Context())
+	assert.ErrorIs(t, err, smooth.ErrClosed)
+	_, err = v.Fragment(t.Context(), videoKey)
+	assert.ErrorIs(t, err, smooth.ErrClosed)
+	assert.False(t, v.Retain())
+}
+
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecorder(t, smoothtest.Config{Streams: []smoothtest.Stream{streamOf(smooth.Video, 0, 12, 1_000_000)}})

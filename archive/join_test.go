@@ -3,11 +3,6 @@ package archive_test
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
-	"net/http/httptest"
-	"net/url"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smoothkit/smoothkit/archive"
-	"github.com/smoothkit/smoothkit/hls"
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
@@ -269,7 +263,8 @@ func TestJoinedStreamsAndLevelsThatSomePartsLack(t *testing.T) {
 }
 
 func TestJoinedPeriods(t *testing.T) {
-	small, large := smoothtest.Level{Bitrate: 1_000_000, Width: 320, Height: 180}, smoothtest.Level{Bitrate: 1_000_000, Width: 640, Height: 360}
+	small := smoothtest.Level{Bitrate: 1_000_000, Width: 320, Height: 180}
+	large := smoothtest.Level{Bitrate: 1_000_000, Width: 640, Height: 360}
 	wall := time.Date(2026, 7, 2, 12, 0, 0, 0, time.UTC)
 	for _, live := range []bool{false, true} {
 		var parts []archive.Shared
@@ -305,71 +300,6 @@ func TestJoinedPeriods(t *testing.T) {
 	}
 }
 
-func TestJoinedWaitsForTheEndOfAPart(t *testing.T) {
-	rs := segmentsOf(t, 5, 0, 10)
-	j := archive.NewJoined(true, smooth.Period{})
-	j.Set([]archive.Shared{rs[0].growing(true), rs[1].growing(true)}, false)
-	rs[0].until(8 * tick)
-	rs[1].until(14 * tick)
-	assert.Equal(t, []int{0, 2, 4, 6}, listed(t, j, "video"), "the first part may still get one more")
-	f, err := j.Fragment(t.Context(), at(videoKey, 10))
-	require.NoError(t, err, "it is there all the same")
-	f.Close()
-	rs[0].until(10 * tick)
-	assert.Equal(t, []int{0, 2, 4, 6, 8, 10, 12}, listed(t, j, "video"))
-
-	rs = segmentsOf(t, 5, 0, 10, 20)
-	j = archive.NewJoined(true, smooth.Period{})
-	parts := []archive.Shared{rs[0].growing(true), rs[1].growing(true), rs[2].growing(true)}
-	j.Set(parts, false)
-	rs[0].until(8 * tick)
-	rs[1].until(12 * tick)
-	assert.Equal(t, []int{0, 2, 4, 6}, listed(t, j, "video"))
-	j.Set(parts, true)
-	assert.Equal(t, []int{0, 2, 4, 6, 10}, listed(t, j, "video"), "nothing is held back at the end")
-
-	rs = segmentsOf(t, 5, 0, 10)
-	j = archive.NewJoined(true, smooth.Period{})
-	j.Set([]archive.Shared{rs[0].growing(true), rs[1].growing(true)}, false)
-	rs[0].until(8 * tick)
-	rs[1].until(14 * tick)
-	rs[0].index.End()
-	assert.Equal(t, []int{0, 2, 4, 6, 10, 12}, listed(t, j, "video"), "it does not come any more")
-	assert.Equal(t, uint64(2*tick-1), snapshotOf(t, j).Manifest.Stream("video").Timeline[4].Duration)
-
-	rs = segmentsOf(t, 5, 0, 10)
-	j = archive.NewJoined(true, smooth.Period{})
-	j.Set([]archive.Shared{rs[0].growing(true), rs[1].growing(true)}, false)
-	rs[0].until(8 * tick)
-	rs[1].until(18 * tick)
-	assert.Equal(t, []int{0, 2, 4, 6, 10, 12, 14, 16}, listed(t, j, "video"), "it is not waited for very long")
-	rs[0].until(10 * tick)
-	assert.Equal(t, []int{0, 2, 4, 6, 8, 10, 12, 14, 16}, listed(t, j, "video"), "late, but it is there")
-	for _, c := range snapshotOf(t, j).Manifest.Stream("video").Timeline {
-		k := videoKey
-		k.Time = c.Time
-		f, err := j.Fragment(t.Context(), k)
-		require.NoError(t, err)
-		f.Close()
-	}
-}
-
-func TestJoinedPartsThatOverlap(t *testing.T) {
-	rs := segmentsOf(t, 10, 0, 11)
-	j := archive.NewJoined(false, smooth.Period{})
-	for _, r := range rs {
-		r.until(1000 * tick)
-	}
-	j.Set([]archive.Shared{rs[0].growing(false), rs[1].growing(false)}, true)
-	want := []int{0, 2, 4, 6, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 23, 25, 27, 29}
-	assert.Equal(t, want, listed(t, j, "video"))
-	for _, n := range want {
-		f, err := j.Fragment(t.Context(), at(videoKey, uint64(n)))
-		require.NoError(t, err, n)
-		f.Close()
-	}
-}
-
 func TestJoinedWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rs := segmentsOf(t, 5, 0, 10)
@@ -394,234 +324,4 @@ func TestJoinedWait(t *testing.T) {
 		j.Set(nil, true)
 		assert.ErrorIs(t, <-done, smooth.ErrNotFound)
 	})
-}
-
-// TestJoinedOverHLS plays a list while the event grows over a boundary, and when it has ended.
-func TestJoinedOverHLS(t *testing.T) {
-	rs := segmentsOf(t, 10, 0, 20)
-	j := archive.NewJoined(true, smooth.Period{Wall: time.Date(2026, 7, 2, 12, 0, 0, 0, time.UTC)})
-	v := archive.NewLiveView(j)
-	defer v.Close()
-	h := smooth.NewHandler(one{v}, &smooth.HandlerOptions{Outputs: []smooth.Output{hls.NewOutput(&hls.Options{Logger: noLog})}})
-	get := func(path string) string {
-		t.Helper()
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		require.Equal(t, 200, w.Code, "%s: %s", path, w.Body)
-		return w.Body.String()
-	}
-	// lines returns the lines of a list, its addresses as paths.
-	lines := func(path string) (all, addresses []string) {
-		t.Helper()
-		base, err := url.Parse(path)
-		require.NoError(t, err)
-		for line := range strings.SplitSeq(strings.TrimSpace(get(path)), "\n") {
-			all = append(all, line)
-			if !strings.HasPrefix(line, "#") {
-				u, err := base.Parse(line)
-				require.NoError(t, err)
-				addresses = append(addresses, u.String())
-			}
-		}
-		return all, addresses
-	}
-	media := func() (all, segments []string) {
-		t.Helper()
-		_, lists := lines("/" + oneName + "/manifest(format=m3u8-aapl)")
-		require.NotEmpty(t, lists)
-		return lines(lists[0])
-	}
-	known := []string{}
-	parts := []archive.Shared{rs[0].growing(true)}
-	j.Set(parts, false)
-	for end := uint64(12); end <= 40; end += 4 {
-		if end > 20 && len(parts) == 1 {
-			parts = append(parts, rs[1].growing(true))
-			j.Set(parts, false)
-		}
-		for _, r := range rs {
-			r.until(end * tick)
-		}
-		all, segments := media()
-		assert.Contains(t, all, "#EXT-X-PLAYLIST-TYPE:EVENT")
-		assert.NotContains(t, all, "#EXT-X-ENDLIST")
-		assert.NotContains(t, all, "#EXT-X-DISCONTINUITY")
-		require.GreaterOrEqual(t, len(segments), len(known))
-		assert.Equal(t, known, segments[:len(known)], "what is listed stays")
-		known = segments
-	}
-	rs[0].index.End()
-	rs[1].index.End()
-	j.Set(parts, true)
-	all, segments := media()
-	assert.Contains(t, all, "#EXT-X-ENDLIST")
-	assert.Equal(t, known, segments[:len(known)])
-	assert.GreaterOrEqual(t, len(segments), 4)
-	for _, s := range segments {
-		assert.NotEmpty(t, get(s))
-	}
-}
-
-func TestReadersWhilePartsChange(t *testing.T) {
-	rs := segmentsOf(t, 20, 0, 40, 80)
-	j := archive.NewJoined(true, smooth.Period{})
-	v := archive.NewLiveView(j)
-	done := make(chan struct{})
-	var readers sync.WaitGroup
-	for seed := range uint64(4) {
-		readers.Go(func() {
-			r := rand.New(rand.NewPCG(seed, 2))
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				s, err := v.Snapshot(t.Context())
-				if !assert.NoError(t, err) {
-					return
-				}
-				for _, st := range s.Manifest.Streams {
-					if n := len(st.Timeline); n > 0 {
-						c := st.Timeline[r.IntN(n)]
-						k := smooth.FragmentKey{Stream: st.Name, Bitrate: st.Levels[0].Bitrate, Time: c.Time}
-						f, err := v.Fragment(t.Context(), k)
-						if !assert.NoError(t, err) {
-							return
-						}
-						assert.False(t, f.Early)
-						f.Close()
-					}
-				}
-			}
-		})
-	}
-	var parts []archive.Shared
-	for i, r := range rs {
-		parts = append(parts, r.growing(true))
-		j.Set(parts, false)
-		for n := range uint64(20) {
-			r.until(uint64(i)*40*tick + (n+1)*2*tick)
-		}
-		r.index.End()
-		parts[i] = r.growing(false)
-		j.Set(parts, i == 2)
-	}
-	close(done)
-	readers.Wait()
-	v.Close()
-	for _, r := range rs {
-		assert.Equal(t, 2, r.closed)
-	}
-}
-
-// brokenPart is a presentation that fails, and is nothing but a [smooth.Presentation].
-type brokenPart struct {
-	smooth.Presentation
-	err error
-}
-
-func (b *brokenPart) Snapshot(ctx context.Context) (*smooth.Snapshot, error) {
-	if b.err != nil {
-		return nil, b.err
-	}
-	return b.Presentation.Snapshot(ctx)
-}
-
-func TestJoinedOfOtherPresentations(t *testing.T) {
-	r := segmentsOf(t, 5, 0)[0]
-	part := &brokenPart{Presentation: r.from, err: assert.AnError}
-	j := archive.NewJoined(false, smooth.Period{})
-	j.SetAny([]smooth.Presentation{part}, true)
-	_, err := j.Snapshot(t.Context())
-	assert.ErrorIs(t, err, assert.AnError)
-	_, err = j.Fragment(t.Context(), at(videoKey, 2))
-	assert.ErrorIs(t, err, assert.AnError)
-	assert.ErrorIs(t, j.Wait(t.Context(), videoKey), assert.AnError)
-	part.err = nil
-	size, err := j.FragmentSize(at(videoKey, 2))
-	require.NoError(t, err)
-	want, err := r.from.FragmentSize(at(videoKey, 2))
-	require.NoError(t, err)
-	assert.Equal(t, want, size)
-	_, err = j.FragmentSize(at(videoKey, 3))
-	assert.ErrorIs(t, err, smooth.ErrNotFound)
-	assert.NoError(t, j.Wait(t.Context(), at(videoKey, 2)))
-	assert.Zero(t, r.from.OpenFragments())
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = j.Snapshot(ctx)
-	assert.ErrorIs(t, err, context.Canceled)
-	j.Close()
-	assert.Equal(t, 1, r.from.Closed())
-}
-
-func TestLiveViewOfFragmentsWithoutHead(t *testing.T) {
-	r := segmentsOf(t, 5, 0)[0]
-	r.until(1000 * tick)
-	v := archive.NewLiveView(r.growing(true))
-	e, _ := r.index.Find(r.tracks[videoKey], 0)
-	for _, damage := range []int{4, 29, int(e.Head) - 1} { // the type of moof, that of traf, and the header of mdat, which nobody reads
-		tape := r.tapes[0]
-		old := tape.data[e.Offset+int64(damage)]
-		tape.data[e.Offset+int64(damage)] = 'x'
-		f, err := v.Fragment(t.Context(), videoKey)
-		if damage == int(e.Head)-1 {
-			require.NoError(t, err)
-			f.Close()
-		} else {
-			assert.ErrorIs(t, err, smooth.ErrCorrupt, damage)
-		}
-		tape.data[e.Offset+int64(damage)] = old
-	}
-	require.True(t, v.Retain())
-	v.Close()
-	assert.Zero(t, r.closed)
-	v.Close()
-	assert.Equal(t, 1, r.closed, "nothing is lent any more")
-	_, err := v.Snapshot(t.Context())
-	assert.ErrorIs(t, err, smooth.ErrClosed)
-	_, err = v.Fragment(t.Context(), videoKey)
-	assert.ErrorIs(t, err, smooth.ErrClosed)
-	assert.False(t, v.Retain())
-}
-
-// madePart is a presentation with a snapshot of its own.
-type madePart struct {
-	smooth.Presentation
-	snap *smooth.Snapshot
-}
-
-func (p *madePart) Snapshot(context.Context) (*smooth.Snapshot, error) { return p.snap, nil }
-
-func TestJoinedFilesWithGaps(t *testing.T) {
-	part := func(starts ...uint64) smooth.Presentation {
-		r := segmentsOf(t, 1, 0)[0]
-		m := *snapshotOf(t, r.from).Manifest
-		video := *m.Streams[0]
-		video.Timeline = nil
-		for _, start := range starts {
-			video.Timeline = append(video.Timeline, smooth.Chunk{Time: start * tick, Duration: 2 * tick})
-		}
-		m.Streams = []*smooth.Stream{&video}
-		return &madePart{r.from, smooth.NewSnapshot(&m, "")}
-	}
-	shorter := func(parts ...smooth.Presentation) []int {
-		j := archive.NewJoined(true, smooth.Period{})
-		j.SetAny(parts, false)
-		var list smooth.Timeline
-		for _, c := range snapshotOf(t, j).Manifest.Streams[0].Timeline {
-			if c.Duration != 2*tick {
-				assert.Equal(t, uint64(2*tick-1), c.Duration)
-				list = append(list, c)
-			}
-		}
-		return seconds(list)
-	}
-	one := part(0, 2, 6, 8, 20, 30)
-	own := snapshotOf(t, one).Manifest.Streams[0].Timeline
-	assert.Equal(t, []int{6, 20}, shorter(one), "30 has another duration than 20 has now")
-	assert.Equal(t, uint64(2*tick), own[2].Duration, "the part stays as it is")
-	assert.Equal(t, []int{6, 20, 34, 44}, shorter(one, part(34, 36, 44)))
-	assert.Equal(t, []int{}, shorter(part(0, 2), part(4, 6)))
 }

@@ -222,7 +222,7 @@ func (s *unionStream) append(part int, tl smooth.Timeline, ended bool, tail *joi
 		}
 		return
 	}
-	if tail != nil && sameStart(tail.before, s.line) && len(tail.before) == len(s.line) && sameStart(tail.last, tl) && len(tail.last) <= len(tl) {
+	if tail != nil && tail.goesOn(s.line, tl) {
 		s.line = appendChunks(tail.line, tl[len(tail.last):])
 		return
 	}
@@ -257,6 +257,11 @@ func (s *unionStream) mix(tl smooth.Timeline) {
 	slices.SortStableFunc(line, func(a, b smooth.Chunk) int { return cmp.Compare(a.Time, b.Time) })
 	s.line = slices.CompactFunc(line, func(a, b smooth.Chunk) bool { return a.Time == b.Time })
 	s.span.mixed, s.tail = true, nil
+}
+
+// goesOn reports whether the timeline has been made of what is before and of what is the beginning of last now.
+func (t *joinedTail) goesOn(before, last smooth.Timeline) bool {
+	return sameStart(t.before, before) && len(t.before) == len(before) && sameStart(t.last, last) && len(t.last) <= len(last)
 }
 
 // sameStart reports whether two timelines are in one array, so that one begins with the other.
