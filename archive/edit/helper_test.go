@@ -16,8 +16,8 @@ import (
 
 // start is a time of a live event, in ticks of 100 ns, as if counted from the year 1500 or so.
 const (
-	start  = 160_000_000_000_000_000
-	second = smooth.DefaultTimescale
+	start  uint64 = 160_000_000_000_000_000
+	second        = smooth.DefaultTimescale
 )
 
 // event is a recorded event of a minute: two bit rates and sound.

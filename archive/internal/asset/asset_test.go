@@ -191,7 +191,7 @@ func TestControl(t *testing.T) {
 	require.NoError(t, err)
 	var entries []fmp4.TfraEntry
 	for i, text := range []string{"out", "in"} {
-		at := uint64(start + 100*second*i)
+		at := start + 100*second*uint64(i)
 		entries = append(entries, fmp4.TfraEntry{Time: at, Moof: uint64(len(file))})
 		head := fmp4.FragmentHead{Sequence: uint32(i + 1), TrackID: 7, Tfxd: true, Time: at, Duration: 5 * second,
 			Samples: []fmp4.RunSample{{Duration: 5 * second, Size: uint32(len(text)), Flags: fmp4.FlagsSync}}}

@@ -21,8 +21,8 @@ import (
 
 // start is a time of a live event, in ticks of 100 ns: a date of our days counted from the year 1500 or so.
 const (
-	start  = 160_000_000_000_000_000
-	second = smooth.DefaultTimescale
+	start  uint64 = 160_000_000_000_000_000
+	second        = smooth.DefaultTimescale
 )
 
 // mapFiles is a tree of files in memory.

@@ -12,15 +12,16 @@ import (
 // [smooth.ErrCorrupt]. See ISO/IEC 14496-12 8.8.7.
 func TrackID(moof []byte) (id uint32, at int, err error) {
 	rest := moof[:max(fmp4.MoofSize(moof), 0)]
-	for len(rest) >= 16 {
+	for inside := false; len(rest) >= 16; {
 		size := int(binary.BigEndian.Uint32(rest))
 		if size < 8 || size > len(rest) {
 			break
 		}
-		switch string(rest[4:8]) {
-		case "moof", "traf": // go on inside
+		switch name := string(rest[4:8]); {
+		case name == "traf", name == "moof" && at == 0: // go on inside
+			inside = name == "traf"
 			size = 8
-		case "tfhd":
+		case name == "tfhd" && inside:
 			return binary.BigEndian.Uint32(rest[12:]), at + 12, nil
 		}
 		rest, at = rest[size:], at+size

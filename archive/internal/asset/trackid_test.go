@@ -30,7 +30,7 @@ func TestTrackID(t *testing.T) {
 	}
 }
 
-// FuzzTrackID: what is found is what the reader of boxes finds.
+// FuzzTrackID: what is found is what the reader of boxes finds. 66a4e9171170b987 guards against a tfhd box outside of traf.
 func FuzzTrackID(f *testing.F) {
 	f.Add(moof(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
