@@ -30,7 +30,7 @@ type pastEvent struct {
 	*event
 	version string // of its file
 	checked time.Time
-	view    *eventView // nil until it was opened; the list is a user of it
+	views   [2]*eventView // on demand and live, nil until opened; the list is a user of them
 }
 
 // load returns a complete event. The error wraps [fs.ErrNotExist] if there is none.
@@ -101,11 +101,13 @@ func (l *pastEvents) forget(dir string) {
 	}
 }
 
-// close gives up the view. mu of the list must be held.
+// close gives up the views. mu of the list must be held.
 func (p *pastEvent) close() {
-	if p.view != nil {
-		_ = p.view.Close()
-		p.view = nil
+	for i, v := range p.views {
+		if v != nil {
+			_ = v.Close()
+			p.views[i] = nil
+		}
 	}
 }
 
@@ -119,8 +121,9 @@ func (l *pastEvents) closeAll() {
 	clear(l.list)
 }
 
-// open opens a complete event. The error wraps [fs.ErrNotExist] if there is none of that name.
-func (l *pastEvents) open(ctx context.Context, a *Archive, dir, base string) (smooth.Presentation, error) {
+// open opens a complete event, as what a live one has become or on demand. The error wraps [fs.ErrNotExist] if there is none of that
+// name.
+func (l *pastEvents) open(ctx context.Context, a *Archive, dir, base string, live bool) (smooth.Presentation, error) {
 	p, err := l.find(ctx, a, dir)
 	if err != nil {
 		return nil, err
@@ -128,31 +131,35 @@ func (l *pastEvents) open(ctx context.Context, a *Archive, dir, base string) (sm
 	if !strings.EqualFold(p.base, base) {
 		return nil, fmt.Errorf("archive: %s: %w", path.Join(dir, base), fs.ErrNotExist)
 	}
-	if v := l.take(p, nil); v != nil {
+	i := 0
+	if live {
+		i = 1
+	}
+	if v := l.take(p, i, nil); v != nil {
 		return v, nil
 	}
-	v := &eventView{joined: newJoined(false, p.state.clock())}
+	v := p.newView(live)
 	p.update(v)
 	if len(v.parts) == 0 {
 		return nil, errors.Join(fmt.Errorf("archive: %s has no segments: %w", dir, smooth.ErrNotFound), v.Close())
 	}
-	return l.take(p, v), nil
+	return l.take(p, i, v), nil
 }
 
-// take returns the view of an event with one more user: the one that is there, or else v, of which the list becomes a user if it
-// still has the event.
-func (l *pastEvents) take(p *pastEvent, v *eventView) *eventView {
+// take returns a view of an event with one more user: the one that is there, or else v, of which the list becomes a user if it still
+// has the event.
+func (l *pastEvents) take(p *pastEvent, i int, v *eventView) *eventView {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case p.view != nil && p.view.retain():
+	switch old := p.views[i]; {
+	case old != nil && old.retain():
 		if v != nil {
 			_ = v.Close()
 		}
-		return p.view
+		return old
 	case v != nil && l.list[p.dir] == p:
 		v.retain()
-		p.view = v
+		p.views[i] = v
 	}
 	return v
 }

@@ -54,7 +54,7 @@ func (a *Archive) openEvent(ctx context.Context, dir, base string, live bool) (s
 			return p, nil
 		}
 	}
-	return a.past.open(ctx, a, dir, base)
+	return a.past.open(ctx, a, dir, base, live)
 }
 
 // openSegment returns a segment that grows, as what there is of it; nil if it is complete.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"sync"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -32,13 +33,24 @@ type eventViews struct {
 	gone   bool       // the event is complete: others show it
 }
 
-// clock returns what the wall clock was when the event began.
-func (s *eventState) clock() smooth.Period { return smooth.Period{Start: s.First, Wall: s.Wall} }
+// newView returns a view of the event with one user. The live one, which keeps its numbers of segments when the event has
+// ended, knows the wall clock; what is shown on demand is as any other file.
+func (e *event) newView(live bool) *eventView {
+	v := &eventView{live: live}
+	state, _ := e.current()
+	clock := smooth.Period{}
+	if live {
+		clock = smooth.Period{Start: state.First, Wall: state.Wall}
+	}
+	v.joined = newJoined(live, clock)
+	return v
+}
 
 // refresh brings all views up to date. mu of the event must not be held.
 func (e *event) refresh() {
 	e.views.mu.Lock()
 	defer e.views.mu.Unlock()
+	e.views.list = slices.DeleteFunc(e.views.list, func(v *eventView) bool { return v.users.none() })
 	for _, v := range e.views.list {
 		e.update(v)
 	}
@@ -115,7 +127,6 @@ func (e *event) attach(v *eventView) {
 // open returns the event as a presentation with a user, from its beginning while it goes on or, if live is false, what there is of it
 // now. It reports false if the event is complete.
 func (e *event) open(live bool) (smooth.Presentation, bool) {
-	state, _ := e.current()
 	v := &e.views
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -124,12 +135,12 @@ func (e *event) open(live bool) (smooth.Presentation, bool) {
 	}
 	switch {
 	case live && v.live == nil:
-		j := &eventView{joined: newJoined(true, state.clock()), live: true}
+		j := e.newView(true)
 		v.list = append(v.list, j)
 		e.update(j)
 		v.live = newLiveView(j)
 	case !live && v.demand == nil:
-		v.demand = &eventView{joined: newJoined(false, state.clock())}
+		v.demand = e.newView(false)
 		v.list = append(v.list, v.demand)
 		e.update(v.demand)
 	}
@@ -156,7 +167,7 @@ func (e *event) retire() {
 
 // History implements [smooth.Recording].
 func (r *recording) History() smooth.Presentation {
-	v := &eventView{joined: newJoined(true, smooth.Period{}), live: true}
+	v := &eventView{joined: newJoined(true, smooth.Period{}), live: true} // points know the clock
 	r.mu.Lock()
 	e := r.event
 	if e == nil {

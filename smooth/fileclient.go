@@ -9,7 +9,8 @@ import (
 )
 
 // clientManifest reads the .ismc file and binds its levels to tracks. It returns nil if there is none or if it is
-// stale: it lists a level or time that the media files lack.
+// stale: it lists a level, or a time, that the media files lack. Where an encoder has lost fragments of one level, the
+// manifest lists what other levels have, as that of a live event does.
 func (l *loader) clientManifest() (*Manifest, []byte, error) {
 	if l.ism == nil {
 		return nil, nil, nil // the server manifest was made up
@@ -63,6 +64,7 @@ func (l *loader) bind(m *Manifest, placed bool) error {
 		if st.URL == "" {
 			continue // embedded text needs no track
 		}
+		levels, lacking := 0, make(map[int]int) // by position of the chunk
 		for _, lv := range st.Levels {
 			t := l.candidate(st, lv, bound)
 			if t == nil && (len(st.Timeline) == 0 || st.Embedded != nil) {
@@ -80,8 +82,13 @@ func (l *loader) bind(m *Manifest, placed bool) error {
 			if err := edit.prepare(); err != nil {
 				return err
 			}
-			if !edit.lists(st.Timeline) {
-				return fmt.Errorf("smooth: stream %s, bit rate %d: chunks that the media file lacks: %w", st.Name, lv.Bitrate, ErrCorrupt)
+			lacks := edit.lacks(st.Timeline)
+			levels++
+			for _, at := range lacks {
+				lacking[at]++
+			}
+			if 2*len(lacks) > len(st.Timeline) {
+				return fmt.Errorf("smooth: stream %s, bit rate %d: %d chunks that the media file lacks: %w", st.Name, lv.Bitrate, len(lacks), ErrCorrupt)
 			}
 			c, err := CodecFromSampleEntry(t.source.Entry)
 			if err != nil {
@@ -92,6 +99,11 @@ func (l *loader) bind(m *Manifest, placed bool) error {
 			}
 			codecs[t] = c
 			edits = append(edits, func() { *t = edit; t.codec = codecs[t] })
+		}
+		for at, n := range lacking {
+			if n == levels {
+				return fmt.Errorf("smooth: stream %s: chunks that the media files lack, such as that at %d: %w", st.Name, st.Timeline[at].Time, ErrCorrupt)
+			}
 		}
 	}
 	for _, apply := range edits {

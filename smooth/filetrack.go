@@ -285,11 +285,12 @@ func handlerType(h fmp4.Type) StreamType {
 	return ""
 }
 
-// lists reports whether the track has a fragment at the start of every chunk.
-func (t *fileTrack) lists(tl Timeline) bool {
+// lacks returns the positions of the chunks at whose start the track has no fragment.
+func (t *fileTrack) lacks(tl Timeline) []int {
 	n := t.len()
 	i := 0
-	for _, c := range tl {
+	var lacking []int
+	for at, c := range tl {
 		if i < n && t.start(i) < c.Time { // usually the next one, so a search is rare
 			i++
 			if i < n && t.start(i) < c.Time {
@@ -297,8 +298,8 @@ func (t *fileTrack) lists(tl Timeline) bool {
 			}
 		}
 		if i == n || t.start(i) != c.Time {
-			return false
+			lacking = append(lacking, at)
 		}
 	}
-	return true
+	return lacking
 }
