@@ -37,10 +37,12 @@ func (o recorderOptions) withDefaults() recorderOptions {
 // errSinkSlow is the reason why fragments are dropped that the queue before a sink has no room for.
 var errSinkSlow = errors.New("livesmooth: the sink takes fragments too slowly")
 
-// sinkNamer and sinkTargeter are what sinks and recordings may have to say for [SinkStats].
+// sinkNamer is what a sink, sinkTargeter and sinkFiler what a recording may have to say for [SinkStats]. File returns the name of
+// the file that an input stream is recorded in, or "". Target and File are called like the other methods of a recording.
 type (
 	sinkNamer    interface{ SinkName() string }
 	sinkTargeter interface{ Target() string }
+	sinkFiler    interface{ File(input string) string }
 )
 
 // A recorder stands between a publishing point and one sink: a bounded queue and the one goroutine that talks to the sink.
@@ -66,6 +68,7 @@ type recorder struct {
 	before    uint64                                // the latest trim
 	trimmed   bool                                  // the recording has been told of it
 	target    string
+	files     map[string]string   // by input stream; replaced when it changes
 	past      smooth.Presentation // the history
 	forgotten bool
 	safe      uint64 // what Durable has said last
@@ -250,6 +253,7 @@ func (r *recorder) stats() SinkStats {
 	return SinkStats{
 		Name: r.name, Target: r.target, Failing: r.fault != nil, Err: r.fault,
 		Queued: int64(r.queue.fragments), QueuedBytes: r.queue.bytes, Dropped: r.dropped, Durable: r.safe,
+		Files: r.files,
 	}
 }
 

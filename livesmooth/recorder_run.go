@@ -3,6 +3,7 @@ package livesmooth
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -26,6 +27,7 @@ type recorderRun struct {
 type sinkInput struct {
 	info           smooth.InputInfo
 	taken, refused bool // by the recording; neither if it has not been told
+	located        bool // where it is recorded is known
 }
 
 // sinkCall is what a sink is asked to do. One that has failed in it works again when it has done it.
@@ -265,6 +267,7 @@ func (r *recorderRun) give(ctx context.Context, it *recorderItem) bool {
 		r.fail(ctx, appending, err)
 		return false
 	}
+	r.locate(it.input)
 	switch r.broken {
 	case appending:
 		r.recover()
@@ -273,6 +276,34 @@ func (r *recorderRun) give(ctx context.Context, it *recorderItem) bool {
 		r.pause = 0
 	}
 	return true
+}
+
+// locate finds out where an input stream is recorded, once its first fragment since its header is.
+func (r *recorderRun) locate(input string) {
+	i := r.input(input)
+	if i < 0 || r.inputs[i].located {
+		return
+	}
+	r.inputs[i].located = true
+	if t, ok := r.to.(sinkTargeter); ok {
+		target := t.Target()
+		r.mu.Lock()
+		r.target = target
+		r.mu.Unlock()
+	}
+	f, ok := r.to.(sinkFiler)
+	if !ok {
+		return
+	}
+	name := f.File(input)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	files := maps.Clone(r.files)
+	if files == nil {
+		files = make(map[string]string)
+	}
+	files[input] = name
+	r.files = files
 }
 
 // settle is what follows each item, and each wake-up.

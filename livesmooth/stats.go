@@ -92,4 +92,7 @@ type SinkStats struct {
 	Queued, QueuedBytes, Dropped int64
 	// Durable is the end up to which every track is safe, in ticks of 100 ns.
 	Durable uint64
+	// Files are the names of the files that the input streams are recorded in, by the ID of the stream, as far as the sink tells
+	// them. It must not be changed.
+	Files map[string]string
 }

@@ -39,7 +39,7 @@ func sampleStats() livesmooth.Stats {
 		Outputs: []livesmooth.OutputStats{{Name: "video", LastTime: 220000000, Listed: true, Fragments: 11}, {Name: "audio"}},
 		Sinks: []livesmooth.SinkStats{
 			{Name: "HTTP Push", Target: "http://u:p@edge.example/a.isml", Failing: true, Err: errors.New("no route"), Queued: 3, QueuedBytes: 9, Dropped: 1},
-			{Name: "Archive", Target: "archives", Durable: 220000000},
+			{Name: "Archive", Target: "archives", Durable: 220000000, Files: map[string]string{"3": "3.isma"}},
 		},
 	}
 }

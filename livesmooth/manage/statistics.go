@@ -45,8 +45,8 @@ func statisticsElement(st *livesmooth.Stats, s *livesmooth.Settings) *element {
 func uintNode(name string, v uint64) *element { return textNode(name, strconv.FormatUint(v, 10)) }
 
 func inputNode(in *livesmooth.InputStats, st *livesmooth.Stats, s *livesmooth.Settings) *element {
-	file := ""
-	if s.Archive.Enabled {
+	file := fileOf(in.ID, st)
+	if file == "" && s.Archive.Enabled {
 		file = in.ID + ".ismv" // the rule of IIS
 	}
 	sources, tracks := node("Sources"), node("Tracks")
@@ -58,6 +58,16 @@ func inputNode(in *livesmooth.InputStats, st *livesmooth.Stats, s *livesmooth.Se
 	}
 	return node("InputStream", textNode("State", inputState(in, st.State)), textNode("ArchiveFileName", file),
 		sources, sinksNode(st, s), tracks).with("id", in.ID)
+}
+
+// fileOf returns the name of the file that an input stream is recorded in, "" if no sink tells it.
+func fileOf(input string, st *livesmooth.Stats) string {
+	for i := range st.Sinks {
+		if name := st.Sinks[i].Files[input]; name != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // inputState returns Started while a source feeds the stream, Stopped after its end or that of the event, and Idle
@@ -133,6 +143,7 @@ type jsonStats struct {
 type jsonInput struct {
 	ID      string       `json:"id"`
 	State   string       `json:"state"`
+	File    string       `json:"archiveFileName,omitempty"`
 	Sources []jsonSource `json:"sources"`
 	Tracks  []jsonTrack  `json:"tracks"`
 }
@@ -189,7 +200,7 @@ func jsonStatsOf(st *livesmooth.Stats) *jsonStats {
 		j.Started = &started
 	}
 	for i := range st.Inputs {
-		j.Inputs[i] = jsonInputOf(&st.Inputs[i], st.State)
+		j.Inputs[i] = jsonInputOf(&st.Inputs[i], st)
 	}
 	for i, o := range st.Outputs {
 		j.Outputs[i] = jsonOutput{Name: o.Name, Fragments: o.Fragments}
@@ -207,9 +218,9 @@ func jsonStatsOf(st *livesmooth.Stats) *jsonStats {
 	return j
 }
 
-func jsonInputOf(in *livesmooth.InputStats, state livesmooth.State) jsonInput {
+func jsonInputOf(in *livesmooth.InputStats, st *livesmooth.Stats) jsonInput {
 	j := jsonInput{
-		ID: in.ID, State: inputState(in, state),
+		ID: in.ID, State: inputState(in, st.State), File: fileOf(in.ID, st),
 		Sources: make([]jsonSource, len(in.Sources)), Tracks: make([]jsonTrack, len(in.Tracks)),
 	}
 	for i, s := range in.Sources {
