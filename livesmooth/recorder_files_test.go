@@ -34,7 +34,9 @@ func (r *recorderFileRecording) Append(ctx context.Context, input string, f *smo
 
 func (r *recorderFileRecording) Target() string { return fmt.Sprintf("dir%d", r.n) }
 
-func (r *recorderFileRecording) File(input string) string { return fmt.Sprintf("%s%d.isma", input, r.n) }
+func (r *recorderFileRecording) File(input string) string {
+	return fmt.Sprintf("%s%d.isma", input, r.n)
+}
 
 // TestRecorderFiles: where a stream is recorded is asked with its first fragment after each header.
 func TestRecorderFiles(t *testing.T) {
