@@ -40,3 +40,6 @@ var (
 	// ErrEnding: the publishing point has been stopped or the server shuts down while the push was under way.
 	ErrEnding = errors.New("the publishing point has stopped")
 )
+
+// ErrSinkSlow in [SinkStats] and [Event]: fragments are lost that the queue before a sink has no room for.
+var ErrSinkSlow = errors.New("livesmooth: the sink takes fragments too slowly")

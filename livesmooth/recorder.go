@@ -3,7 +3,6 @@ package livesmooth
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -33,9 +32,6 @@ func (o recorderOptions) withDefaults() recorderOptions {
 	o.retry, o.mostRetry = cmp.Or(o.retry, time.Second), cmp.Or(o.mostRetry, 30*time.Second)
 	return o
 }
-
-// errSinkSlow is the reason why fragments are dropped that the queue before a sink has no room for.
-var errSinkSlow = errors.New("livesmooth: the sink takes fragments too slowly")
 
 // sinkNamer is what a sink, sinkTargeter and sinkFiler what a recording may have to say for [SinkStats]. File returns the name of
 // the file that an input stream is recorded in, or "". Target and File are called like the other methods of a recording.
@@ -153,7 +149,7 @@ func (r *recorder) overflow(f *smooth.Fragment) {
 	r.lose(f, false)
 	r.queue.add(recorderItem{gap: gapOf(f)})
 	if r.fault == nil {
-		r.fault, r.slow = errSinkSlow, r.opts.now()
+		r.fault, r.slow = ErrSinkSlow, r.opts.now()
 	}
 }
 

@@ -332,14 +332,14 @@ func (r *recorderRun) pressure() {
 	r.mu.Lock()
 	at := r.slow
 	r.slow = time.Time{}
-	calm := r.fault == errSinkSlow && r.queue.fragments <= r.opts.queueFragments/2 && r.queue.bytes <= r.opts.queueBytes/2
+	calm := r.fault == ErrSinkSlow && r.queue.fragments <= r.opts.queueFragments/2 && r.queue.bytes <= r.opts.queueBytes/2
 	if calm {
 		r.fault = nil
 	}
 	r.mu.Unlock()
 	if !at.IsZero() {
 		r.opts.log.Error("sink is too slow", "queue_bytes", r.opts.queueBytes)
-		r.note(Event{Kind: SinkFailed, At: at, Source: r.name, Err: errSinkSlow})
+		r.note(Event{Kind: SinkFailed, At: at, Source: r.name, Err: ErrSinkSlow})
 	}
 	if calm {
 		r.noteRecovery()
