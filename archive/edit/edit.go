@@ -38,7 +38,7 @@ type Result struct {
 	// Shift is what has been taken off all times, in ticks of 100 ns.
 	Shift uint64
 	// Missing counts fragments that a quality level lacks though its stream has others at that time. A level that lacks more than one
-	// in a hundred is not in the client manifest.
+	// in ten is not in the client manifest.
 	Missing int
 	// Repeated counts fragments that were found twice, as at the boundaries of segments, and taken once.
 	Repeated int

@@ -108,7 +108,7 @@ func mustCodec(t *testing.T, p smooth.Presentation, stream string, rate uint64) 
 	return s.Track(smooth.FragmentKey{Stream: stream, Bitrate: rate, Time: start}).Codec
 }
 
-// TestMissing: a level that lacks one fragment costs its stream that one, and it is counted.
+// TestMissing: a fragment that one level lacks is counted; the other level has it.
 func TestMissing(t *testing.T) {
 	c := event()
 	c.Streams[0].Durations = smoothtest.Repeat(200, 2*second)
@@ -125,7 +125,7 @@ func TestMissing(t *testing.T) {
 	assert.Equal(t, 1, r.Missing)
 	_, m := opened(t, store, r.Name)
 	require.Len(t, m.Stream("video").Levels, 2)
-	require.Len(t, m.Stream("video").Timeline, 199)
+	require.Len(t, m.Stream("video").Timeline, 200)
 	i, ok := m.Stream("video").Timeline.Find(start + 18*second)
 	require.True(t, ok)
 	assert.EqualValues(t, 2*second, m.Stream("video").Timeline[i].Duration)

@@ -143,15 +143,16 @@ func TestGap(t *testing.T) {
 	}
 }
 
-// TestUneven: levels that lack a little cost the stream that, a level that lacks much is left out, and its fragments are served.
+// TestUneven: a level that lacks a little has holes, a level that lacks much is left out, and its fragments are served. Of the end that
+// not all have nothing is listed.
 func TestUneven(t *testing.T) {
 	c := live()
 	c.Streams[0].Levels = append(c.Streams[0].Levels, smoothtest.Level{Bitrate: 100_000})
 	c.Streams[1].Levels = append(c.Streams[1].Levels, smoothtest.Level{Bitrate: 32_000})
 	lost := func(track uint32, time uint64) bool {
 		switch track {
-		case 2: // one in the middle
-			return time == start+100*second
+		case 2: // one in the middle, and the last one
+			return time == start+100*second || time == start+398*second
 		case 3: // its encoder died early
 			return time >= start+200*second
 		case 5: // the second sound
@@ -168,12 +169,12 @@ func TestUneven(t *testing.T) {
 	video, audio := s.Manifest.Stream("video"), s.Manifest.Stream("audio_eng")
 	require.Len(t, video.Levels, 2)
 	require.Len(t, video.Timeline, 199)
-	_, ok := video.Timeline.Find(start + 100*second)
-	assert.False(t, ok)
 	i, _ := video.Timeline.Find(start + 98*second)
 	assert.EqualValues(t, 2*second, video.Timeline[i].Duration)
 	require.Len(t, audio.Levels, 2)
-	require.Len(t, audio.Timeline, 199)
+	require.Len(t, audio.Timeline, 200)
+	_, err := p.Fragment(t.Context(), smooth.FragmentKey{Stream: "audio_eng", Bitrate: 32_000, Time: start + 50*second})
+	require.ErrorIs(t, err, smooth.ErrNotFound)
 	f, err := p.Fragment(t.Context(), smooth.FragmentKey{Stream: "video", Bitrate: 100_000, Time: start})
 	require.NoError(t, err, "of the level that is not listed")
 	f.Close()

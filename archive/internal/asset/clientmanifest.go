@@ -17,8 +17,8 @@ import (
 // with a [smooth.FileSource], and checked by opening it again with the result, so that what it lists is what will be served. An .ismc
 // that lies there already does not count.
 //
-// A stream lists what all of its levels have. A level that lacks more than one fragment in a hundred is left out; its fragments are
-// served all the same to those who ask. Chunks last as long as their fragments say, so what was not recorded is a gap. Control streams
+// A stream lists what any of its levels has, but for an end that not all have. A level that lacks more than one fragment in ten is left
+// out; its fragments are served all the same to those who ask. Chunks last as long as their fragments say, so what was not recorded is a gap. Control streams
 // have their data in the manifest.
 //
 // Errors are those of [smooth.FileSource].

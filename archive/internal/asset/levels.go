@@ -1,15 +1,20 @@
 package asset
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
-// maxLack is the share of its stream's chunks, one of so many, that a level may lack and still be listed. What it lacks the stream
-// does not list then.
-const maxLack = 100
+// maxLack is the share of its stream's chunks, one of so many, that a level may lack and still be listed. A player that asks for what
+// it lacks is told that it is not there, as at a live event, and takes another level.
+const maxLack = 10
+
+// maxTail is the number of chunks at the end that are not listed if not all levels have them: the event ended, or the power was cut,
+// between two levels.
+const maxTail = 2
 
 // joined returns the manifest of the tracks opened one by one, for levels that do not have the same fragments. It returns nil if no
 // track can be shown.
@@ -97,12 +102,10 @@ func join(st *smooth.Stream, parts []*smooth.Stream) {
 		seen[k] = true
 		return out
 	})
-	if common := commonChunks(parts); len(common) > 0 {
-		st.Timeline = common
-	} else { // as when one encoder's clock is off: the first level is better than nothing
-		parts = parts[:1]
-		st.Timeline = parts[0].Timeline
+	if !overlapping(parts) {
+		parts = parts[:1] // as when one encoder's clock is off: the first level is better than nothing
 	}
+	st.Timeline = union(parts)
 	for i, p := range parts {
 		lv := p.Levels[0]
 		lv.Index = uint32(i)
@@ -123,21 +126,43 @@ func join(st *smooth.Stream, parts []*smooth.Stream) {
 	}
 }
 
-// commonChunks returns the chunks that all parts have. Where a level lacks the chunk behind one, another still knows how long it is.
-func commonChunks(parts []*smooth.Stream) smooth.Timeline {
-	common := parts[0].Timeline
+// overlapping reports whether each part has most of what the first one has.
+func overlapping(parts []*smooth.Stream) bool {
 	for _, p := range parts[1:] {
-		var both smooth.Timeline
-		j := 0
-		for _, c := range common {
-			for j < len(p.Timeline) && p.Timeline[j].Time < c.Time {
-				j++
-			}
-			if j < len(p.Timeline) && p.Timeline[j].Time == c.Time {
-				both = append(both, smooth.Chunk{Time: c.Time, Duration: min(c.Duration, p.Timeline[j].Duration)})
+		common := 0
+		for _, c := range parts[0].Timeline {
+			if _, ok := p.Timeline.Find(c.Time); ok {
+				common++
 			}
 		}
-		common = both
+		if 2*common <= len(parts[0].Timeline) {
+			return false
+		}
 	}
-	return common
+	return true
+}
+
+// union returns the chunks that some part has, without an end that not all have. Where a level lacks the chunk behind one, another still
+// knows how long it is.
+func union(parts []*smooth.Stream) smooth.Timeline {
+	durations, count := make(map[uint64]uint64), make(map[uint64]int)
+	for _, p := range parts {
+		for _, c := range p.Timeline {
+			if d, ok := durations[c.Time]; !ok || c.Duration < d {
+				durations[c.Time] = c.Duration
+			}
+			count[c.Time]++
+		}
+	}
+	line := make(smooth.Timeline, 0, len(durations))
+	for t, d := range durations {
+		line = append(line, smooth.Chunk{Time: t, Duration: d})
+	}
+	slices.SortFunc(line, func(a, b smooth.Chunk) int { return cmp.Compare(a.Time, b.Time) })
+	for range maxTail {
+		if n := len(line); n > 1 && count[line[n-1].Time] < len(parts) {
+			line = line[:n-1]
+		}
+	}
+	return line
 }
