@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/smoothkit/smoothkit/smooth"
 )
 
 // work is what is known of one presentation while it is looked at.
@@ -112,6 +114,10 @@ func (w *work) manifests(ctx context.Context) error {
 		return nil
 	}
 	s, err := w.serverManifest(ctx)
+	if errors.Is(err, errNotShown) || errors.Is(err, smooth.ErrUnsupported) {
+		w.a.Problem = err.Error()
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -173,4 +179,4 @@ func (w *work) withoutMedia() {
 }
 
 // errNotShown tells that nothing of a presentation can be shown.
-var errNotShown = errors.New("nothing can be shown")
+var errNotShown = errors.New("no track can be shown")

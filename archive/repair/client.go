@@ -3,6 +3,7 @@ package repair
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 
@@ -13,55 +14,63 @@ import (
 // clientManifest compares the client manifest with what will be served. It returns what it should be if it is not right, nil if it
 // is, or if that cannot be known before media files are repaired.
 func (w *work) clientManifest(ctx context.Context, s *shown) ([]byte, error) {
+	old, m, err := w.listed(ctx, s)
+	if err != nil || w.faulty {
+		return nil, err
+	}
+	view := newOverlay(w.files, w.p.name, s.data)
+	good := m != nil && accepted(ctx, view, w.p.name, old)
+	data, err := asset.ClientManifest(ctx, view, w.p.name)
+	if err != nil {
+		if !good {
+			w.a.note(LevelLeftOut, w.p.name, -1, "%v", err)
+		}
+		return nil, ctx.Err()
+	}
+	want, err := smooth.ParseManifest(data)
+	if err != nil {
+		return nil, err
+	}
+	why := ""
+	if m != nil && !good {
+		why = "it lists what the files do not have"
+	} else if m != nil {
+		why = outdated(m, want)
+	}
+	switch {
+	case m == nil:
+	case why != "":
+		w.a.fault(IsmcStale, s.client, -1, "%s", why)
+	case !s.changed, s.invented, bytes.Equal(old, data):
+		w.leftOut(s, m)
+		return nil, nil
+	}
+	w.leftOut(s, want)
+	return data, nil
+}
+
+// listed returns the client manifest that is there, nil if there is none that can be read, which is noted.
+func (w *work) listed(ctx context.Context, s *shown) ([]byte, *smooth.Manifest, error) {
 	old, err := readSmall(ctx, w.files, s.client, smooth.MaxClientManifest)
 	switch {
 	case notThere(err):
 		w.a.fault(IsmcMissing, s.client, -1, "no client manifest")
-	case err != nil && !strings.Contains(err.Error(), "limit"):
-		return nil, err
-	case err != nil:
+		return nil, nil, nil
+	case errors.Is(err, smooth.ErrTooLarge):
 		w.a.fault(IsmcStale, s.client, -1, "%v", err)
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, err
 	case len(old) == 0:
 		w.a.fault(IsmcEmpty, s.client, 0, "no bytes")
+		return nil, nil, nil
 	}
-	_, broken := smooth.ParseManifest(old)
-	if len(old) > 0 && broken != nil {
-		w.a.fault(IsmcStale, s.client, -1, "%v", broken)
-	}
-	if w.faulty {
-		return nil, nil
-	}
-	view := newOverlay(w.files, w.p.name, s.data)
-	want, err := asset.ClientManifest(ctx, view, w.p.name)
+	m, err := smooth.ParseManifest(old)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if len(old) == 0 || broken != nil || !accepted(ctx, view, w.p.name, old) {
-			w.a.note(LevelLeftOut, w.p.name, -1, "%v", err)
-		}
-		return nil, nil
+		w.a.fault(IsmcStale, s.client, -1, "%v", err)
+		return nil, nil, nil
 	}
-	m, err := smooth.ParseManifest(want)
-	if err != nil {
-		return nil, err
-	}
-	w.leftOut(s, m)
-	if bytes.Equal(old, want) {
-		return nil, nil
-	}
-	if len(old) == 0 || broken != nil {
-		return want, nil
-	}
-	switch why := outdated(old, m); {
-	case !accepted(ctx, view, w.p.name, old):
-		w.a.fault(IsmcStale, s.client, -1, "it lists what the files do not have")
-	case why != "":
-		w.a.fault(IsmcStale, s.client, -1, "%s", why)
-	case !s.changed, s.invented:
-		return nil, nil
-	}
-	return want, nil
+	return old, m, nil
 }
 
 // accepted reports whether a source serves the presentation from its client manifest.
@@ -83,19 +92,22 @@ func accepted(ctx context.Context, files smooth.Files, ism string, client []byte
 	return err == nil && bytes.Equal(got, client)
 }
 
-// outdated returns what a client manifest does not list of what the files have, or "".
-func outdated(old []byte, want *smooth.Manifest) string {
-	m, err := smooth.ParseManifest(old)
-	if err != nil {
-		return err.Error()
-	}
+// outdated returns what is wrong with a client manifest that a source accepts, or "": it does not list all that the files have, or
+// it lists at the end what not all levels have. A hole in one level elsewhere is none of the other levels' business.
+func outdated(m, want *smooth.Manifest) string {
 	if m.IsLive {
 		return "it is that of a live presentation"
 	}
 	for _, st := range want.Streams {
 		for _, o := range m.Streams {
-			if o.Type == st.Type && strings.EqualFold(o.Name, st.Name) && len(o.Timeline) < len(st.Timeline) && o.URL != "" {
+			if o.Type != st.Type || !strings.EqualFold(o.Name, st.Name) || o.URL == "" {
+				continue
+			}
+			if len(o.Timeline) < len(st.Timeline) {
 				return "it lists fewer fragments of stream " + st.Name + " than there are"
+			}
+			if n := len(st.Timeline); n > 0 && n < len(o.Timeline) && len(o.Levels) <= len(st.Levels) && o.Timeline[n-1].Time == st.Timeline[n-1].Time {
+				return "it ends later in stream " + st.Name + " than some of the levels"
 			}
 		}
 	}

@@ -27,7 +27,8 @@
 // # Cost
 //
 // The boxes of a media file are looked at, not the samples, so that a file of 10 GB takes seconds. Only behind damage are payloads
-// read, in search of what follows. Memory is about 40 bytes per fragment of the file at hand.
+// read, in search of what follows, and those of the fragments next to it. Memory is a few hundred bytes per fragment of the presentation
+// at hand.
 //
 // # Azure Media Services
 //

@@ -163,11 +163,11 @@ var faults = []fault{
 		list, _ := moofs(t, b)
 		clear(b[list[7]-100 : list[7]+600]) // the end of a payload and a moof
 		return b
-	}), codes: []string{repair.Hole}, notes: []string{repair.LevelLacks, repair.LevelLeftOut}},
+	}), codes: []string{repair.Hole}, notes: []string{repair.LevelLacks}},
 	{name: "bytes lost", spoil: change(sampleHigh, func(t *testing.T, b []byte) []byte {
 		list, _ := moofs(t, b)
 		return append(b[:list[9]+1000:list[9]+1000], b[list[9]+1400:]...)
-	}), codes: []string{repair.Hole}, notes: []string{repair.LevelLeftOut}},
+	}), codes: []string{repair.Hole}, notes: []string{repair.LevelLacks}},
 	{name: "damaged moof", spoil: change(sampleHigh, func(t *testing.T, b []byte) []byte {
 		list, _ := moofs(t, b)
 		at := bytes.Index(b[list[5]:], []byte("trun"))
@@ -196,6 +196,10 @@ var faults = []fault{
 	{name: "file shorter than the others", spoil: change(sampleHigh, func(t *testing.T, b []byte) []byte {
 		list, _ := moofs(t, b)
 		return b[:list[9]]
+	}), codes: []string{repair.MfraMissing}, notes: []string{repair.TrackShort, repair.LevelLacks}},
+	{name: "file much shorter than the others", spoil: change(sampleHigh, func(t *testing.T, b []byte) []byte {
+		list, _ := moofs(t, b)
+		return b[:list[5]]
 	}), codes: []string{repair.MfraMissing, repair.IsmcStale}, notes: []string{repair.TrackShort, repair.LevelLacks, repair.LevelLeftOut}},
 	{name: "sound shorter than the picture", spoil: change("film/sample_eng_11.isma", func(t *testing.T, b []byte) []byte {
 		list, _ := moofs(t, b)

@@ -2,7 +2,6 @@ package repair
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -179,7 +178,7 @@ func (w *work) invent(ctx context.Context, s *shown) error {
 		return err
 	}
 	if len(list) == 0 {
-		return fmt.Errorf("%s: %w", w.p.name, errNotShown)
+		return errNotShown
 	}
 	data, err := asset.ServerManifest(w.p.base+".ismc", inputs(list))
 	if err != nil {

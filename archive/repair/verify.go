@@ -135,7 +135,7 @@ func (s *scanner) samples(t *track, f *fmp4.Traf, spans []fmp4.Span) (bool, erro
 	return true, nil
 }
 
-// units reports whether NAL units, each after a length of so many bytes, fill a sample.
+// units reports whether NAL units, each after a length of so many bytes, fill a sample. None ends with a zero. See ITU-T H.264 7.4.1.
 func units(sample []byte, length int) bool {
 	for len(sample) > 0 {
 		if len(sample) < length {
@@ -146,7 +146,7 @@ func units(sample []byte, length int) bool {
 			n = n<<8 | uint64(b)
 		}
 		sample = sample[length:]
-		if n == 0 || n > uint64(len(sample)) {
+		if n == 0 || n > uint64(len(sample)) || sample[n-1] == 0 {
 			return false
 		}
 		sample = sample[n:]
