@@ -3,7 +3,9 @@
 //	go run ./examples/mediaserver                  serve the sample
 //	go run ./examples/mediaserver -root DIR        serve the presentations and publishing points below DIR
 //
-// Encoders push to the publishing point live/demo.isml, and to those whose .isml files are below DIR.
+//	go run ./examples/mediaserver -archive DIR     record live events in DIR, and serve what is recorded there
+//
+// Encoders push to the publishing point live/demo.isml, and to those whose .isml files are below the -root.
 //
 // Flags: -listen ADDR, and -players DIR|URL for dash.js and hls.js on the page instead of its own small player.
 package main
@@ -18,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -41,6 +44,7 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("mediaserver", flag.ContinueOnError)
 	root := flags.String("root", "", "serve the presentations below this `directory`")
+	archive := flags.String("archive", "", "record live events in this `directory` and serve them; points say so in their .isml, live/demo.isml is recorded")
 	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; :8080 means every interface")
 	players := flags.String("players", "", "`directory` (a node_modules) or URL with dash.js and hls.js for the page")
 	if err := flags.Parse(args); err != nil {
@@ -49,19 +53,19 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; a directory is named with -root", flags.Arg(0))
 	}
-	handler, err := server.New(server.Config{Root: *root, Players: *players})
+	handler, err := server.New(server.Config{Root: *root, Archive: *archive, Players: *players})
 	if err != nil {
 		return err
 	}
-	defer handler.Close()
 	listener, err := net.Listen("tcp", *listen)
 	if err != nil {
-		return listenError(*listen, err)
+		return errors.Join(listenError(*listen, err), handler.Close())
 	}
-	if err := announce(ctx, out, handler, listener.Addr()); err != nil {
-		return errors.Join(err, listener.Close())
+	if err := announce(ctx, out, handler, listener.Addr(), *archive); err != nil {
+		return errors.Join(err, listener.Close(), handler.Close())
 	}
-	return serve(ctx, listener, handler)
+	err = serve(ctx, listener, handler)
+	return errors.Join(err, handler.Close()) // recordings are safe on the disk only now
 }
 
 // serve runs the server and, once ctx ends, gives the requests under way five seconds.
@@ -83,12 +87,18 @@ func serve(ctx context.Context, listener net.Listener, handler *server.Server) e
 	return drained
 }
 
-// announce prints the addresses of the page and of the first presentations.
-func announce(ctx context.Context, out io.Writer, s *server.Server, addr net.Addr) error {
+// announce prints the addresses of the page and of the first presentations, and how many events are in the archive.
+func announce(ctx context.Context, out io.Writer, s *server.Server, addr net.Addr, archive string) error {
 	list, err := s.Presentations(ctx)
 	if err != nil {
 		return err
 	}
+	recorded := slices.IndexFunc(list, func(p server.Presentation) bool { return p.Recording != nil })
+	if recorded < 0 {
+		recorded = len(list)
+	}
+	events := len(list) - recorded
+	list = list[:recorded]
 	base := "http://" + clientAddress(addr.String()) + "/"
 	fmt.Fprintf(out, "Page:      %s\n", base)
 	const most = 20
@@ -101,6 +111,9 @@ func announce(ctx context.Context, out io.Writer, s *server.Server, addr net.Add
 	}
 	if len(list) > most {
 		fmt.Fprintf(out, "           and %d more\n", len(list)-most)
+	}
+	if archive != "" {
+		fmt.Fprintf(out, "Archive:   %s (%d recorded)\n", archive, events)
 	}
 	fmt.Fprintln(out, "Press Ctrl+C to stop.")
 	return nil

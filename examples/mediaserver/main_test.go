@@ -85,7 +85,7 @@ func TestSample(t *testing.T) {
 		"hlsMuxed":"live/demo.isml/Manifest(format=m3u8-aapl-v3).m3u8",
 		"hlsFMP4":"live/demo.isml/Manifest(format=m3u8-cmaf).m3u8",
 		"live":true, "state":"Idle", "push":"live/demo.isml/Streams(enc1)"
-	}],"players":null}`, string(body))
+	}],"players":null,"archive":false}`, string(body))
 
 	resp, body := get(t, base+"sample/sample.ism/Manifest")
 	require.Equal(t, http.StatusOK, resp.StatusCode)

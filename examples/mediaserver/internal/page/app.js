@@ -1,5 +1,6 @@
 // The page: the list of presentations, the player's controls, the addresses and the keyboard.
 import { findEngines } from "./engines.js";
+import { element, entries, Lists } from "./list.js";
 import { LiveBar } from "./livebar.js";
 
 const REFRESH = 4000; // milliseconds between two looks at the list of presentations
@@ -7,6 +8,10 @@ const REFRESH = 4000; // milliseconds between two looks at the list of presentat
 const $ = (id) => document.getElementById(id);
 const video = $("video");
 const liveBar = new LiveBar(video, $("live"), { range: $("position"), output: $("behind"), button: $("to-live") });
+const lists = new Lists({
+  presentations: $("published"), recordings: $("recordings"), none: $("none"), count: $("count"), empty: $("empty"), search: $("search"),
+  alarms: $("alarms"), onplay: (p) => play(p),
+});
 let engines = [], engine = null, current = null, listed = [];
 
 // The formats of a presentation. address names the member of its entry in the server's list, kind the engines that play it.
@@ -20,62 +25,29 @@ const format = () => formats.find((f) => f.id === $("format").value) ?? formats[
 const addressOf = (presentation, f) => new URL(presentation[f.address], document.baseURI).href;
 const enginesOf = (f) => engines.filter((e) => e.kind === f.kind);
 
-function element(name, properties, ...children) {
-  const el = Object.assign(document.createElement(name), properties);
-  el.append(...children);
-  return el;
-}
-
-// What a badge says about a publishing point in a state, and its style.
-const badges = { Started: ["Live", "on"], Starting: ["Waiting", ""], Stopped: ["Ended", ""], Error: ["Error", "bad"] };
-
-function badge(presentation) {
-  if (!presentation.live) return [];
-  const [text, style] = badges[presentation.state] ?? ["Off", ""];
-  return [element("span", { className: `badge ${style}`, title: `Publishing point: ${presentation.state}` }, text)];
-}
-
-// showList fills the list of presentations, each a button. What has the focus keeps it.
-function showList(presentations) {
-  listed = presentations;
-  const focused = $("presentations").contains(document.activeElement) ? document.activeElement.dataset.name : null;
-  $("count").textContent = presentations.length || "";
-  $("empty").hidden = presentations.length > 0;
-  $("search").hidden = presentations.length < 12;
-  $("presentations").replaceChildren(...presentations.map((p) => {
-    const slash = p.name.lastIndexOf("/");
-    const button = element("button", { type: "button", onclick: () => play(p) }, ...badge(p), p.name.slice(slash + 1).replace(/\.isml?$/i, ""),
-      element("small", {}, p.name));
-    button.dataset.name = p.name;
-    return element("li", {}, button);
-  }));
-  markCurrent();
-  search();
-  if (focused !== null) [...$("presentations").querySelectorAll("button")].find((b) => b.dataset.name === focused)?.focus();
-}
-
-function markCurrent() {
-  for (const b of $("presentations").querySelectorAll("button")) b.setAttribute("aria-current", b.dataset.name === current?.name);
-}
-
-function search() {
-  const wanted = $("search").value.toLowerCase();
-  for (const li of $("presentations").children) li.hidden = !li.firstChild.dataset.name.toLowerCase().includes(wanted);
-}
-$("search").oninput = search;
-
 // refresh shows presentations that are new, and no longer those that are gone. What plays goes on. A publishing point that
 // was opened too early is opened again when its event has begun.
 async function refresh() {
-  const { presentations } = await loadList();
+  const { presentations, archive } = await loadList();
   if (JSON.stringify(presentations) === JSON.stringify(listed)) return;
-  showList(presentations);
-  const now = presentations.find((p) => p.name === current?.name);
+  listed = presentations;
+  const now = current && entries(presentations).find((p) => p.name === current.name);
+  lists.show(presentations, archive, current);
+  if (current?.recording) return followRecording(now, presentations);
   const begun = now?.state === "Started" && current.state !== "Started";
   if (now) current = now;
   if (!current && presentations.length) play(presentations[0], false);
   else if (begun && video.readyState === HTMLMediaElement.HAVE_NOTHING) play(current, asked);
   else if (begun && !engine?.live()) $("note").textContent = "The event goes on: choose it in the list to watch it live.";
+}
+
+// followRecording notes what has become of the recorded event that is open: now is what the list has under its name.
+function followRecording(now, presentations) {
+  const ended = (current.live || current.recording.isSoFar) && presentations.find((p) => p.recording?.event === current.recording.event && !p.live);
+  if (now && !ended) current = now;
+  if (!ended) return;
+  showPresentation(ended);
+  $("note").textContent = "The event has ended: choose it in the list to watch all of it.";
 }
 
 async function loadList() {
@@ -85,16 +57,18 @@ async function loadList() {
 }
 
 let asked = false; // whether the viewer has asked to play
+let fromStart = false; // whether to go to the beginning of a live presentation when its window is known
 
 // play opens a presentation and, if now, starts it; the address of the page remembers which.
 async function play(presentation, now = true) {
   asked = now;
+  fromStart = Boolean(presentation.live && presentation.recording);
   stop();
   if (now) video.scrollIntoView({ block: "nearest" }); // on a phone the list is below the picture
   if (current !== presentation) showPresentation(presentation);
   const chosen = format(), list = enginesOf(chosen);
   const create = (list[$("engine").selectedIndex] ?? list.find((e) => e.usable)).create;
-  for (const li of $("addresses").children) li.classList.toggle("playing", li.dataset.format === chosen.id);
+  markPlaying();
   const fail = (message) => mine === engine && failed(message, chosen, now);
   const note = (message) => { if (mine === engine) $("note").textContent = message; };
   const mine = engine = create(video, () => mine === engine && showChoices(), fail, note);
@@ -123,10 +97,16 @@ function showPresentation(presentation) {
   current = presentation;
   document.title = `${presentation.name} – smoothkit`;
   history.replaceState(null, "", `#${encodeURIComponent(presentation.name)}`);
-  markCurrent();
+  lists.mark(current);
   const rows = formats.map((f) => addressRow(f, addressOf(presentation, f)));
   if (presentation.push) rows.push(addressRow({ id: "push", label: "Encoders push to" }, new URL(presentation.push, document.baseURI).href));
   $("addresses").replaceChildren(...rows);
+  markPlaying();
+}
+
+// markPlaying shows which of the addresses is the one that plays.
+function markPlaying() {
+  for (const li of $("addresses").children) li.classList.toggle("playing", li.dataset.format === format().id);
 }
 
 function addressRow(f, url) {
@@ -218,7 +198,12 @@ document.addEventListener("keydown", (event) => {
 
 setInterval(() => {
   if (!engine) return;
-  liveBar.update(engine.live());
+  const around = engine.live();
+  liveBar.update(around);
+  if (fromStart && around && video.readyState > HTMLMediaElement.HAVE_NOTHING) {
+    fromStart = false;
+    video.currentTime = around.start + 0.1;
+  }
   const ranges = video.buffered, now = video.currentTime;
   let ahead = 0;
   for (let i = 0; i < ranges.length; i++) if (ranges.start(i) <= now + 0.1 && now <= ranges.end(i)) ahead = ranges.end(i) - now;
@@ -229,13 +214,14 @@ setInterval(() => {
 }, 250);
 
 async function start() {
-  const { presentations, players } = await loadList();
+  const { presentations, players, archive } = await loadList();
   engines = await findEngines(players);
   $("format").replaceChildren(...formats.map((f) => element("option", { value: f.id, disabled: !enginesOf(f).some((e) => e.usable) }, f.label)));
   chooseFormat("smooth");
-  showList(presentations);
+  listed = presentations;
+  lists.show(presentations, archive, null);
   const named = decodeURIComponent(location.hash.slice(1));
-  const first = presentations.find((p) => p.name === named) ?? presentations[0];
+  const first = entries(presentations).find((p) => p.name === named) ?? presentations[0];
   if (first) play(first, false);
   setInterval(() => refresh().catch(() => {}), REFRESH); // a server that is away for a moment is no news
 }

@@ -1,6 +1,6 @@
 // Package page holds the page of the media server: a list of presentations and a small Smooth Streaming player in
 // plain JavaScript. manifest.js and mp4.js are the protocol, player.js feeds Media Source Extensions, live.js follows live
-// presentations, app.js and livebar.js are the user interface, and engines.js has the other players.
+// presentations, app.js, list.js and livebar.js are the user interface, and engines.js has the other players.
 package page
 
 import (

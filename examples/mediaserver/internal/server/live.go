@@ -33,11 +33,12 @@ func (s *Server) addLive(root string) error {
 	demo.Title = "Demo"
 	demo.AutoStart, demo.AutoRestart = true, true
 	demo.Viewers.WindowLength = demoWindow
+	demo.Archive.Enabled = s.archive != nil
 	s.live, err = livesmooth.NewServer(&livesmooth.Options{
 		Logger:  s.log,
 		Root:    root,
 		Points:  map[string]*livesmooth.Settings{demoName: demo},
-		Sinks:   func(string, *livesmooth.Settings) []livesmooth.Sink { return []livesmooth.Sink{s.spool} },
+		Sinks:   s.sinks,
 		Viewers: &smooth.HandlerOptions{Logger: s.log, Outputs: []smooth.Output{s.hls}},
 		Outputs: func(point string, set *livesmooth.Settings) []smooth.Output { return liveOutputs(point, set, s.log) },
 		Next:    s.mux,

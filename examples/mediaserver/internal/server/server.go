@@ -12,9 +12,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/smoothkit/smoothkit/archive"
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/page"
 	"github.com/smoothkit/smoothkit/hls"
 	"github.com/smoothkit/smoothkit/livesmooth"
@@ -26,6 +29,9 @@ import (
 type Config struct {
 	// Root is a directory whose presentations are served at the same paths. Empty means the sample only.
 	Root string
+	// Archive is a directory that publishing points record into whose settings say so, and the demo. It is made if there is none.
+	// Empty means that nothing is recorded.
+	Archive string
 	// Players is a directory or an http(s) URL with dash.js and hls.js, laid out as npm does. Empty means none.
 	Players string
 	// Logger gets one record per failed request. Nil means slog.Default().
@@ -38,9 +44,14 @@ type Server struct {
 	mux     *http.ServeMux
 	mounts  []mount
 	live    *livesmooth.Server
+	archive *archive.Archive // nil if nothing is recorded
+	below   string           // where it is below the root, "" if it is not there
 	spool   *livesmooth.Spool
 	hls     *hls.Output
 	log     *slog.Logger
+
+	extentsMu sync.Mutex // guards extents
+	extents   map[extentKey]extent
 }
 
 // mount is a set of presentations below a path prefix, which is empty or ends in a slash.
@@ -64,6 +75,10 @@ type Presentation struct {
 	Live  bool   `json:"live,omitempty"`
 	State string `json:"state,omitempty"`
 	Push  string `json:"push,omitempty"`
+	// Alarms say what is wrong with the recording of a publishing point, and with the servers that it pushes to.
+	Alarms []Alarm `json:"alarms,omitempty"`
+	// Recording is there for what is in the archive.
+	Recording *Recording `json:"recording,omitempty"`
 }
 
 func newPresentation(name string) Presentation {
@@ -88,8 +103,11 @@ func New(cfg Config) (*Server, error) {
 	if err := s.addPresentations(cfg.Root); err != nil {
 		return nil, err
 	}
+	if err := s.addArchive(cfg.Archive, cfg.Root); err != nil {
+		return nil, errors.Join(err, s.closeSources())
+	}
 	if err := s.addLive(cfg.Root); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.closeSources())
 	}
 	s.mux.Handle("GET /_page/", noCache(http.StripPrefix("/_page", http.FileServerFS(page.Files()))))
 	s.mux.Handle("GET /{$}", noCache(http.FileServerFS(page.Files())))
@@ -105,7 +123,15 @@ func (s *Server) Drain(ctx context.Context) error { return s.live.Shutdown(ctx) 
 
 // Close ends publishing points and releases the files. Requests under way must be over.
 func (s *Server) Close() error {
-	errs := []error{s.live.Close(), s.spool.Close(), s.hls.Close()}
+	return errors.Join(s.live.Close(), s.spool.Close(), s.closeSources()) // what records is fed no more when the archive is closed
+}
+
+// closeSources closes what is on demand, and before it what may be using it.
+func (s *Server) closeSources() error {
+	errs := []error{s.hls.Close()}
+	if s.archive != nil {
+		errs = append(errs, s.archive.Close())
+	}
 	for _, m := range s.mounts {
 		errs = append(errs, m.source.Close())
 	}
@@ -146,11 +172,19 @@ func (s *Server) source(src *smooth.FileSource) *hls.ArchiveSource {
 // listLimit bounds the list that the page gets.
 const listLimit = 10_000
 
-// Presentations returns what can be played, in the order of names, and then the publishing points.
+// Presentations returns what can be played, in the order of names, then the publishing points, then what they have recorded.
 func (s *Server) Presentations(ctx context.Context) ([]Presentation, error) {
+	recorded, err := s.recordings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own := s.belowRoot(recorded)
 	list := []Presentation{}
 	for _, m := range s.mounts {
 		err := m.source.List(ctx, func(info smooth.Info) bool {
+			if m.prefix == "" && own[path.Dir(path.Dir(info.Name))] {
+				return true
+			}
 			list = append(list, newPresentation(m.prefix+info.Name))
 			return len(list) < listLimit
 		})
@@ -160,7 +194,9 @@ func (s *Server) Presentations(ctx context.Context) ([]Presentation, error) {
 	}
 	for _, point := range s.live.Points() {
 		p := newPresentation(point.Name())
-		p.Live, p.State, p.Push = true, point.State().String(), escapePath(point.Name())+"/Streams(enc1)"
+		stats := point.Stats()
+		p.Live, p.State, p.Push = true, stats.State.String(), escapePath(point.Name())+"/Streams(enc1)"
+		p.Alarms = alarms(stats.Sinks)
 		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b Presentation) int {
@@ -169,7 +205,7 @@ func (s *Server) Presentations(ctx context.Context) ([]Presentation, error) {
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	return list, nil
+	return append(list, recorded...), nil
 }
 
 func escapePath(path string) string {
@@ -192,7 +228,8 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, scripts Scrip
 	json.NewEncoder(w).Encode(struct {
 		Presentations []Presentation `json:"presentations"`
 		Players       Scripts        `json:"players"`
-	}{list, scripts})
+		Archive       bool           `json:"archive"` // whether anything is recorded
+	}{list, scripts, s.archive != nil})
 }
 
 func noCache(h http.Handler) http.Handler {
