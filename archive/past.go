@@ -30,7 +30,13 @@ type pastEvent struct {
 	*event
 	version string // of its file
 	checked time.Time
-	views   [2]*eventView // on demand and live, nil until opened; the list is a user of them
+	views   [2]pastView // on demand and live, nil until opened; the list is a user of them
+}
+
+// A pastView is a presentation with users, each of whom closes it.
+type pastView interface {
+	smooth.Presentation
+	retain() bool
 }
 
 // load returns a complete event. The error wraps [fs.ErrNotExist] if there is none.
@@ -121,8 +127,8 @@ func (l *pastEvents) closeAll() {
 	clear(l.list)
 }
 
-// open opens a complete event, as what a live one has become or on demand. The error wraps [fs.ErrNotExist] if there is none of that
-// name.
+// open opens a complete event, as what a live one has become or on demand. Viewers who have followed the live one go on by the tfrf
+// of its fragments, which stay as they were. The error wraps [fs.ErrNotExist] if there is none of that name.
 func (l *pastEvents) open(ctx context.Context, a *Archive, dir, base string, live bool) (smooth.Presentation, error) {
 	p, err := l.find(ctx, a, dir)
 	if err != nil {
@@ -143,12 +149,15 @@ func (l *pastEvents) open(ctx context.Context, a *Archive, dir, base string, liv
 	if len(v.parts) == 0 {
 		return nil, errors.Join(fmt.Errorf("archive: %s has no segments: %w", dir, smooth.ErrNotFound), v.Close())
 	}
+	if live {
+		return l.take(p, i, newLiveView(v)), nil
+	}
 	return l.take(p, i, v), nil
 }
 
 // take returns a view of an event with one more user: the one that is there, or else v, of which the list becomes a user if it still
 // has the event.
-func (l *pastEvents) take(p *pastEvent, i int, v *eventView) *eventView {
+func (l *pastEvents) take(p *pastEvent, i int, v pastView) pastView {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch old := p.views[i]; {
