@@ -18,6 +18,8 @@ type work struct {
 	byName map[string]*media
 	// journal is what a recording has left, or nil.
 	journal *recorded
+	// goesOn tells that the archive of the recording will go on with it.
+	goesOn bool
 	// faulty tells that media files would have to be repaired before manifests can be compared.
 	faulty bool
 }
@@ -27,12 +29,9 @@ type work struct {
 func (r *run) asset(ctx context.Context, p *place, a *Asset) error {
 	w := &work{run: r, p: p, a: a, byName: make(map[string]*media)}
 	if p.journal != "" {
-		a.fault(JournalLeft, p.journal, -1, "the recording was not finished")
-		j, err := r.readJournal(ctx, p.journal)
-		if err != nil {
+		if err := w.readJournal(ctx); err != nil {
 			return err
 		}
-		w.journal = j
 	}
 	ready, err := r.convert(ctx, p, a)
 	if err != nil {
@@ -54,7 +53,7 @@ func (r *run) asset(ctx context.Context, p *place, a *Asset) error {
 	if err := w.manifests(ctx); err != nil {
 		return err
 	}
-	if p.journal != "" && r.store != nil && len(w.media) > 0 {
+	if p.journal != "" && !w.goesOn && r.store != nil && len(w.media) > 0 {
 		if err := r.keepJournal(ctx, p.journal, a); err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ const (
 
 	// Faults of recordings, which Repair makes good.
 
-	// JournalLeft: a recording was not finished.
+	// JournalLeft: a recording was not finished. It is a note if its archive will go on with it.
 	JournalLeft = "journal-left"
 	// AzureArchive: the tracks are directories with a file per fragment.
 	AzureArchive = "azure-archive"

@@ -18,8 +18,9 @@
 // # Nothing is deleted
 //
 // What is cut off a file is in FILE.OFFSET.torn, unless it is all zeros or a part of the index that is written again. The manifest
-// that was replaced first is in FILE.before. A file that was written again stays as it was. The journal of a recording is kept as
-// NAME.journal.before.
+// that was replaced first is in FILE.before. A file that was written again stays as it was. The journal of a recording becomes
+// NAME.journal.before; but it stays, and so the archive can go on with the event, if there is an event.json that says that the event
+// has not ended. Recordings of this suite need no repair as long as their archive is there: it brings them in order when it is opened.
 //
 // Every step leaves a state from which another run comes to the same result, so that a run may be interrupted at any point. A second
 // run finds nothing to do. What cannot be made good, such as a fragment that was never recorded, is reported as a note by each run.

@@ -2,6 +2,8 @@ package repair
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -28,6 +30,27 @@ type fileAt struct {
 
 // ReadAt implements [io.ReaderAt].
 func (r fileAt) ReadAt(p []byte, off int64) (int, error) { return r.f.ReadAtContext(r.ctx, p, off) }
+
+// eventFile is what an archive writes down about an event, in the directory above those of its segments.
+const eventFile = "event.json"
+
+// readJournal reads the journal of a recording, and finds out whether its archive will go on with it: then the journal stays where it is.
+func (w *work) readJournal(ctx context.Context) error {
+	p := w.p
+	data, err := readSmall(ctx, w.files, path.Join(path.Dir(p.dir), eventFile), smooth.MaxClientManifest)
+	if err != nil && !notThere(err) && !errors.Is(err, smooth.ErrTooLarge) {
+		return err
+	}
+	var event struct{ Ended *bool }
+	if err == nil && json.Unmarshal(data, &event) == nil && event.Ended != nil && !*event.Ended {
+		w.goesOn = true
+		w.a.note(JournalLeft, p.journal, -1, "the event has not ended; the archive will go on with it or complete it")
+	} else {
+		w.a.fault(JournalLeft, p.journal, -1, "the recording was not finished")
+	}
+	w.journal, err = w.run.readJournal(ctx, p.journal)
+	return err
+}
 
 // readJournal reads a journal as far as it is whole.
 func (r *run) readJournal(ctx context.Context, name string) (*recorded, error) {

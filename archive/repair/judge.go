@@ -23,7 +23,7 @@ func (w *work) judge(ctx context.Context) error {
 }
 
 // harmful are the faults with which a presentation may be opened, but is not played whole.
-var harmful = []string{DurationsMissing, Hole, FragmentDamaged, FragmentTwice, SumWrong, IsmFile, IsmTrack, IsmLacks, JournalLeft}
+var harmful = []string{DurationsMissing, Hole, FragmentDamaged, FragmentTwice, SumWrong, IsmFile, IsmTrack, IsmLacks}
 
 // holeRule is what the validator has to say of a level that lacks fragments. Servers answer 404 then, and clients take another level.
 const holeRule = "SS123"

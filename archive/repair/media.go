@@ -149,7 +149,7 @@ func scanFile(ctx context.Context, files smooth.Files, name string, known *hints
 	defer f.Close()
 	s := &scanner{w: newWindow(ctx, f), a: a, m: &media{name: name, size: f.Size()}, limit: f.Size()}
 	if known != nil {
-		s.bad, s.m.times = known.bad, known.times
+		s.bad, s.m.times, s.trusted = known.bad, known.times, known.trusted
 	}
 	if err := s.run(); err != nil {
 		return nil, err
@@ -163,6 +163,8 @@ type hints struct {
 	bad map[int64]string
 	// times are those of fragments that state none, by offset, in ticks of the track.
 	times map[int64]uint64
+	// trusted tells that repair has written the file.
+	trusted bool
 }
 
 // structural reports whether an error of package fmp4 is about what the file says, not about reading it.

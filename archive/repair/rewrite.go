@@ -45,7 +45,7 @@ func (r *run) rewrite(ctx context.Context, m *media, a *Asset) (*media, error) {
 	if err := w.Close(); err != nil {
 		return m, err
 	}
-	fresh, err := r.index(ctx, name, nil)
+	fresh, err := r.index(ctx, name, &hints{trusted: true})
 	if err == nil {
 		a.did(name, "written instead of %s, which stays, with %d fragments", m.name, fresh.fragments())
 	}

@@ -22,8 +22,9 @@ type scanner struct {
 	moof  fmp4.Moof
 	spans []fmp4.Span
 	bad   map[int64]string // fragments that are not what was recorded
-	// pieces are the last ones.
-	pieces []piece
+	// trusted tells that the samples have been seen to make sense. pieces are the last ones.
+	trusted bool
+	pieces  []piece
 }
 
 // run scans the file. The error is one of reading.

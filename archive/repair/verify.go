@@ -34,7 +34,7 @@ func (s *scanner) suspect(at int64) (int64, error) {
 	from := at
 	n := len(s.pieces) - 1
 	for ; ; n-- {
-		if n < 0 || s.pieces[n].to != from {
+		if n < 0 || s.trusted || s.behindHole(s.pieces[n]) {
 			return at, nil
 		}
 		ok, err := s.intact(s.pieces[n])
@@ -53,6 +53,12 @@ func (s *scanner) suspect(at int64) (int64, error) {
 	}
 	s.pieces = s.pieces[:n+1]
 	return from, nil
+}
+
+// behindHole reports whether there is a hole behind a piece.
+func (s *scanner) behindHole(p piece) bool {
+	n := len(s.m.holes)
+	return n > 0 && s.m.holes[n-1].from >= p.to
 }
 
 // takeBack removes what begins at a place from the end of the list.
