@@ -27,7 +27,12 @@ type Archive struct {
 	tended chan struct{} // closed when the goroutine that tends has ended
 	wake   chan struct{} // holds a token if a segment has become complete
 
-	past pastEvents
+	past  pastEvents
+	reads readings
+
+	sweeping sync.Mutex         // held during a sweep
+	weights  map[string]weighed // guarded by sweeping
+	shaping  sync.Mutex         // held while directories of events are made, or empty ones removed
 
 	mu          sync.Mutex // guards the fields below
 	events      map[string]*event

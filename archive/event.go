@@ -20,6 +20,7 @@ type event struct {
 	a         *Archive
 	dir, base string // such as live/demo-isml/20260702T120000Z and demo
 	views     eventViews
+	editing   sync.Mutex // held while the state is changed, or a complete segment opened again
 
 	mu       sync.Mutex // guards the fields below
 	state    eventState
@@ -42,8 +43,11 @@ type eventState struct {
 	SegmentLength time.Duration `json:",omitempty"`
 	// Segments in order.
 	Segments []segmentState
-	// Ended tells that nothing will be added.
+	// Ended tells that nothing will be added. An event that has ended and has no segments is deleted.
 	Ended bool
+	// Last is the end of the last fragment of an event that has ended, in ticks of 100 ns; the time of the end if the encoder's
+	// clock was ahead of that.
+	Last uint64 `json:",omitempty"`
 }
 
 // segmentState is a segment in event.json.
@@ -89,7 +93,17 @@ func loadEvent(ctx context.Context, files smooth.Files, dir string) (*event, err
 	return newEvent(dir, file[:len(file)-len(path.Ext(file))], state), nil
 }
 
-// save writes a new state. mu must not be held; one goroutine changes the state.
+// edit changes the state. mu and editing must not be held.
+func (e *event) edit(ctx context.Context, store Store, change func(*eventState)) (eventState, error) {
+	e.editing.Lock()
+	defer e.editing.Unlock()
+	state, _ := e.current()
+	state.Segments = slices.Clone(state.Segments)
+	change(&state)
+	return state, e.save(ctx, store, state)
+}
+
+// save writes a new state. editing must be held, mu must not.
 func (e *event) save(ctx context.Context, store Store, state eventState) error {
 	data, err := json.MarshalIndent(state, "", "  ")
 	if err != nil {
@@ -151,6 +165,9 @@ func (e *event) drop(s *segment) {
 	e.mu.Lock()
 	e.segments = slices.DeleteFunc(e.segments, func(o *segment) bool { return o == s })
 	e.mu.Unlock()
+	if s.refs.Load() > 1 { // somebody has been reading it, who will go on with what it is now
+		e.a.reads.note(s.dir, e.a.opts.Now())
+	}
 	e.refresh()
 	s.release()
 }
@@ -162,6 +179,8 @@ func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first
 		a.log.Warn("archive path of the settings leads out of the archive, and is not used", "point", info.Point, "path", info.Archive.Path)
 	}
 	name := eventName(info)
+	a.shaping.Lock()
+	defer a.shaping.Unlock()
 	for n := 0; ; n++ {
 		e := newEvent(path.Join(dir, attempt(name, n)), base, eventState{})
 		e.a = a

@@ -115,20 +115,35 @@ func (s *segment) trailer(m *mediaFile) []byte {
 	return fmp4.AppendMfra(nil, ids, lists)
 }
 
+// end returns the end of the last fragment.
+func (s *segment) end() uint64 {
+	end := uint64(0)
+	for n := range s.index.Tracks() {
+		if e, ok := s.index.Last(n); ok {
+			end = max(end, e.Time+e.Duration)
+		}
+	}
+	return end
+}
+
 // finish completes the event.
 func (r *recording) finish(ctx context.Context) error {
 	r.next = math.MaxUint64
 	if err := r.unhold(ctx); err != nil {
 		return err
 	}
+	last := uint64(0)
 	for len(r.segments) > 0 {
+		last = max(last, r.segments[0].end())
 		if err := r.finishSegment(ctx, r.segments[0]); err != nil {
 			return err
 		}
 	}
-	state, _ := r.event.current()
-	state.Ended = true
-	if err := r.event.save(ctx, r.a.store, state); err != nil {
+	state, err := r.event.edit(ctx, r.a.store, func(state *eventState) {
+		state.Ended = true
+		state.Last = min(last, state.First+ticks(r.a.opts.Now().Sub(state.Wall)))
+	})
+	if err != nil {
 		return err
 	}
 	for _, s := range state.Segments { // nothing can come late any more

@@ -23,17 +23,18 @@ var begun = time.Date(2026, 7, 2, 12, 0, 0, 0, time.UTC)
 
 // feed is an encoder whose fragments a recording gets as from a publishing point: one input stream with all tracks.
 type feed struct {
-	t     testing.TB
-	event smooth.EventInfo
-	input smooth.InputInfo
-	enc   *smoothtest.Encoder
-	sent  map[smooth.FragmentKey][]byte
-	order []smooth.FragmentKey
+	t      testing.TB
+	event  smooth.EventInfo
+	input  smooth.InputInfo
+	config smoothtest.Config
+	enc    *smoothtest.Encoder
+	sent   map[smooth.FragmentKey][]byte
+	order  []smooth.FragmentKey
 }
 
 // newFeed returns a feed of an input stream with that name.
 func newFeed(t testing.TB, name string, c smoothtest.Config) *feed {
-	f := &feed{t: t, enc: smoothtest.NewEncoder(c), sent: make(map[smooth.FragmentKey][]byte)}
+	f := &feed{t: t, config: c, enc: smoothtest.NewEncoder(c), sent: make(map[smooth.FragmentKey][]byte)}
 	f.event = smooth.EventInfo{Point: "live/demo.isml", Started: begun, Archive: smooth.ArchiveSettings{Enabled: true}}
 	snap, err := smoothtest.New(c).Snapshot(t.Context())
 	require.NoError(t, err)

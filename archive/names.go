@@ -14,6 +14,7 @@ const (
 	eventFile        = "event.json"
 	journalExtension = ".journal"
 	holdExtension    = ".hold"
+	eventsSuffix     = "-isml" // of the directory of the events of a point
 	stampLayout      = "20060102T150405Z"
 )
 
@@ -23,7 +24,7 @@ func pointDir(e *smooth.EventInfo) (dir, base string, clean bool) {
 	dir, file := path.Split(e.Point)
 	base = strings.TrimSuffix(file, path.Ext(file))
 	root, clean := archivePath(e.Archive.Path)
-	return path.Join(root, dir, base+"-isml"), base, clean
+	return path.Join(root, dir, base+eventsSuffix), base, clean
 }
 
 // archivePath returns the directory that Settings.Archive.Path names below the archive.

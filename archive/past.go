@@ -21,8 +21,9 @@ const pastFor = time.Second
 
 // pastEvents keeps complete events ready: those that were asked for last.
 type pastEvents struct {
-	mu   sync.Mutex // guards list; not held while files are read
-	list map[string]*pastEvent
+	mu     sync.Mutex // guards the fields below; not held while files are read
+	list   map[string]*pastEvent
+	strays map[string][]pastView // that the list does not have, and somebody else may; by the directory of the event
 }
 
 // pastEvent is a complete event.
@@ -37,6 +38,7 @@ type pastEvent struct {
 type pastView interface {
 	smooth.Presentation
 	retain() bool
+	used() int // how many have it
 }
 
 // load returns a complete event. The error wraps [fs.ErrNotExist] if there is none.
@@ -94,7 +96,7 @@ func (l *pastEvents) limit() {
 	}
 	p := l.list[oldest]
 	delete(l.list, oldest)
-	p.close()
+	l.drop(p)
 }
 
 // forget gives up what is known of an event.
@@ -103,15 +105,16 @@ func (l *pastEvents) forget(dir string) {
 	defer l.mu.Unlock()
 	if p := l.list[dir]; p != nil {
 		delete(l.list, dir)
-		p.close()
+		l.drop(p)
 	}
 }
 
-// close gives up the views. mu of the list must be held.
-func (p *pastEvent) close() {
+// drop gives up the views of an event. mu must be held.
+func (l *pastEvents) drop(p *pastEvent) {
 	for i, v := range p.views {
 		if v != nil {
 			_ = v.Close()
+			l.stray(p.dir, v)
 			p.views[i] = nil
 		}
 	}
@@ -122,7 +125,7 @@ func (l *pastEvents) closeAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range l.list {
-		p.close()
+		l.drop(p)
 	}
 	clear(l.list)
 }
@@ -141,6 +144,7 @@ func (l *pastEvents) open(ctx context.Context, a *Archive, dir, base string, liv
 	if live {
 		i = 1
 	}
+	a.reads.note(dir, a.opts.Now())
 	if v := l.take(p, i, nil); v != nil {
 		return v, nil
 	}
@@ -169,6 +173,8 @@ func (l *pastEvents) take(p *pastEvent, i int, v pastView) pastView {
 	case v != nil && l.list[p.dir] == p:
 		v.retain()
 		p.views[i] = v
+	case v != nil:
+		l.stray(p.dir, v)
 	}
 	return v
 }

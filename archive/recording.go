@@ -146,6 +146,14 @@ func (r *recording) retrack() {
 // Append implements [smooth.Recording]. After an error nothing of the fragment is there.
 func (r *recording) Append(ctx context.Context, _ string, f *smooth.Fragment) error {
 	defer f.Close()
+	err := r.append(ctx, f)
+	if isFull(err) {
+		r.a.rouse() // what need not be kept goes
+	}
+	return err
+}
+
+func (r *recording) append(ctx context.Context, f *smooth.Fragment) error {
 	if err := r.usable(ctx); err != nil {
 		return err
 	}

@@ -241,10 +241,16 @@ func (r *recording) reviveSegment(ctx context.Context, dir string, number int, f
 	return p.s, nil
 }
 
-// segmentFor returns the segment for a fragment that belongs to it by a tick, nil if the fragment is in a complete one already. Another
-// complete segment is opened again: its index is cut off, and written once more when the segment is completed for the second time.
+// segmentFor returns the segment for a fragment that belongs to it by a tick, nil if the fragment is in a complete one already, or
+// would be in one that is deleted. Another complete segment is opened again: its index is cut off, and written once more when the
+// segment is completed for the second time.
 func (r *recording) segmentFor(ctx context.Context, k smooth.FragmentKey, at uint64) (*segment, error) {
+	r.event.editing.Lock() // no segment is deleted meanwhile
+	defer r.event.editing.Unlock()
 	state, _ := r.event.current()
+	if at < state.Segments[0].From {
+		return nil, nil // the retention rules do not keep it
+	}
 	i := 0
 	for i+1 < len(state.Segments) && at >= state.Segments[i+1].From {
 		i++

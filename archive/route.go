@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 
 	"github.com/smoothkit/smoothkit/archive/internal/index"
 	"github.com/smoothkit/smoothkit/smooth"
@@ -78,9 +77,10 @@ func (r *recording) hold() *segment {
 // cut begins the next segment, whose first fragments are at a time, and gives what was held to where it belongs.
 func (r *recording) cut(ctx context.Context, from uint64) (*segment, error) {
 	last := r.segments[len(r.segments)-1]
-	state, _ := r.event.current()
-	state.Segments = append(slices.Clone(state.Segments), segmentState{Number: last.number + 1, From: from})
-	if err := r.event.save(ctx, r.a.store, state); err != nil {
+	state, err := r.event.edit(ctx, r.a.store, func(state *eventState) {
+		state.Segments = append(state.Segments, segmentState{Number: last.number + 1, From: from})
+	})
+	if err != nil {
 		return nil, err
 	}
 	s := newSegment(r.a.store, segmentDir(r.event.dir, last.number+1), last.base, last.number+1, from)

@@ -34,7 +34,7 @@ func (a *Archive) Open(ctx context.Context, name string) (smooth.Presentation, e
 			return p, nil
 		}
 	}
-	return a.files.Open(ctx, name)
+	return a.openPresentation(ctx, dir, name)
 }
 
 // event returns the event in a directory that is recorded or interrupted, or nil.
@@ -65,7 +65,7 @@ func (e *event) openSegment(number int) smooth.Presentation {
 	if i < 0 {
 		return nil
 	}
-	return e.segments[i].view(false)
+	return e.view(e.segments[i], false)
 }
 
 // List implements [smooth.Lister]. An event is listed once, without its segments: as name.isml while it is recorded, and then as
@@ -84,8 +84,11 @@ func (a *Archive) List(ctx context.Context, yield func(smooth.Info) bool) error 
 		if e == nil {
 			var err error
 			if e, err = a.past.load(ctx, a, dir); err != nil {
-				return yield(info)
+				return a.isDeleted(ctx, info) || yield(info)
 			}
+		}
+		if number, _ := strconv.Atoi(path.Base(path.Dir(info.Name))); !e.has(number) {
+			return true // the retention rules do not keep it
 		}
 		events[dir] = true
 		return yield(e.info(info))

@@ -87,16 +87,23 @@ func (e *event) update(v *eventView) {
 // part returns a segment as a presentation: what grows of it, or what is on the disk.
 func (e *event) part(s *segment, number int, live bool) (viewPart, error) {
 	if s != nil {
-		return viewPart{s.view(live), s}, nil
+		return viewPart{e.view(s, live), s}, nil
 	}
-	p, err := e.a.files.Open(context.Background(), path.Join(segmentDir(e.dir, number), e.base+".ism"))
+	dir := segmentDir(e.dir, number)
+	p, err := e.a.openReader(context.Background(), dir, path.Join(dir, e.base+".ism"), false)
 	return viewPart{Presentation: p}, err
 }
 
-// view returns the presentation of a segment that grows.
-func (s *segment) view(live bool) *growing {
+// view returns the presentation of a segment that grows. The segment is read until the presentation is done with its files.
+func (e *event) view(s *segment, live bool) *growing {
 	s.retain()
-	return newGrowing(s.index, s.fileOf, live, s.release)
+	g := e.a.reads.of(s.dir)
+	g.add()
+	return newGrowing(s.index, s.fileOf, live, func() {
+		g.drop()
+		g.giveBack()
+		s.release()
+	})
 }
 
 // fileOf returns a media file by its number, and what lends descriptors of it.
