@@ -237,28 +237,40 @@ func (w *work) extend(ctx context.Context, s *shown) error {
 	return nil
 }
 
-// belongs reports whether a track that the server manifest does not name is a part of the presentation nevertheless: if an encoder
-// or a recording has said what it is, or nothing like it is named and it is of the same time.
+// belongs reports whether a track that the server manifest does not name is a part of the presentation nevertheless: it is of the same
+// time, fits the other levels of its stream, and, unless an encoder or a recording has said what it is, nothing like it is named.
 func (w *work) belongs(d described, s *shown) bool {
 	whole := d.t.media
 	named := slices.ContainsFunc(s.tracks, func(t *track) bool { return t != nil && t.media == whole })
+	var overlaps, alike bool
+	var siblings, aligned int
+	for i, t := range s.tracks {
+		if t == nil {
+			continue
+		}
+		overlaps = overlaps || t.overlaps(d.t)
+		alike = alike || t.alike(d.t)
+		if t.kind == smooth.Video && d.t.kind == smooth.Video && strings.EqualFold(streamName(&s.manifest.Tracks[i]), d.Input.Key.Stream) {
+			siblings++
+			if t.aligned(d.t) {
+				aligned++
+			}
+		}
+	}
 	reason := ""
 	switch {
 	case !w.p.alone && !named:
 		reason = "there are other presentations in the directory"
-	case d.stated:
-		return true
-	case d.t.kind != smooth.Video && slices.ContainsFunc(s.tracks, func(t *track) bool { return t != nil && t.alike(d.t) }):
-		if named {
-			return false // renditions of one film repeat their sound
-		}
-		reason = "the presentation has such a stream already"
-	case !slices.ContainsFunc(s.tracks, func(t *track) bool { return t != nil && t.overlaps(d.t) }):
+	case !overlaps:
 		reason = "it is of another time"
-	case d.t.kind == smooth.Video && !slices.ContainsFunc(s.tracks, func(t *track) bool { return t == nil || t.kind != smooth.Video || t.aligned(d.t) }):
+	case siblings > 0 && aligned == 0:
 		reason = "its fragments do not start where those of the other bit rates do"
-	default:
+	case d.stated || d.t.kind == smooth.Video || !alike:
 		return true
+	case named:
+		return false // renditions of one film repeat their sound
+	default:
+		reason = "the presentation has such a stream already"
 	}
 	w.a.note(FileUnlisted, whole.name, -1, "track %d is not a part of the presentation: %s", d.t.ID, reason)
 	return false
