@@ -101,7 +101,10 @@ func (w *work) one(t *track, all []*track, client *smooth.Manifest) (described, 
 		rate = t.rate()
 	}
 	in.Level = codec.QualityLevel(rate)
-	in.Key = smooth.FragmentKey{Stream: in.Stream.Name, Bitrate: rate}
+	if d.Known != nil && len(d.Known.Attrs()) > 0 {
+		in.Level.CustomAttributes = d.Known.Attrs()
+	}
+	in.Key = smooth.FragmentKey{Stream: in.Stream.Name, Bitrate: rate, Attrs: in.Level.AttrsKey()}
 	d.Input = in
 	return d, true
 }

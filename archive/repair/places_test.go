@@ -206,3 +206,42 @@ func TestManyFaults(t *testing.T) {
 	require.Len(t, manifestOf(t, s, a.Name).Streams[0].Timeline, 100)
 	settled(t, s)
 }
+
+// TestSparse: a control stream keeps what the encoder has said of it, and its data is in the client manifest.
+func TestSparse(t *testing.T) {
+	s := lossy.New()
+	e := smoothtest.NewEncoder(smoothtest.Config{Streams: []smoothtest.Stream{
+		{Type: smooth.Video, Levels: []smoothtest.Level{{Bitrate: 300_000}}},
+		{Type: smooth.Text, Name: "ads", Subtype: "DATA", Parent: "video", Start: 6e7, Durations: []uint64{8e7, 12e7}, Levels: []smoothtest.Level{{Bitrate: 1000}}},
+	}})
+	put(t, s, "rec/a.ismv", append(e.Header(), e.Until(secondsOf(40))...))
+	put(t, s, "rec/rec.ism", nil)
+	a := mend(t, s)
+	m := manifestOf(t, s, a.Name)
+	require.Len(t, m.Streams, 2, "%+v", a)
+	ads := m.Stream("ads")
+	require.NotNil(t, ads)
+	require.Equal(t, "video", ads.Parent)
+	require.Equal(t, "DATA", ads.Subtype)
+	require.EqualValues(t, 6e7, ads.Timeline[0].Time)
+}
+
+// TestHostile: boxes that are nearly fragments by the ten thousand do not keep a check for long.
+func TestHostile(t *testing.T) {
+	head := mediaOf(smooth.Video, 300_000, "", 2)
+	list, _ := moofs(t, head)
+	b := bytes.Clone(head[:list[0]])
+	for range 70_000 { // a box that is none, a moof with a million samples of no size
+		b = append(b, "\xff\xff\xff\xff\x00\x00\x00\x00"+
+			"\x00\x00\x00\x48moof\x00\x00\x00\x10mfhd\x00\x00\x00\x00\x00\x00\x00\x01"+
+			"\x00\x00\x00\x30traf\x00\x00\x00\x10tfhd\x00\x02\x00\x00\x00\x00\x00\x01"+
+			"\x00\x00\x00\x18trun\x00\x00\x00\x05\x00\x0f\xff\xff\x00\x00\x00\x50\x00\x00\x00\x00"+
+			"\x00\x00\x00\x08mdat"...)
+	}
+	s := lossy.New()
+	put(t, s, "x/a.ismv", b)
+	r, err := repair.Check(t.Context(), s, ".", nil)
+	a := one(t, r, err)
+	require.False(t, a.Plays)
+	require.True(t, a.Has(repair.TooLarge), "%v", r)
+}

@@ -24,7 +24,9 @@ type scanner struct {
 	bad   map[int64]string // fragments that are not what was recorded
 	// trusted tells that the samples have been seen to make sense. pieces are the last ones.
 	trusted bool
-	pieces  []piece
+	// effort is what has been spent on looking into samples, in bytes and, times 16, in samples.
+	effort int64
+	pieces []piece
 }
 
 // run scans the file. The error is one of reading.
@@ -261,17 +263,19 @@ func (s *scanner) lost(off, skip int64, reason string) (int64, error) {
 	return next, s.hole(hole{from, next, Hole, reason})
 }
 
-// resyncStep is read at a time in search of a moof box, and moofStart of its bytes tell one: its header and that of mfhd.
+// resyncStep is read at a time in search of a moof box, after less at first: most are near. moofStart bytes tell one: its header and
+// that of mfhd.
 const (
-	resyncStep = 256 << 10
-	moofStart  = 16
+	resyncFirst = 4 << 10
+	resyncStep  = 256 << 10
+	moofStart   = 16
 )
 
 // resync returns the offset of the first moof box from off on, or the limit.
 func (s *scanner) resync(off int64) (int64, error) {
 	var buf []byte
-	for off < s.limit {
-		n := int(min(resyncStep, s.limit-off))
+	for step := int64(resyncFirst); off < s.limit; step = min(2*step, resyncStep) {
+		n := int(min(step, s.limit-off))
 		if n < moofStart {
 			break
 		}
@@ -293,7 +297,7 @@ func (s *scanner) resync(off int64) (int64, error) {
 				return off + int64(at), nil
 			}
 		}
-		if n < resyncStep {
+		if off+int64(n) == s.limit {
 			break
 		}
 		off += int64(n - moofStart)

@@ -15,6 +15,8 @@ const (
 	maxPieces = 64
 	// maxPayload is the largest payload that is read for that, in bytes.
 	maxPayload = 64 << 20
+	// maxEffort bounds what is spent on samples of one file. Runs of samples that have no size take no bytes in it.
+	maxEffort = 1 << 30
 	// zeroSample is the least size of a sample that cannot be all zeros.
 	zeroSample = 16
 )
@@ -89,7 +91,7 @@ func (s *scanner) intact(p piece) (bool, error) {
 		}
 		return false, err
 	}
-	if p.to-p.from > maxPayload {
+	if p.to-p.from > maxPayload || s.effort > maxEffort {
 		return true, nil
 	}
 	for i := range moof.Trafs {
@@ -112,8 +114,9 @@ func (s *scanner) intact(p piece) (bool, error) {
 // samples looks at the samples of a traf box, which lie in spans.
 func (s *scanner) samples(t *track, f *fmp4.Traf, spans []fmp4.Span) (bool, error) {
 	var data []byte
+	s.effort += 16 * int64(f.SampleCount())
 	for _, sp := range spans {
-		if sp.Size > maxPayload || int64(len(data)) > maxPayload {
+		if s.effort += sp.Size; s.effort > maxEffort || int64(len(data))+sp.Size > maxPayload {
 			return true, nil
 		}
 		b := make([]byte, sp.Size)
