@@ -63,6 +63,9 @@ func (s *segment) finish(ctx context.Context, r *recording) error {
 		if _, err := m.Write(s.trailer(m)); err != nil {
 			return errors.Join(fmt.Errorf("index of %s: %w", m.name, err), m.tidy())
 		}
+		if err := m.Truncate(m.Size()); err != nil { // nothing will be appended
+			return errors.Join(fmt.Errorf("end of %s: %w", m.name, err), m.tidy())
+		}
 		files = append(files, syncFile{grower: &m.grower, name: s.path(m.name)})
 	}
 	if len(files) == 0 { // the power was cut before anything was on the disk

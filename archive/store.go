@@ -29,7 +29,7 @@ type Appender interface {
 	io.ReaderAt
 	// Size is the length in bytes, with what failed calls of Write have left.
 	Size() int64
-	// Truncate cuts the file.
+	// Truncate cuts the file. With the size that it has, a store gives back what it has set aside for more.
 	Truncate(size int64) error
 	// Sync returns when all that Write calls that have returned had written, the length of the file and its name
 	// survive a power cut. It may be called during Write. After an error nothing is known of what was written since the last

@@ -16,6 +16,7 @@ type dirAppender struct {
 	name  string
 	file  *os.File
 	size  atomic.Int64
+	room  int64 // up to where there may be a place on the disk already; only the goroutine that writes uses it
 
 	mu      sync.Mutex // guards what is below, and lets one Sync at a time wait for the disk
 	entry   uint64     // number of the file's entry in its directory
@@ -53,11 +54,15 @@ func (s *DirStore) append(name string) (*dirAppender, error) {
 	}
 	a := &dirAppender{store: s, name: name, file: f, entry: s.names.entered(path.Dir(name))}
 	a.size.Store(info.Size())
+	if there := allocated(info); there > info.Size()+roomStep/2 { // a crash has left it
+		a.room = there
+	}
 	return a, nil
 }
 
 func (a *dirAppender) Write(p []byte) (int, error) {
 	size := a.size.Load()
+	a.makeRoom(size + int64(len(p)))
 	n, err := a.file.WriteAt(p, size)
 	if err != nil { // WriteAt does not count a system call that has written a part
 		if info, e := a.file.Stat(); e == nil {
@@ -70,6 +75,27 @@ func (a *dirAppender) Write(p []byte) (int, error) {
 		return n, fmt.Errorf("archive: %d of %d bytes: %w", n, len(p), err)
 	}
 	return n, nil
+}
+
+// roomStep is how much is allocated ahead, in bytes. A file that is shorter than that gets nothing.
+const roomStep = 8 << 20
+
+// makeRoom has the disk find a place for what will be written up to an end, and for more.
+func (a *dirAppender) makeRoom(end int64) {
+	if end <= a.room || end < roomStep {
+		return
+	}
+	const page = 4096
+	from, to := max(a.room, (a.size.Load()+page-1)/page*page), (end/roomStep+1)*roomStep
+	allocate(a.file, from, to)
+	a.room = to // also if there is none: the next try is a step later
+}
+
+// trim gives back what was allocated ahead. If that fails it is lost until the file is opened for appending again.
+func (a *dirAppender) trim() {
+	if size := a.size.Load(); a.room > size {
+		_ = a.file.Truncate(size)
+	}
 }
 
 func (a *dirAppender) ReadAt(p []byte, off int64) (int, error) { return a.file.ReadAt(p, off) }
@@ -86,6 +112,7 @@ func (a *dirAppender) Truncate(size int64) error {
 		return fmt.Errorf("archive: %w", err)
 	}
 	a.size.Store(size)
+	a.room = 0
 	if size <= a.synced {
 		a.synced, a.failed = size, nil
 	}
@@ -112,6 +139,7 @@ func (a *dirAppender) Sync() error {
 }
 
 func (a *dirAppender) Close() error {
+	a.trim()
 	if err := a.file.Close(); err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}

@@ -101,7 +101,7 @@ func (c *config) runChild() (any, error) {
 	switch c.child {
 	case "record", "nothing":
 		return recordAll(c)
-	case "blocks":
+	case "blocks", "touch":
 		return writeBlocks(c)
 	case "event":
 		return recordEvent(c)

@@ -3,13 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -56,22 +56,21 @@ func settle() error {
 	return err
 }
 
+// touch has the system use as much of its cache as will be written, and give it back: a virtual machine that gets memory from its
+// host only when it uses it charges that to whom it happens to, and several times what writing costs.
+func (c *config) touch() error {
+	dir, err := os.MkdirTemp(c.dir, "touch-")
+	if err != nil {
+		return err
+	}
+	_, err = c.spawn("touch", dir, new(written))
+	return errors.Join(err, os.RemoveAll(dir))
+}
+
 // forget takes a file out of the page cache.
 func forget(name string) error {
 	_, _, err := command("dd", "if="+name, "iflag=nocache", "count=0", "status=none")
 	return err
-}
-
-// mediaFiles returns the names of the media files in a directory.
-func mediaFiles(dir string) ([]string, error) {
-	var list []string
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && strings.HasPrefix(filepath.Ext(name), ".ism") && len(filepath.Ext(name)) == 5 && !strings.HasSuffix(name, ".ismc") {
-			list = append(list, name)
-		}
-		return err
-	})
-	return list, err
 }
 
 // sizeOf returns the bytes in all files below a directory.
@@ -90,7 +89,7 @@ func sizeOf(dir string) (int64, error) {
 	return total, err
 }
 
-// middle, least and most of values.
+// middle returns the median.
 func middle[T float64 | time.Duration](v []T) T {
 	v = slices.Sorted(slices.Values(v))
 	return v[len(v)/2]
