@@ -26,7 +26,8 @@ type station struct {
 // stationOptions say how a station differs from the usual.
 type stationOptions struct {
 	settings func(*livesmooth.Settings)
-	budget   int64 // bytes of memory
+	budget   int64           // bytes of memory
+	sink     livesmooth.Sink // instead of a spool
 }
 
 const liveWindow = time.Minute
@@ -37,12 +38,16 @@ func startStation(t *testing.T, o stationOptions) *station {
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
 	spool, err := livesmooth.NewSpool(t.TempDir(), &livesmooth.SpoolOptions{Logger: log})
 	require.NoError(t, err)
+	sinks := []livesmooth.Sink{spool}
+	if o.sink != nil {
+		sinks = []livesmooth.Sink{o.sink}
+	}
 	output := hls.NewOutput(&hls.Options{Logger: log, SegmentDuration: 4 * time.Second})
 	s := &station{}
 	s.server, err = livesmooth.NewServer(&livesmooth.Options{
 		Logger: log, MemoryBudget: o.budget,
 		Viewers: &smooth.HandlerOptions{Logger: log, Outputs: []smooth.Output{output}},
-		Sinks:   func(string, *livesmooth.Settings) []livesmooth.Sink { return []livesmooth.Sink{spool} },
+		Sinks:   func(string, *livesmooth.Settings) []livesmooth.Sink { return sinks },
 	})
 	require.NoError(t, err)
 	settings := livesmooth.DefaultSettings()

@@ -74,13 +74,14 @@ func watchGStreamer(t *testing.T, url string, seconds time.Duration) (watched, e
 }
 
 // watchFFmpeg reads some seconds of HLS: first what is listed already, as fast as it can, then what comes. The list of
-// the sound may begin a little before that of the picture, so that of one of them there may be less.
-func watchFFmpeg(t *testing.T, url string, seconds float64) (watched, error) {
+// the sound may begin a little before that of the picture, so that of one of them there may be less. Options are for the
+// input.
+func watchFFmpeg(t *testing.T, url string, seconds float64, options ...string) (watched, error) {
 	video, audio := filepath.Join(t.TempDir(), "video"), filepath.Join(t.TempDir(), "audio")
 	duration := strconv.FormatFloat(seconds, 'f', -1, 64)
-	err := ffmpeg(t, "-i", url, "-fps_mode", "passthrough", "-map", "0:v:0", "-t", duration,
+	err := ffmpeg(t, append(options, "-i", url, "-fps_mode", "passthrough", "-map", "0:v:0", "-t", duration,
 		"-vf", fmt.Sprintf("scale=%d:%d:flags=area,format=gray", codeCells, codeRows), "-f", "rawvideo", video,
-		"-map", "0:a:0", "-t", duration, "-ac", "1", "-f", "s16le", audio)
+		"-map", "0:a:0", "-t", duration, "-ac", "1", "-f", "s16le", audio)...)
 	if err != nil {
 		return watched{}, err
 	}
@@ -111,6 +112,12 @@ func watchInPrograms(t *testing.T, s *station) {
 			return errors.Join(validateManifest(t, s), validateLists(t.Context(), s, opts))
 		},
 	}
+	together(t, clients)
+}
+
+// together uses clients at the same time, each once more if it fails.
+func together(t *testing.T, clients map[string]func() error) {
+	t.Helper()
 	var done sync.WaitGroup
 	for name, watch := range clients {
 		done.Go(func() {

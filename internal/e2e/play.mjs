@@ -13,7 +13,8 @@
 // With live, a live presentation is watched instead, whose picture shows the number of each frame, see
 // livecode_test.go: for seconds of wall-clock time, in which nothing is switched but by the player; with outlast, so many
 // seconds more at most, until there are pictures of an encoder that has begun anew; with rewind, then from the start of
-// its window, and again near its live edge. A line {"step":"playing"} is printed when the player has begun.
+// its window, and again near its live edge; with over, from the very beginning, of an event that keeps it; with seek, from
+// there; with last, then to that frame, which is the last of the event. A line {"step":"playing"} is printed when the player has begun.
 import { readFileSync, rmSync, mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -313,10 +314,16 @@ async function watch(page, args, report) {
   report.played = { media: (await state(page)).time - from, wall: (Date.now() - start) / 1000 };
   report.window = await page.evaluate(() => adapter.window?.() ?? null);
   Object.assign(report, await page.evaluate(() => ({ ...seen })));
-  if (!args.rewind) return;
-  report.rewound = await jump(page, "rewind", "seek", report.window.start + 3); // the window moves on
-  const { end } = await page.evaluate(() => adapter.window());
-  report.returned = await jump(page, "return to the live edge", "edge", end - 12);
+  if (args.rewind) {
+    report.rewound = await jump(page, "rewind", "seek", report.window.start + (args.over ? 0 : 3)); // the window moves on
+    const { end } = await page.evaluate(() => adapter.window());
+    report.returned = await jump(page, "return to the live edge", "edge", end - 12);
+  }
+  if (args.seek) report.sought = await jump(page, "seek", "seek", args.seek);
+  if (args.last) {
+    await until(page, `frame ${args.last}`, 40, (last) => seen.runs.at(-1)?.last >= last - 1, args.last);
+    report.end = await page.evaluate(() => seen.runs.at(-1));
+  }
 }
 
 // anew reports, in the page, whether frames are shown for seconds whose numbers have gone back.
