@@ -200,9 +200,9 @@ setInterval(() => {
   if (!engine) return;
   const around = engine.live();
   liveBar.update(around);
-  if (fromStart && around && video.readyState > HTMLMediaElement.HAVE_NOTHING) {
+  if (fromStart && around && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !video.seeking) { // some seek first themselves
     fromStart = false;
-    video.currentTime = around.start + 0.1;
+    if (video.currentTime > around.start + 1) video.currentTime = around.start + 0.1;
   }
   const ranges = video.buffered, now = video.currentTime;
   let ahead = 0;

@@ -46,13 +46,17 @@ function builtIn(video, onready, onerror, onnote) {
   };
 }
 
+const NO_TFRF = 200; // what dash.js calls an error where the last fragment of a live event announces none
+
 function dashJS(video, onready, onerror) {
   const player = dashjs.MediaPlayer().create();
   const of = (type) => tracks(player.getTracksFor(type).map((t) => ({ id: t.index, language: t.lang, name: t.id })));
   const choose = (type, id) => player.setCurrentTrack(player.getTracksFor(type).find((t) => String(t.index) === id));
   return {
     async load(url) {
-      player.on("error", (e) => onerror(e.error?.message ?? "dash.js reports an error"));
+      player.on("error", (e) => {
+        if (e.error?.code !== NO_TFRF) onerror(e.error?.message ?? "dash.js reports an error");
+      });
       player.on("streamInitialized", onready);
       const defaultTimingSource = { scheme: "urn:mpeg:dash:utc:http-head:2014", value: url }; // not somebody else's server
       player.updateSettings({ streaming: { text: { defaultEnabled: false }, utcSynchronization: { defaultTimingSource } } }); // no text until one is chosen

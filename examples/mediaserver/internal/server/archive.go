@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"path"
 	"path/filepath"
@@ -122,8 +123,8 @@ func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
 	started := make(map[string]time.Time)
 	known := make(map[extentKey]extent)
 	for _, info := range found {
-		e := s.extent(ctx, info)
-		if !info.Live {
+		e, ok := s.extent(ctx, info)
+		if ok && !info.Live {
 			known[extentKey{info.Name, info.ModTime}] = e
 		}
 		p := newPresentation(archivePrefix + info.Name)
@@ -134,7 +135,7 @@ func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
 			p.Recording.Started = e.started.UTC().Format(time.RFC3339)
 		}
 		if info.Live {
-			soFar := newPresentation(archivePrefix + demandName(info.Name))
+			soFar := newPresentation(archivePrefix + withExtension(info.Name, ".ism"))
 			p.Recording.SoFar = &soFar
 		}
 		list = append(list, p)
@@ -151,31 +152,46 @@ func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
 	return list, nil
 }
 
-// demandName returns the name under which an event that is recorded is on demand.
-func demandName(live string) string {
-	return live[:len(live)-len(path.Ext(live))] + ".ism"
-}
-
-// extent finds out when a recorded event began and how long it is: once for one that is complete. What cannot be opened has none.
-func (s *Server) extent(ctx context.Context, info smooth.Info) extent {
+// extent finds out when a recorded event began and how long it is: once for one that is complete. It reports false for what cannot
+// be opened.
+func (s *Server) extent(ctx context.Context, info smooth.Info) (extent, bool) {
 	s.extentsMu.Lock()
 	e, ok := s.extents[extentKey{info.Name, info.ModTime}]
 	s.extentsMu.Unlock()
 	if ok {
-		return e
+		return e, true
 	}
-	p, err := s.archive.Open(ctx, demandName(info.Name))
+	p, err := s.archive.Open(ctx, withExtension(info.Name, ".isml")) // which has the wall clock
 	if err != nil {
-		return extent{}
+		return extent{}, false
 	}
 	defer p.Close()
 	snap, err := p.Snapshot(ctx)
 	if err != nil {
-		return extent{}
+		return extent{}, false
 	}
-	e = extent{seconds: float64(snap.Manifest.Duration) / float64(cmp.Or(snap.Manifest.Timescale, smooth.DefaultTimescale))}
+	return extentOf(snap), true
+}
+
+// extentOf returns the extent of what is listed.
+func extentOf(snap *smooth.Snapshot) extent {
+	var e extent
 	if len(snap.Periods) > 0 {
 		e.started = snap.Periods[0].Wall
 	}
+	from, until := math.Inf(1), 0.0
+	for _, st := range snap.Manifest.Streams {
+		if len(st.Timeline) == 0 || st.Parent != "" {
+			continue
+		}
+		scale := float64(snap.Manifest.TimescaleOf(st))
+		from, until = min(from, float64(st.Timeline.Start())/scale), max(until, float64(st.Timeline.End())/scale)
+	}
+	e.seconds = max(until-from, 0)
 	return e
+}
+
+// withExtension returns the name under which an event is live (.isml) or on demand (.ism).
+func withExtension(name, extension string) string {
+	return name[:len(name)-len(path.Ext(name))] + extension
 }
