@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,13 @@ import (
 // must end without an error, when the test is over.
 func start(t *testing.T, args ...string) (base, printed string) {
 	t.Helper()
+	base, printed, _ = startStop(t, args...)
+	return base, printed
+}
+
+// startStop is start, with a function that stops the program earlier.
+func startStop(t *testing.T, args ...string) (base, printed string, end func()) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
@@ -36,7 +44,7 @@ func start(t *testing.T, args ...string) (base, printed string) {
 		w.CloseWithError(err)
 		ended <- err
 	}()
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		stop()
 		select {
 		case err := <-ended:
@@ -45,6 +53,7 @@ func start(t *testing.T, args ...string) (base, printed string) {
 			t.Error("the server does not stop")
 		}
 	})
+	t.Cleanup(end)
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		printed += lines.Text() + "\n"
@@ -55,7 +64,7 @@ func start(t *testing.T, args ...string) (base, printed string) {
 	require.NoError(t, lines.Err())
 	found := regexp.MustCompile(`(?m)^Page: +(\S+)$`).FindStringSubmatch(printed)
 	require.NotNil(t, found, printed)
-	return found[1], printed
+	return found[1], printed, end
 }
 
 func get(t *testing.T, address string) (*http.Response, []byte) {
