@@ -26,5 +26,17 @@ func (s *DirStore) Lock(ctx context.Context) (io.Closer, error) {
 		f.Close()
 		return nil, fmt.Errorf("archive: %s: %w", s.path, err)
 	}
-	return f, nil
+	return dirLock{f}, nil
+}
+
+// A dirLock is the lock file.
+type dirLock struct{ f *os.File }
+
+// Close ends the lock before it closes the file: a process that is just being started has the descriptor too for a moment.
+func (l dirLock) Close() error {
+	err := unlockFile(l.f)
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = nil
+	}
+	return errors.Join(err, l.f.Close())
 }

@@ -8,7 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile locks a file for this descriptor of it, until it is closed or the process ends.
+// unlockFile ends the lock of lockFile, whoever else has the descriptor.
+func unlockFile(f *os.File) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_UN); err != unix.EINTR {
+			return os.NewSyscallError("flock", err)
+		}
+	}
+}
+
+// lockFile locks a file for this descriptor of it, until it is unlocked or the process ends.
 func lockFile(f *os.File) error {
 	for {
 		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err {
