@@ -11,6 +11,8 @@ import (
 
 	"github.com/smoothkit/smoothkit/archive/internal/lossy"
 	"github.com/smoothkit/smoothkit/archive/repair"
+	"github.com/smoothkit/smoothkit/smooth"
+	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
 
 var errKilled = errors.New("killed")
@@ -36,7 +38,7 @@ func killAt(n int, count *int) lossy.Fault {
 }
 
 // crashing are the faults with the most steps to repair, and what else has steps of its own.
-func crashing() map[string]func(t *testing.T) *lossy.Store {
+func crashing(t *testing.T) map[string]func(t *testing.T) *lossy.Store {
 	out := map[string]func(t *testing.T) *lossy.Store{
 		"iis": func(t *testing.T) *lossy.Store {
 			s := iisArchive(t, 8)
@@ -49,11 +51,15 @@ func crashing() map[string]func(t *testing.T) *lossy.Store {
 		"recording": func(t *testing.T) *lossy.Store { return recording(t, nil) },
 		"durations": func(t *testing.T) *lossy.Store { return bareArchive(t, []uint32{25, 25, 24, 26}) },
 	}
+	good := smallFilm(t)
 	for _, f := range faults {
 		switch f.name {
 		case "both empty", "ism lacks a level", "torn mdat", "garbage at the end", "mfra of a shorter file", "hole", "fragment twice", "file gone", "everything":
 			out[f.name] = func(t *testing.T) *lossy.Store {
-				s := sample(t)
+				s := lossy.New()
+				for name, data := range good {
+					put(t, s, name, []byte(data))
+				}
 				f.spoil(t, s)
 				durable := lossy.New() // as nothing of the damage is undone by a crash
 				for name, data := range files(t, s) {
@@ -66,9 +72,22 @@ func crashing() map[string]func(t *testing.T) *lossy.Store {
 	return out
 }
 
+// smallFilm returns the files of a presentation with the names of the sample and fewer bytes.
+func smallFilm(t *testing.T) map[string]string {
+	t.Helper()
+	s := lossy.New()
+	for i, name := range []string{sampleHigh, sampleMid, "film/sample_75.ismv"} {
+		e := smoothtest.NewEncoder(smoothtest.Config{Streams: []smoothtest.Stream{{Type: smooth.Video, Levels: []smoothtest.Level{{Bitrate: uint64(9-i) * 100_000}}}}})
+		put(t, s, name, append(e.Header(), e.Until(secondsOf(32))...))
+	}
+	put(t, s, sampleISM, nil)
+	require.True(t, one(t, must(repair.Repair(t.Context(), s, ".", nil)), nil).Plays)
+	return files(t, s)
+}
+
 // TestKilled kills a repair at each of its steps: another run comes to the same result.
 func TestKilled(t *testing.T) {
-	for name, make := range crashing() {
+	for name, make := range crashing(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			whole := make(t)
@@ -97,7 +116,7 @@ func TestKilled(t *testing.T) {
 
 // TestPower cuts the power at each step of a repair: another run makes the same presentation.
 func TestPower(t *testing.T) {
-	for name, make := range crashing() {
+	for name, make := range crashing(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			whole := make(t)

@@ -24,7 +24,7 @@ type scanner struct {
 	bad   map[int64]string // fragments that are not what was recorded
 	// trusted tells that the samples have been seen to make sense. pieces are the last ones.
 	trusted bool
-	// effort is what has been spent on looking into samples, in bytes and, times 16, in samples.
+	// effort is what has been spent on looking into samples: their bytes, and perSample for each.
 	effort int64
 	pieces []piece
 }
@@ -232,7 +232,7 @@ func (s *scanner) trim() {
 }
 
 // maxHoles bounds what is remembered of a file full of holes.
-const maxHoles = 1 << 16
+const maxHoles = 1 << 14
 
 func (s *scanner) hole(h hole) error {
 	m := s.m

@@ -17,6 +17,7 @@ const (
 	maxPayload = 64 << 20
 	// maxEffort bounds what is spent on samples of one file. Runs of samples that have no size take no bytes in it.
 	maxEffort = 1 << 30
+	perSample = 64
 	// zeroSample is the least size of a sample that cannot be all zeros.
 	zeroSample = 16
 )
@@ -114,7 +115,7 @@ func (s *scanner) intact(p piece) (bool, error) {
 // samples looks at the samples of a traf box, which lie in spans.
 func (s *scanner) samples(t *track, f *fmp4.Traf, spans []fmp4.Span) (bool, error) {
 	var data []byte
-	s.effort += 16 * int64(f.SampleCount())
+	s.effort += perSample * int64(f.SampleCount())
 	for _, sp := range spans {
 		if s.effort += sp.Size; s.effort > maxEffort || int64(len(data))+sp.Size > maxPayload {
 			return true, nil
