@@ -79,6 +79,16 @@ func TestArchiveAfter(t *testing.T) {
 		"ffmpeg, each segment": func() error { return readSegments(t, cut.url+many+"/", seconds) },
 	})
 	together(t, map[string]func() error{
+		"validators": func() error {
+			var errs []error
+			for _, url := range []string{whole.url + one, cut.url + many} {
+				demand, was := &station{url: url + "/event.ism/"}, &station{url: url + "/event.isml/"}
+				errs = append(errs, validateManifest(t, demand), validateLists(t.Context(), demand, nil),
+					// The bit rates of key frames are still what they were said to be at most while it was live.
+					validateManifest(t, was), validateLists(t.Context(), was, nil, "HC108"))
+			}
+			return errors.Join(errs...)
+		},
 		"rx":     onDemand("rx", cut.url+many+"/event.ism/Manifest"),
 		"dash":   onDemand("dash", whole.url+one+"/event.ism/Manifest"),
 		"native": onDemand("native", cut.url+many+"/event.ism/"+master("m3u8-aapl")),

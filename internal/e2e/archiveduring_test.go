@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	hlsvalidate "github.com/smoothkit/smoothkit/hls/validate"
 	"github.com/smoothkit/smoothkit/livesmooth"
 )
 
@@ -51,6 +52,10 @@ func TestArchiveDuring(t *testing.T) {
 			// It takes what is there at once and goes on with what comes.
 			w, err := watchFFmpeg(t, event+"event.isml/"+list, (before + 6*time.Second).Seconds(), "-live_start_index", "0")
 			return errors.Join(err, w.whole(int((before+6*time.Second).Seconds())*frameRate))
+		},
+		"validators": func() error {
+			live := &station{url: event + "event.isml/"}
+			return errors.Join(validateManifest(t, live), validateLists(t.Context(), live, &hlsvalidate.Options{Sample: 3, Reloads: 3}))
 		},
 		"ffmpeg, on demand": func() error { return a.watchNow(t, event+"event.ism/", before) },
 		"ffmpeg, segment":   func() error { return a.watchNow(t, event+"1/event.ism/", before) },

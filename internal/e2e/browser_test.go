@@ -227,25 +227,40 @@ func TestPageHLS(t *testing.T) {
 // startMediaServer starts examples/mediaserver on a free port and returns the address of its page.
 func startMediaServer(t *testing.T, args ...string) string {
 	t.Helper()
+	cmd, page := launchMediaServer(t, buildMediaServer(t), args...)
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		require.NoError(t, cmd.Wait(), "it ends by itself when it is interrupted")
+	})
+	return page
+}
+
+// buildMediaServer returns the program.
+func buildMediaServer(t *testing.T) string {
+	t.Helper()
 	exe := filepath.Join(t.TempDir(), "mediaserver.exe")
 	out, err := run(t, 3*time.Minute, "go", "build", "-o", exe, module(t, "examples/mediaserver"))
 	require.NoError(t, err, out)
+	return exe
+}
+
+// launchMediaServer starts the program and returns the address of its page. The caller ends it.
+func launchMediaServer(t *testing.T, exe string, args ...string) (*exec.Cmd, string) {
+	t.Helper()
 	cmd := exec.Command(exe, append([]string{"-listen", "127.0.0.1:0"}, args...)...)
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
-		require.NoError(t, cmd.Wait(), "it ends by itself when it is interrupted")
-	})
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if found := regexp.MustCompile(`^Page: +(\S+)$`).FindStringSubmatch(lines.Text()); found != nil {
 			go io.Copy(io.Discard, stdout)
-			return found[1]
+			return cmd, found[1]
 		}
 	}
+	cmd.Process.Kill()
+	cmd.Wait()
 	t.Fatal("the server printed no address")
-	return ""
+	return nil, ""
 }
