@@ -2,7 +2,9 @@ package repair_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -244,4 +246,29 @@ func TestHostile(t *testing.T) {
 	a := one(t, r, err)
 	require.False(t, a.Plays)
 	require.True(t, a.Has(repair.TooLarge), "%v", r)
+}
+
+// TestUnreadable: a file that cannot be read is an error, and no reason not to look at other presentations.
+func TestUnreadable(t *testing.T) {
+	s := sample(t)
+	put(t, s, "a/a.ismv", mediaOf(smooth.Video, 300_000, "", 6))
+	put(t, s, "b/b.ismv", mediaOf(smooth.Video, 300_000, "", 6))
+	broken := errors.New("the disk is broken")
+	s.SetFault(func(op lossy.Op, name string, _ int64) error {
+		if op == lossy.Read && name == "a/a.ismv" {
+			return broken
+		}
+		return nil
+	})
+	r, err := repair.Repair(t.Context(), s, ".", nil)
+	require.ErrorIs(t, err, broken)
+	require.Len(t, r.Assets, 3)
+	require.False(t, r.Assets[0].Plays)
+	require.Contains(t, r.Assets[0].Problem, "broken")
+	require.True(t, r.Assets[1].Plays && r.Assets[2].Plays, "%v", r)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = repair.Repair(ctx, s, ".", nil)
+	require.ErrorIs(t, err, context.Canceled)
 }

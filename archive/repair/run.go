@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -15,15 +16,15 @@ type Options struct {
 }
 
 // Check looks at the presentations below a directory of files, "." for all, and says what is wrong with them. It only reads. The
-// error is one of reading or of ctx; the report holds what was found before it.
+// error is the first one of reading, or that of ctx. An error of reading ends the work on one presentation, not on the others; the report
+// says on which ones.
 func Check(ctx context.Context, files smooth.Files, dir string, opts *Options) (*Report, error) {
 	return (&run{files: files, opts: withDefaults(opts)}).all(ctx, dir)
 }
 
 // Repair looks at the presentations below a directory of a store, "." for all, and makes good what can be. Nobody else may write to
 // them; a store that is an [archive.Locker] is locked meanwhile, and the error wraps [archive.ErrLocked] if another process has it.
-// Other errors are those of the store or of ctx; the report holds what was found and done before, and another run
-// goes on from there.
+// Other errors are those of the store or of ctx, as for Check; another run goes on where one has ended.
 func Repair(ctx context.Context, store archive.Store, dir string, opts *Options) (*Report, error) {
 	if l, ok := store.(archive.Locker); ok {
 		lock, err := l.Lock(ctx)
@@ -58,11 +59,15 @@ func (r *run) all(ctx context.Context, dir string) (*Report, error) {
 	}
 	for _, p := range found {
 		a := Asset{Name: p.name}
-		err := r.asset(ctx, p, &a)
+		failed := r.asset(ctx, p, &a)
+		if failed != nil {
+			a.Plays, a.Problem = false, failed.Error()
+			err = cmp.Or(err, fmt.Errorf("repair: %s: %w", p.name, failed))
+		}
 		report.Assets = append(report.Assets, a)
-		if err != nil {
-			return report, fmt.Errorf("repair: %s: %w", p.name, err)
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return report, nil
+	return report, err
 }
