@@ -12,6 +12,7 @@ const states = { Started: ["Live", "on"], Starting: ["Waiting", ""], Stopped: ["
 const badge = (text, style, title) => element("span", { className: `badge ${style}`, title }, text);
 
 function badges(p) {
+  if (p.recording?.interrupted) return [badge("Interrupted", "bad", "The event goes on, but see the message above")];
   if (p.recording) return p.live ? [badge("Recording", "on", "The event goes on")] : [];
   if (!p.live) return [];
   const [text, style] = states[p.state] ?? ["Off", ""];

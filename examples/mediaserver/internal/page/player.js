@@ -80,9 +80,9 @@ class Track {
     return true;
   }
 
-  // resumes returns when content goes on: at time, or after the hole there.
+  // resumes returns when content goes on: at time, or after the hole that is there or is about to come.
   resumes(time) {
-    return Math.max(time, this.stream.chunks.find((c) => c.end > time)?.start ?? time);
+    return Math.max(time, this.stream.chunks.find((c) => c.end > time + GAP)?.start ?? time);
   }
 
   // evict makes room, also of what was loaded before the viewer went back.

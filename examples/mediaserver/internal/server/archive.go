@@ -28,6 +28,8 @@ type Recording struct {
 	// Started is when the event began, empty if unknown, and Seconds how long what there is of it lasts, zero if unknown.
 	Started string  `json:"started,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`
+	// Interrupted reports that nothing can be recorded at the moment: see the alarms of the publishing point.
+	Interrupted bool `json:"interrupted,omitempty"`
 	// SoFar is the event on demand while it is being recorded; the entry itself is then the event from its beginning, live.
 	SoFar *Presentation `json:"soFar,omitempty"`
 }
@@ -121,6 +123,7 @@ func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
 	}
 	list := make([]Presentation, 0, len(found))
 	started := make(map[string]time.Time)
+	failing := s.failing()
 	known := make(map[extentKey]extent)
 	for _, info := range found {
 		e, ok := s.extent(ctx, info)
@@ -130,7 +133,7 @@ func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
 		p := newPresentation(archivePrefix + info.Name)
 		started[p.Name] = e.started
 		p.Live = info.Live
-		p.Recording = &Recording{Event: path.Dir(p.Name), Seconds: e.seconds}
+		p.Recording = &Recording{Event: path.Dir(p.Name), Seconds: e.seconds, Interrupted: info.Live && failing[path.Dir(info.Name)]}
 		if !e.started.IsZero() {
 			p.Recording.Started = e.started.UTC().Format(time.RFC3339)
 		}
@@ -150,6 +153,19 @@ func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
 		return cmp.Or(started[b.Name].Compare(started[a.Name]), cmp.Compare(a.Name, b.Name))
 	})
 	return list, nil
+}
+
+// failing returns the directories of events that cannot be recorded at the moment.
+func (s *Server) failing() map[string]bool {
+	dirs := make(map[string]bool)
+	for _, point := range s.live.Points() {
+		for _, sink := range point.Stats().Sinks {
+			if sink.Failing && sink.Name == s.archive.SinkName() {
+				dirs[sink.Target] = true
+			}
+		}
+	}
+	return dirs
 }
 
 // extent finds out when a recorded event began and how long it is: once for one that is complete. It reports false for what cannot

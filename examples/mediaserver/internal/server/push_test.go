@@ -27,11 +27,11 @@ func (b *pushBody) write(parts ...[]byte) {
 
 func (b *pushBody) end() { b.w.Close() }
 
-// startPush begins to push to the demo. The status comes when it is over.
-func startPush(t *testing.T, s *server.Server) (*pushBody, <-chan int) {
+// startPush begins to push to a point. The status comes when it is over.
+func startPush(t *testing.T, s *server.Server, point string) (*pushBody, <-chan int) {
 	r, w := io.Pipe()
 	status := make(chan int, 1)
-	req := httptest.NewRequest(http.MethodPost, "/live/demo.isml/Streams(enc)", r)
+	req := httptest.NewRequest(http.MethodPost, "/"+point+"/Streams(enc)", r)
 	go func() {
 		rec := httptest.NewRecorder()
 		s.ServeHTTP(rec, req)

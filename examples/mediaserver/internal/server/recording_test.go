@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,7 +111,7 @@ func TestRecording(t *testing.T) {
 // TestRecordingGrows: during an event it is listed as live, and what there is so far beside it.
 func TestRecordingGrows(t *testing.T) {
 	s := newServer(t, server.Config{Archive: t.TempDir()})
-	body, pushed := startPush(t, s)
+	body, pushed := startPush(t, s, "live/demo.isml")
 	e := event()
 	body.write(e.Header(), e.Until(20*time.Second))
 	eventually(t, "what has been pushed is listed", func() bool {
@@ -154,6 +155,31 @@ func TestRecordingFails(t *testing.T) {
 	assert.Equal(t, server.Alarm{Sink: "Archive", Failing: true, Reason: "the log of the server says why", Dropped: alarms[0].Dropped}, alarms[0])
 	assert.Equal(t, http.StatusOK, get(t, s, "live/demo.isml/Manifest").Code)
 	assert.Empty(t, recorded(t, s))
+}
+
+// TestRecordingInterrupted: an event that cannot be recorded any more is marked while that lasts.
+func TestRecordingInterrupted(t *testing.T) {
+	root, dir := t.TempDir(), t.TempDir()
+	isml := `<smil><head><meta name="startOnFirstRequest" content="true"/><meta name="publishing" content="Fragments;Archives"/>
+		<meta name="archiveSegmentLength" content="1"/></head></smil>`
+	require.NoError(t, os.WriteFile(filepath.Join(root, "a.isml"), []byte(isml), 0o644))
+	s := newServer(t, server.Config{Root: root, Archive: dir})
+	body, pushed := startPush(t, s, "a.isml")
+	e := event()
+	body.write(e.Header(), e.Until(50*time.Second))
+	eventually(t, "the event is recorded", func() bool { return len(recorded(t, s)) == 1 })
+	first := recorded(t, s)[0]
+	assert.False(t, first.Recording.Interrupted)
+	next := filepath.Join(dir, filepath.FromSlash(strings.TrimPrefix(first.Recording.Event, "archive/")), "2")
+	require.NoError(t, os.WriteFile(next, []byte("in the way of the second segment"), 0o644))
+	body.write(e.Until(70 * time.Second))
+	eventually(t, "the event is interrupted", func() bool { return recorded(t, s)[0].Recording.Interrupted })
+	require.NoError(t, os.Remove(next))
+	body.write(e.Until(80*time.Second), e.Trailer())
+	body.end()
+	require.Equal(t, http.StatusOK, <-pushed)
+	eventually(t, "the event is complete", func() bool { return !recorded(t, s)[0].Live })
+	assert.False(t, recorded(t, s)[0].Recording.Interrupted)
 }
 
 // TestArchiveLocked: a second server is told why it cannot record.
