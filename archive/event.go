@@ -189,9 +189,14 @@ func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("archive: %s: %w", e.dir, err)
 		}
-		return e, e.save(ctx, a.store, eventState{
+		err := e.save(ctx, a.store, eventState{
 			Point: info.Point, ID: info.ID, Title: info.Title, Started: info.Started.UTC(), Wall: a.opts.Now().UTC(), First: first,
 			SegmentLength: info.Archive.SegmentLength, Segments: []segmentState{{Number: 1}},
 		})
+		if err != nil { // it may be there all the same
+			_ = a.store.Remove(ctx, path.Join(e.dir, eventFile))
+			_ = a.store.Remove(ctx, e.dir)
+		}
+		return e, err
 	}
 }
