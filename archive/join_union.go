@@ -179,7 +179,6 @@ func (u *union) add(part int, snap *smooth.Snapshot, tails []joinedTail) {
 		s := &u.streams[i]
 		s.last = st
 		s.addLevels(st)
-		s.addGaps(snap.Gaps)
 		if u.waits(s, st.Timeline) {
 			continue
 		}
@@ -188,6 +187,9 @@ func (u *union) add(part int, snap *smooth.Snapshot, tails []joinedTail) {
 			tail = &tails[i]
 		}
 		s.append(part, st.Timeline, snap.Ended, tail)
+	}
+	for i := range u.streams { // also those of which the part has nothing else
+		u.streams[i].addGaps(snap.Gaps)
 	}
 	u.parts++
 	u.open = u.patient && !snap.Ended

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -170,7 +171,7 @@ func (r *recording) heal(ctx context.Context) error {
 func (r *recording) giveUp(ctx context.Context) error {
 	r.syncing.Lock()
 	defer r.syncing.Unlock()
-	for _, s := range r.open() {
+	for _, s := range slices.Backward(r.open()) { // what is held first: its gaps go into the journal of another segment
 		if err := r.restate(ctx, s); err != nil {
 			return fmt.Errorf("archive: %s: after a failed sync: %w", s.dir, err)
 		}
@@ -187,11 +188,15 @@ func (r *recording) restate(ctx context.Context, s *segment) error {
 	if s.journal == nil {
 		return nil
 	}
+	shown := s
+	if s == r.held { // nobody sees it
+		shown = r.segments[len(r.segments)-1]
+	}
 	var b []byte
 	for _, m := range s.media() {
 		good := max(m.synced, m.header)
 		for _, g := range s.lost(m, good) {
-			s.index.AddGap(g)
+			shown.index.AddGap(g)
 		}
 		s.index.Cut(int(m.number), good)
 		if err := r.cutTo(&m.grower, m.synced); err != nil {
