@@ -189,19 +189,23 @@ func (s *Server) extent(ctx context.Context, info smooth.Info) (extent, bool) {
 	return extentOf(snap), true
 }
 
-// extentOf returns the extent of what is listed.
+// extentOf returns the extent of what there is, with what waits for its look-ahead to be listed.
 func extentOf(snap *smooth.Snapshot) extent {
 	var e extent
 	if len(snap.Periods) > 0 {
 		e.started = snap.Periods[0].Wall
 	}
 	from, until := math.Inf(1), 0.0
-	for _, st := range snap.Manifest.Streams {
+	for i, st := range snap.Manifest.Streams {
 		if len(st.Timeline) == 0 || st.Parent != "" {
 			continue
 		}
+		end := st.Timeline.End()
+		if i < len(snap.Edges) {
+			end = max(end, snap.Edges[i].Complete)
+		}
 		scale := float64(snap.Manifest.TimescaleOf(st))
-		from, until = min(from, float64(st.Timeline.Start())/scale), max(until, float64(st.Timeline.End())/scale)
+		from, until = min(from, float64(st.Timeline.Start())/scale), max(until, float64(end)/scale)
 	}
 	e.seconds = max(until-from, 0)
 	return e

@@ -1,5 +1,5 @@
 // Package server is the program code of the media server example: it mounts presentations, as Smooth Streaming and as
-// HLS, lists them for the page, and serves the page.
+// HLS, records live events, lists everything for the page, and serves the page.
 package server
 
 import (
