@@ -25,6 +25,7 @@ type recording struct {
 	main   string // the stream that segments are cut by
 	next   uint64 // where the next cut may be; MaxUint64 if the event is not cut
 	buf    []byte
+	doubt  bool // a sync has failed, and none of a fragment has succeeded since
 
 	syncing sync.Mutex // held during a sync, and while what was not synced is given up
 
@@ -210,9 +211,13 @@ func (r *recording) put(ctx context.Context, s *segment, t *track, f *smooth.Fra
 
 // settle does what is to be done once a fragment is written.
 func (r *recording) settle(ctx context.Context, f *smooth.Fragment) error {
-	if r.a.opts.SyncInterval < 0 {
+	if r.a.opts.SyncInterval < 0 || r.doubt {
 		if err := r.sync(); err != nil {
 			return err
+		}
+		if r.doubt {
+			r.doubt = false
+			r.a.log.Info("archive reaches the disk again", "point", r.info.Point)
 		}
 	} else {
 		r.rouse()

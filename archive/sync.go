@@ -160,11 +160,8 @@ func (r *recording) heal(ctx context.Context) error {
 	if err := r.giveUp(ctx); err != nil {
 		return errors.Join(fault, err)
 	}
-	if err := r.sync(); err != nil {
-		return err
-	}
-	r.a.log.Info("archive reaches the disk again", "point", r.info.Point)
-	return nil
+	r.doubt = true
+	return r.sync()
 }
 
 // giveUp cuts everything to what is synced.
