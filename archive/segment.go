@@ -132,8 +132,7 @@ func (g *grower) tidy() error {
 	if err := g.Truncate(g.size); err != nil {
 		return err
 	}
-	g.dirty = false
-	g.synced = min(g.synced, g.size)
+	g.dirty = false // what was synced is not behind size
 	return nil
 }
 
