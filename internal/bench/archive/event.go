@@ -17,8 +17,12 @@ import (
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
-// aside are the fragments of each track that come after the disk has caught up: those of the last seconds of an event.
-const aside = 1
+// aside are the fragments of each track that come after the disk has caught up, as in the last second of an event, and grown those
+// before them, during which manifests are asked for.
+const (
+	aside = 1
+	grown = 40
+)
 
 // longShape is the event of six hours, small or of that many bytes.
 func longShape(c *config) shape {
@@ -35,17 +39,17 @@ type ending struct {
 	Fragments int
 	Bytes     int64
 	Recorded  time.Duration // all fragments but the last ones
-	// Close is what the end of the event takes; Late that of a file without the disk, for comparison: everything once more by sync.
+	// Close is the end of the event, and Sync what the system has to write after that.
 	Close, Sync time.Duration
-	// First is from the request for the client manifest of the event that has ended to its last byte, at the archive; Again that of
-	// the next. Stored is the first at a FileSource that has just been made.
+	// First is the first manifest after the end at the archive, and Again the next. Stored is the first at a FileSource that has
+	// just been made.
 	First, Again, Stored time.Duration
-	Manifest             int
-	// Growing are times of the manifest of the event from its beginning: the first, and each after another fragment (median, most).
-	// Compressed is the median of compressed ones.
+	Manifest             int // bytes
+	// Growing is the live manifest of the event from its beginning: the first, and those that come right after a fragment of each
+	// track, median and most. Compressed is the median of compressed ones.
 	Growing            [3]time.Duration
 	Compressed         time.Duration
-	LiveSize, LiveGzip int
+	LiveSize, LiveGzip int // bytes
 	// Demand is the first on-demand manifest while the event goes on.
 	Demand time.Duration
 }
@@ -65,7 +69,6 @@ func recordEvent(c *config) (*ending, error) {
 		return nil, err
 	}
 	e := &ending{Fragments: longEvent * len(f.tracks)}
-	const grown = 40 // during which manifests are asked for
 	begun := time.Now()
 	if err := f.push(r, 0, longEvent-aside-grown, nil); err != nil {
 		return nil, err
@@ -120,7 +123,7 @@ func (e *ending) grow(f *feed, r smooth.Recording, h http.Handler) error {
 		return err
 	}
 	var plain, small []time.Duration
-	for n := longEvent - aside - 40; n < longEvent-aside; n++ {
+	for n := longEvent - aside - grown; n < longEvent-aside; n++ {
 		if err := f.push(r, n, n+1, nil); err != nil {
 			return err
 		}

@@ -13,12 +13,14 @@ import (
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
-// held is what the heap has grown by, per fragment, in bytes, and since the first fragments, which does not count what there is
-// once.
+// held is what the heap has grown by.
 type held struct {
-	Fragments                  int
+	Fragments int
+	// Plain is the growth per fragment in bytes, after the first fragments of each track. Viewed is that with a live and an on-demand
+	// snapshot in use, and Snapshotted that with older ones held, too.
 	Plain, Viewed, Snapshotted float64
-	Fixed                      int64
+	// Fixed is that for the event and the first fragments.
+	Fixed int64
 }
 
 // heap returns the bytes in use.
