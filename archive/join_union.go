@@ -117,7 +117,8 @@ type unionStream struct {
 	line        smooth.Timeline
 	gaps        []smooth.Gap
 	span        joinedSpan
-	tail        smooth.Timeline // what the last part has given to line, all of it
+	embedded    map[uint64][]smooth.ChunkData // by time, of a control stream
+	tail        smooth.Timeline               // what the last part has given to line, all of it
 }
 
 // unionLevel is a quality level of a union, as the first and the last part have it.
@@ -141,7 +142,7 @@ func (u *union) clone() union {
 	c.streams = make([]unionStream, len(u.streams))
 	for i, s := range u.streams {
 		s.levels, s.gaps, s.span.starts, s.tail = slices.Clone(s.levels), slices.Clip(s.gaps), slices.Clip(s.span.starts), nil
-		s.line = slices.Clip(s.line)
+		s.line, s.embedded = slices.Clip(s.line), maps.Clone(s.embedded)
 		c.streams[i] = s
 	}
 	c.periods = slices.Clone(u.periods)
@@ -179,6 +180,7 @@ func (u *union) add(part int, snap *smooth.Snapshot, tails []joinedTail) {
 		s := &u.streams[i]
 		s.last = st
 		s.addLevels(st)
+		s.addEmbedded(st)
 		if u.waits(s, st.Timeline) {
 			continue
 		}
@@ -327,7 +329,7 @@ func (s *unionStream) manifest(live bool) *smooth.Stream {
 	if live {
 		st = *s.last
 	}
-	st.Timescale, st.Embedded, st.Levels = index.Scale, nil, nil
+	st.Timescale, st.Embedded, st.Levels = index.Scale, s.embeddedIn(s.line), nil
 	st.Timeline, st.DeclaredChunks = slices.Clip(s.line), uint32(len(s.line))
 	for i, l := range s.levels {
 		level := *l.first
