@@ -98,10 +98,10 @@ export class Lists {
 
   // howTo says what to do to record something.
   howTo(published) {
-    const point = published.find((p) => p.push);
-    if (!point) return ["Nothing is recorded yet."];
+    const point = published.find((p) => p.recorded);
+    if (!point) return ["No publishing point here is recorded: ", element("code", {}, "Archives"), " is missing in their ", element("code", {}, "publishing"), "."];
     const open = element("button", { type: "button", className: "link", onclick: () => this.onplay(point) }, point.name);
-    return ["Nothing is recorded yet. What an encoder sends to ", open, " is, and can be watched here from its beginning, during the event and after it: the address to push to is below the player."];
+    return ["Nothing is recorded yet. Whatever an encoder sends to ", open, " will be, and can be watched here from its beginning, during the event and after it. The address to push to is below the player."];
   }
 
   // warn shows what is wrong with recordings. The numbers are no reason to read a message out again.

@@ -95,6 +95,7 @@ func TestRecording(t *testing.T) {
 				names = append(names, p.Name)
 			}
 			require.Len(t, names, 1+3+2, names) // the sample, points, events
+			assert.Equal(t, []bool{false, true, false, true}, []bool{all[0].Recorded, all[1].Recorded, all[2].Recorded, all[3].Recorded}, names)
 			for _, p := range all[4:] {
 				assert.Regexp(t, `^archive/(live/demo|yes)-isml/\d{8}T\d{6}Z/(demo|yes)\.ism$`, p.Name)
 				assert.InDelta(t, 20, p.Recording.Seconds, 0.1)

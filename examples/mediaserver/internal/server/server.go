@@ -75,6 +75,8 @@ type Presentation struct {
 	Live  bool   `json:"live,omitempty"`
 	State string `json:"state,omitempty"`
 	Push  string `json:"push,omitempty"`
+	// Recorded reports a publishing point whose events are recorded.
+	Recorded bool `json:"recorded,omitempty"`
 	// Alarms say what is wrong with the recording of a publishing point, and with the servers that it pushes to.
 	Alarms []Alarm `json:"alarms,omitempty"`
 	// Recording is there for what is in the archive.
@@ -196,6 +198,7 @@ func (s *Server) Presentations(ctx context.Context) ([]Presentation, error) {
 		p := newPresentation(point.Name())
 		stats := point.Stats()
 		p.Live, p.State, p.Push = true, stats.State.String(), escapePath(point.Name())+"/Streams(enc1)"
+		p.Recorded = s.archive != nil && point.Settings().Archive.Enabled
 		p.Alarms = alarms(stats.Sinks)
 		list = append(list, p)
 	}
