@@ -11,6 +11,4 @@ var (
 	ErrOptions = errors.New("bad options")
 	// ErrNoHeader is returned for a fragment of a track that has not been declared.
 	ErrNoHeader = errors.New("fragment before its header")
-	// ErrPath is returned for Settings.Archive.Path that leads out of the archive.
-	ErrPath = errors.New("path is not inside the archive")
 )
