@@ -23,12 +23,12 @@ type SweepReport struct {
 // the disk is full, and every ten minutes. What cannot be deleted stays for the next time; the error is that of the store.
 func (a *Archive) Sweep(ctx context.Context, now time.Time) (SweepReport, error) {
 	var report SweepReport
+	a.sweeping.Lock()
+	defer a.sweeping.Unlock()
 	rules := a.opts.Retention
 	if rules == (Retention{}) {
 		return report, nil
 	}
-	a.sweeping.Lock()
-	defer a.sweeping.Unlock()
 	a.reads.tidy(now)
 	a.past.tidy()
 	stock, err := a.survey(ctx)

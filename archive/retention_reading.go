@@ -2,7 +2,9 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"path"
 	"slices"
@@ -174,8 +176,11 @@ func (v *liveView) used() int { return v.users.count() }
 // count returns how many there are.
 func (u *users) count() int { return int(max(u.n.Load(), 0)) }
 
-// isDeleted reports whether a presentation that is listed is one that was deleted, and which a crash has left.
+// isDeleted reports whether a presentation that is listed is one that was deleted: just now, or a crash has left it.
 func (a *Archive) isDeleted(ctx context.Context, info smooth.Info) bool {
+	if _, err := a.store.Stat(ctx, info.Name); errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
 	if info.Size != int64(len(deletedManifest)) {
 		return false
 	}

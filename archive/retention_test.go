@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -61,6 +62,13 @@ func show(t testing.TB, store archive.Store, point string, start time.Time, leng
 	return s
 }
 
+// openQuiet opens an archive, and waits until it has swept for the first time.
+func openQuiet(t testing.TB, store archive.Store, o *archive.Options) *archive.Archive {
+	a := open(t, store, o)
+	synctest.Wait()
+	return a
+}
+
 // dumped returns the files of a store.
 func dumped(s *lossy.Store) string { return s.Dump() }
 
@@ -76,11 +84,13 @@ func there(t testing.TB, store archive.Store, s *pastShow, most int) string {
 }
 
 // TestRetentionAge keeps segments for a time after their last fragment.
-func TestRetentionAge(t *testing.T) {
+func TestRetentionAge(t *testing.T) { synctest.Test(t, testRetentionAge) }
+
+func testRetentionAge(t *testing.T) {
 	store, clock := lossy.New(), new(wallClock)
 	s := show(t, store, "a", begun, 60*time.Second, 20*time.Second, small())
 	clock.set(begun)
-	a := open(t, store, keeping(clock, archive.Retention{Age: time.Hour}))
+	a := openQuiet(t, store, keeping(clock, archive.Retention{Age: time.Hour}))
 	for _, c := range []struct {
 		at   time.Duration
 		want string
@@ -101,7 +111,9 @@ func TestRetentionAge(t *testing.T) {
 }
 
 // TestRetentionEvents keeps the newest events of each point.
-func TestRetentionEvents(t *testing.T) {
+func TestRetentionEvents(t *testing.T) { synctest.Test(t, testRetentionEvents) }
+
+func testRetentionEvents(t *testing.T) {
 	store, clock := lossy.New(), new(wallClock)
 	var shows []*pastShow
 	for i := range 4 {
@@ -110,7 +122,7 @@ func TestRetentionEvents(t *testing.T) {
 		}
 	}
 	clock.set(begun.Add(4 * time.Hour))
-	a := open(t, store, keeping(clock, archive.Retention{Events: 2}))
+	a := openQuiet(t, store, keeping(clock, archive.Retention{Events: 2}))
 	_, err := a.Sweep(t.Context(), clock.now())
 	require.NoError(t, err)
 	var want []string
@@ -124,7 +136,9 @@ func TestRetentionEvents(t *testing.T) {
 }
 
 // TestRetentionBytes deletes what has ended first, whatever the point, and nothing that was not recorded.
-func TestRetentionBytes(t *testing.T) {
+func TestRetentionBytes(t *testing.T) { synctest.Test(t, testRetentionBytes) }
+
+func testRetentionBytes(t *testing.T) {
 	store, clock := lossy.New(), new(wallClock)
 	first := show(t, store, "a", begun, 12*time.Second, 4*time.Second, small())
 	second := show(t, store, "b", begun.Add(5*time.Second), 12*time.Second, 4*time.Second, small())
@@ -164,10 +178,12 @@ func weightOf(t testing.TB, store archive.Store, dir string) int64 {
 }
 
 // TestRetentionRing records without end: the first segments go while the event goes on, and its views go on without them.
-func TestRetentionRing(t *testing.T) {
+func TestRetentionRing(t *testing.T) { synctest.Test(t, testRetentionRing) }
+
+func testRetentionRing(t *testing.T) {
 	store, clock := lossy.New(), new(wallClock)
 	clock.set(begun)
-	a := open(t, store, keeping(clock, archive.Retention{Age: time.Minute}))
+	a := openQuiet(t, store, keeping(clock, archive.Retention{Age: time.Minute}))
 	f := newFeed(t, "enc", small())
 	f.event.Archive.SegmentLength = 20 * time.Second
 	r := f.begin(a)
@@ -224,13 +240,16 @@ func TestRetentionReaders(t *testing.T) {
 		store, clock := lossy.New(), new(wallClock)
 		s := show(t, store, "a", begun, 12*time.Second, 4*time.Second, c)
 		clock.set(begun.Add(time.Minute))
-		return store, open(t, store, keeping(clock, archive.Retention{Age: time.Hour})), s, clock
+		return store, openQuiet(t, store, keeping(clock, archive.Retention{Age: time.Hour})), s, clock
 	}
 	sweep := func(t *testing.T, a *archive.Archive, at time.Time) {
 		_, err := a.Sweep(t.Context(), at)
 		require.NoError(t, err)
 	}
-	t.Run("an open event", func(t *testing.T) {
+	run := func(name string, test func(t *testing.T)) {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+	}
+	run("an open event", func(t *testing.T) {
 		for _, name := range []string{"demo.ism", "demo.isml"} {
 			store, a, s, _ := setup(t)
 			one, err := a.Open(t.Context(), path.Join(s.dir, name))
@@ -246,7 +265,7 @@ func TestRetentionReaders(t *testing.T) {
 			assert.Empty(t, dumped(store))
 		}
 	})
-	t.Run("an open event that the cache has given up", func(t *testing.T) {
+	run("an open event that the cache has given up", func(t *testing.T) {
 		store, a, s, clock := setup(t)
 		p, err := a.Open(t.Context(), path.Join(s.dir, "demo.ism"))
 		require.NoError(t, err)
@@ -262,7 +281,7 @@ func TestRetentionReaders(t *testing.T) {
 		sweep(t, a, late)
 		assert.Empty(t, dumped(store))
 	})
-	t.Run("an open segment", func(t *testing.T) {
+	run("an open segment", func(t *testing.T) {
 		store, a, s, _ := setup(t)
 		p, err := a.Open(t.Context(), s.segment(2))
 		require.NoError(t, err)
@@ -272,7 +291,7 @@ func TestRetentionReaders(t *testing.T) {
 		sweep(t, a, late)
 		assert.Empty(t, dumped(store))
 	})
-	t.Run("a fragment", func(t *testing.T) {
+	run("a fragment", func(t *testing.T) {
 		store, a, s, _ := setup(t)
 		p, err := a.Open(t.Context(), s.segment(2))
 		require.NoError(t, err)
@@ -295,7 +314,7 @@ func TestRetentionReaders(t *testing.T) {
 		sweep(t, a, late)
 		assert.Empty(t, dumped(store))
 	})
-	t.Run("read a short time ago", func(t *testing.T) {
+	run("read a short time ago", func(t *testing.T) {
 		for _, whole := range []bool{true, false} {
 			store, a, s, clock := setup(t)
 			clock.set(late)
@@ -330,7 +349,9 @@ func read(t testing.TB, store archive.Store, name string) []byte {
 
 // TestRetentionCrash cuts the power at each step of a sweep. What is listed afterwards is whole, and the next sweep leaves nothing
 // that the rules do not keep.
-func TestRetentionCrash(t *testing.T) {
+func TestRetentionCrash(t *testing.T) { synctest.Test(t, testRetentionCrash) }
+
+func testRetentionCrash(t *testing.T) {
 	clock := new(wallClock)
 	clock.set(begun.Add(time.Minute))
 	late := begun.Add(2*time.Hour + 10*time.Second)
@@ -347,8 +368,7 @@ func TestRetentionCrash(t *testing.T) {
 		list := shows(store)
 		a, err := archive.NewStore(t.Context(), store, keeping(clock, archive.Retention{Age: time.Hour}))
 		require.NoError(t, err)
-		_, err = a.Sweep(t.Context(), clock.now()) // the first one of the archive itself is over
-		require.NoError(t, err)
+		synctest.Wait()
 		random := rand.New(rand.NewPCG(uint64(step), 1))
 		var calls atomic.Int32
 		var after *lossy.Store
@@ -410,15 +430,15 @@ func half(t *testing.T, store archive.Store, shows []*pastShow) {
 }
 
 // TestRetentionFaults goes on when something cannot be deleted, and deletes it the next time. A disk that is full is no reason not to.
-func TestRetentionFaults(t *testing.T) {
+func TestRetentionFaults(t *testing.T) { synctest.Test(t, testRetentionFaults) }
+
+func testRetentionFaults(t *testing.T) {
 	for step := 1; ; step++ {
 		store, clock := lossy.New(), new(wallClock)
 		clock.set(begun)
 		first := show(t, store, "a", begun, 12*time.Second, 4*time.Second, small())
 		second := show(t, store, "b", begun, 12*time.Second, 4*time.Second, small())
-		a := open(t, store, keeping(clock, archive.Retention{Age: time.Hour}))
-		_, err := a.Sweep(t.Context(), begun)
-		require.NoError(t, err)
+		a := openQuiet(t, store, keeping(clock, archive.Retention{Age: time.Hour}))
 		var calls atomic.Int32
 		store.SetFault(func(op lossy.Op, _ string, _ int64) error {
 			if (op == lossy.Remove || op == lossy.Replace || op == lossy.Renamed) && calls.Add(1) == int32(step) {
@@ -446,11 +466,13 @@ func TestRetentionFaults(t *testing.T) {
 type unlocked struct{ archive.Store }
 
 // TestRetentionCanceled ends a sweep.
-func TestRetentionCanceled(t *testing.T) {
+func TestRetentionCanceled(t *testing.T) { synctest.Test(t, testRetentionCanceled) }
+
+func testRetentionCanceled(t *testing.T) {
 	store, clock := lossy.New(), new(wallClock)
 	s := show(t, store, "a", begun, 12*time.Second, 0, small())
 	clock.set(begun)
-	a := open(t, store, keeping(clock, archive.Retention{Age: time.Hour}))
+	a := openQuiet(t, store, keeping(clock, archive.Retention{Age: time.Hour}))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := a.Sweep(ctx, begun.Add(2*time.Hour))
