@@ -193,7 +193,8 @@ func (f *feed) fragment(t *track, n int) (*smooth.Fragment, error) {
 	k := t.in.Key
 	k.Time = f.at(n)
 	return smooth.NewFragment(smooth.FragmentInit{
-		Key: k, Timescale: smooth.DefaultTimescale, Duration: uint64(f.shape.length / 100), Codec: t.in.Codec, Early: true, Head: head, Payload: payload,
+		Key: k, Timescale: smooth.DefaultTimescale, Duration: uint64(f.shape.length / 100), Codec: t.in.Codec, Early: true,
+		Head: head, Payload: payload,
 	}), nil
 }
 

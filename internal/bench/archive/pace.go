@@ -65,12 +65,16 @@ func pace(c *config, name string, s shape, dir string) error {
 			ages = append(ages, time.Since(at))
 		}
 	}()
-	var took []time.Duration
+	var took, opening []time.Duration // the first fragments of tracks make files and manifests
 	begun := time.Now()
 	for i := range n {
 		time.Sleep(time.Until(begun.Add(time.Duration(i+1) * s.length)))
 		first := time.Now()
-		if err := f.push(r, i, i+1, func(d time.Duration) { took = append(took, d) }); err != nil {
+		list := &took
+		if i == 0 {
+			list = &opening
+		}
+		if err := f.push(r, i, i+1, func(d time.Duration) { *list = append(*list, d) }); err != nil {
 			return err
 		}
 		written <- first
@@ -78,8 +82,14 @@ func pace(c *config, name string, s shape, dir string) error {
 	close(written)
 	<-done
 	slices.Sort(took)
+	slices.Sort(opening)
 	slices.Sort(ages)
-	fmt.Printf("%-27s Append %v median, %v p99, %v most of %d; durable after %v median, %v p99, %v most\n", name,
-		quantile(took, 0.5), quantile(took, 0.99), quantile(took, 1), len(took), quantile(ages, 0.5), quantile(ages, 0.99), quantile(ages, 1))
+	fmt.Printf("%s: %d fragments, load %s\n", name, len(opening)+len(took), load())
+	for _, x := range []struct {
+		what string
+		list []time.Duration
+	}{{"Append", took}, {"Append of the first", opening}, {"durable after", ages}} {
+		fmt.Printf("  %-20s %v median, %v p99, %v most\n", x.what, quantile(x.list, 0.5), quantile(x.list, 0.99), quantile(x.list, 1))
+	}
 	return errors.Join(r.Close(context.Background(), true), a.Close())
 }

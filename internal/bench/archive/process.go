@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -101,4 +102,11 @@ func quantile(v []time.Duration, part float64) time.Duration {
 		return 0
 	}
 	return v[min(int(part*float64(len(v))), len(v)-1)]
+}
+
+// load returns how many processes wanted to run in the last minute, which may have spoilt the figures; nothing if it is not known.
+func load() string {
+	b, _ := os.ReadFile("/proc/loadavg")
+	first, _, _ := strings.Cut(string(b), " ")
+	return first
 }

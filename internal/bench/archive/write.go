@@ -138,7 +138,8 @@ func contestants() []*contestant {
 		}},
 		{name: "dd", run: func(c *config, dir, _ string) (spent, *written, error) {
 			n := c.bytes / blockSize
-			s, _, err := command("dd", "if=/dev/zero", "of="+filepath.Join(dir, "zeros"), "bs=1M", fmt.Sprint("count=", n), "conv=fdatasync", "status=none")
+			s, _, err := command("dd", "if=/dev/zero", "of="+filepath.Join(dir, "zeros"), "bs=1M", fmt.Sprint("count=", n), "conv=fdatasync",
+				"status=none")
 			return s, &written{Bytes: n * blockSize, Wall: s.wall}, err
 		}},
 	}
@@ -192,6 +193,7 @@ func measureWrite(c *config) error {
 			return err
 		}
 	}
+	fmt.Println("load", load())
 	fmt.Printf("%-17s %10s %10s %8s %8s %12s\n", "", "CPU/GB, s", "least", "x cp", "MB/s", "% of blocks")
 	cp, blocks := list[1], list[3]
 	for _, x := range list {
@@ -199,8 +201,8 @@ func measureWrite(c *config) error {
 		for i := range x.cpu {
 			cost, speed = append(cost, x.cpu[i]/cp.cpu[i]), append(speed, 100*x.rate[i]/blocks.rate[i])
 		}
-		fmt.Printf("%-17s %10.3f %10.3f %8.2f %8.0f %8.0f (%.0f to %.0f)\n", x.name, middle(x.cpu), slices.Min(x.cpu), middle(cost), middle(x.rate),
-			middle(speed), slices.Min(speed), slices.Max(speed))
+		fmt.Printf("%-17s %10.3f %10.3f %8.2f %8.0f %8.0f (%.0f to %.0f)\n", x.name, middle(x.cpu), slices.Min(x.cpu),
+			middle(cost), middle(x.rate), middle(speed), slices.Min(speed), slices.Max(speed))
 	}
 	return nil
 }
