@@ -36,7 +36,7 @@ type eventState struct {
 	ID      string `json:",omitempty"`
 	Title   string `json:",omitempty"`
 	Started time.Time
-	// Wall is when the first fragment came, whose time is First, in ticks of 100 ns.
+	// Wall is the wall clock at the beginning of the first fragment, whose time is First, in ticks of 100 ns.
 	Wall  time.Time
 	First uint64
 	// SegmentLength in nanoseconds; zero if the event is not cut.
@@ -172,8 +172,8 @@ func (e *event) drop(s *segment) {
 	s.release()
 }
 
-// createEvent makes the directory of an event that begins.
-func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first uint64) (*event, error) {
+// createEvent makes the directory of an event that begins at a tick, and what the wall clock is then.
+func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first uint64, wall time.Time) (*event, error) {
 	dir, base, clean := pointDir(info)
 	if !clean {
 		a.log.Warn("archive path of the settings leads out of the archive, and is not used", "point", info.Point, "path", info.Archive.Path)
@@ -190,7 +190,7 @@ func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first
 			return nil, fmt.Errorf("archive: %s: %w", e.dir, err)
 		}
 		err := e.save(ctx, a.store, eventState{
-			Point: info.Point, ID: info.ID, Title: info.Title, Started: info.Started.UTC(), Wall: a.opts.Now().UTC(), First: first,
+			Point: info.Point, ID: info.ID, Title: info.Title, Started: info.Started.UTC(), Wall: wall, First: first,
 			SegmentLength: info.Archive.SegmentLength, Segments: []segmentState{{Number: 1}},
 		})
 		if err != nil { // it may be there all the same

@@ -27,6 +27,7 @@ type feed struct {
 	event  smooth.EventInfo
 	input  smooth.InputInfo
 	config smoothtest.Config
+	first  uint64 // tick at the start of the event
 	enc    *smoothtest.Encoder
 	sent   map[smooth.FragmentKey][]byte
 	order  []smooth.FragmentKey
@@ -34,7 +35,7 @@ type feed struct {
 
 // newFeed returns a feed of an input stream with that name.
 func newFeed(t testing.TB, name string, c smoothtest.Config) *feed {
-	f := &feed{t: t, config: c, enc: smoothtest.NewEncoder(c), sent: make(map[smooth.FragmentKey][]byte)}
+	f := &feed{t: t, first: c.Streams[0].Start, config: c, enc: smoothtest.NewEncoder(c), sent: make(map[smooth.FragmentKey][]byte)}
 	f.event = smooth.EventInfo{Point: "live/demo.isml", Started: begun, Archive: smooth.ArchiveSettings{Enabled: true}}
 	snap, err := smoothtest.New(c).Snapshot(t.Context())
 	require.NoError(t, err)
@@ -100,6 +101,7 @@ func (f *feed) fragment(b []byte, head *fmp4.Head) *smooth.Fragment {
 func (f *feed) begin(a *archive.Archive) smooth.Recording {
 	r, err := a.Begin(f.t.Context(), f.event)
 	require.NoError(f.t, err)
+	r.(interface{ Clock(uint64, time.Time) }).Clock(f.first, f.event.Started)
 	require.NoError(f.t, r.Declare(f.t.Context(), f.input))
 	return r
 }

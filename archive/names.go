@@ -104,3 +104,6 @@ const scale = smooth.DefaultTimescale
 
 // ticks converts a length of time.
 func ticks(d time.Duration) uint64 { return uint64(max(d, 0) / 100) }
+
+// duration converts a number of ticks, at most ten days, as no part of what clocks tell of each other is longer.
+func duration(ticks uint64) time.Duration { return time.Duration(min(ticks, 10*24*3600*scale)) * 100 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/smoothkit/smoothkit/archive/internal/journal"
 	"github.com/smoothkit/smoothkit/smooth"
@@ -20,6 +21,7 @@ type recording struct {
 	dir  string // of the events of the point
 
 	// Only the goroutine that records uses these.
+	clock  smooth.Period // start and wall clock of the event, if the point has told them
 	inputs []*input
 	tracks map[smooth.FragmentKey]*track
 	main   string // the stream that segments are cut by
@@ -142,6 +144,23 @@ func (r *recording) retrack() {
 	r.mu.Lock()
 	r.sparse = sparse
 	r.mu.Unlock()
+}
+
+// Clock says what the wall clock was at a tick of the event; see [smooth.Recording].
+func (r *recording) Clock(start uint64, wall time.Time) {
+	r.clock = smooth.Period{Start: start, Wall: wall}
+}
+
+// wallAt returns the wall clock at the beginning of the first fragment: by the clock of the event or, if nobody knows that, by when it
+// came.
+func (r *recording) wallAt(f *smooth.Fragment) time.Time {
+	if r.clock.Wall.IsZero() {
+		return r.a.opts.Now().UTC().Add(-duration(f.Duration)).Truncate(time.Millisecond)
+	}
+	if f.Key.Time < r.clock.Start {
+		return r.clock.Wall.Add(-duration(r.clock.Start - f.Key.Time))
+	}
+	return r.clock.Wall.Add(duration(f.Key.Time - r.clock.Start))
 }
 
 // Append implements [smooth.Recording]. After an error nothing of the fragment is there.

@@ -30,7 +30,7 @@ func (r *recording) start(ctx context.Context, t *track, f *smooth.Fragment) err
 			r.a.interrupt(old)
 		}
 	}
-	e, err := r.a.createEvent(ctx, &r.info, f.Key.Time)
+	e, err := r.a.createEvent(ctx, &r.info, f.Key.Time, r.wallAt(f))
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func TestNames(t *testing.T) {
 					assert.False(t, snap.Manifest.IsLive)
 					same(t, f.sent, got)
 					if name == eventLive {
-						assert.Equal(t, begun.Add(time.Minute), snap.Periods[0].Wall)
+						assert.Equal(t, begun, snap.Periods[0].Wall)
 					}
 				}
 				require.NoError(t, a.Close())
@@ -95,4 +95,17 @@ func TestNames(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClock: if nobody says what the wall clock was, the first fragment has come when it was over.
+func TestClock(t *testing.T) {
+	a := open(t, lossy.New(), quiet())
+	f := newFeed(t, "enc", small())
+	r, err := a.Begin(t.Context(), f.event)
+	require.NoError(t, err)
+	require.NoError(t, r.Declare(t.Context(), f.input))
+	f.record(r, 20*time.Second)
+	snap, _ := see(t, a, eventLive)
+	assert.Equal(t, begun.Add(time.Minute-2*time.Second), snap.Periods[0].Wall)
+	require.NoError(t, r.Close(t.Context(), true))
 }

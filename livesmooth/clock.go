@@ -178,6 +178,9 @@ func (b *broadcast) begin(at uint64, f *pushFragment, now time.Time) {
 		wall = now.Add(-span(f.duration))
 	}
 	b.periods = []smooth.Period{{Start: at, Wall: wall.UTC().Truncate(time.Millisecond), Tracks: b.currentTracks()}}
+	for _, r := range b.recorders {
+		r.setClock(at, b.periods[0].Wall)
+	}
 }
 
 // wallAt returns the wall-clock time of a tick. mu must be held.

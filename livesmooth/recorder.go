@@ -35,10 +35,14 @@ func (o recorderOptions) withDefaults() recorderOptions {
 
 // sinkNamer is what a sink, sinkTargeter and sinkFiler what a recording may have to say for [SinkStats]. File returns the name of
 // the file that an input stream is recorded in, or "". Target and File are called like the other methods of a recording.
+// clockTaker is a recording that wants to know the wall clock, see [smooth.Recording].
 type (
 	sinkNamer    interface{ SinkName() string }
 	sinkTargeter interface{ Target() string }
 	sinkFiler    interface{ File(input string) string }
+	clockTaker   interface {
+		Clock(start uint64, wall time.Time)
+	}
 )
 
 // A recorder stands between a publishing point and one sink: a bounded queue and the one goroutine that talks to the sink.
@@ -61,6 +65,7 @@ type recorder struct {
 	isOpen    bool
 	queue     recorderQueue
 	marks     map[smooth.FragmentKey]*recordedMarks // by track
+	clock     smooth.Period                         // start and wall clock of the event; Wall is zero until they are known
 	before    uint64                                // the latest trim
 	trimmed   bool                                  // the recording has been told of it
 	target    string
@@ -108,6 +113,13 @@ func (r *recorder) open(id string) {
 		r.isOpen, r.info.ID = true, id
 		close(r.opened)
 	}
+}
+
+// setClock says what the wall clock was at a tick, before the first fragment.
+func (r *recorder) setClock(start uint64, wall time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clock = smooth.Period{Start: start, Wall: wall}
 }
 
 // declare tells of an input stream or of a new header of one.

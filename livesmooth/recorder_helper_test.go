@@ -74,6 +74,10 @@ func (r recorderSinkRecording) Append(ctx context.Context, input string, f *smoo
 	return r.s.call(ctx, "append %s %s %d", input, f.Key.Stream, f.Key.Time)
 }
 
+func (r recorderSinkRecording) Clock(start uint64, wall time.Time) {
+	_ = r.s.call(context.Background(), "clock %d %s", start, wall.Format(time.RFC3339))
+}
+
 func (r recorderSinkRecording) Gap(ctx context.Context, g smooth.Gap) error {
 	return r.s.call(ctx, "gap %s %d+%d", g.Stream, g.Time, g.Duration)
 }

@@ -21,6 +21,7 @@ type recorderRun struct {
 	pause  time.Duration
 	rest   *time.Timer // runs for pause while a sink that has failed is left alone; else nil
 	last   bool        // the sink is not left alone any more, as the recorder is being closed
+	timed  bool        // the recording knows the wall clock
 }
 
 // sinkInput is an input stream with its newest header.
@@ -260,8 +261,23 @@ func (r *recorderRun) ready(input string) bool {
 	return i < 0 || r.inputs[i].taken // if it has no header the sink has a say
 }
 
+// tellClock tells the wall clock, once.
+func (r *recorderRun) tellClock() {
+	if r.timed {
+		return
+	}
+	r.mu.Lock()
+	clock := r.clock
+	r.mu.Unlock()
+	if c, ok := r.to.(clockTaker); ok && !clock.Wall.IsZero() {
+		c.Clock(clock.Start, clock.Wall)
+	}
+	r.timed = true
+}
+
 // give gives a fragment to the recording.
 func (r *recorderRun) give(ctx context.Context, it *recorderItem) bool {
+	r.tellClock()
 	it.fragment.Retain() // the recording closes it, whatever happens
 	if err := r.to.Append(ctx, it.input, it.fragment); err != nil {
 		r.fail(ctx, appending, err)

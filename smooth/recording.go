@@ -8,6 +8,9 @@ import (
 // A Recording takes the fragments of one live event: an archive, or a spool that keeps what memory cannot hold. A publishing
 // point has begun it with an [EventInfo]. Its methods but History and Durable are called by one goroutine, which may be
 // kept waiting: the queue before it is bounded, and what does not fit is dropped and counted.
+//
+// One that has a method Clock(start uint64, wall time.Time) is told before the first fragment what the wall clock was at a time of the
+// event, in ticks of 100 ns.
 type Recording interface {
 	// Declare adds an input stream, or tells of a new header of one.
 	Declare(ctx context.Context, in InputInfo) error
