@@ -318,13 +318,19 @@ func (p *plan) liveTarget() uint64 {
 	if len(p.line) == 0 {
 		return target
 	}
+	inner := p.line
+	if len(inner) > 2 { // an encoder may begin and end in the middle of a fragment
+		inner = inner[1 : len(inner)-1]
+	}
 	sum, longest, odd := uint64(0), uint64(0), 0
 	for _, c := range p.line {
-		sum += c.Duration
 		longest = max(longest, c.Duration)
 	}
-	mean := max(sum/uint64(len(p.line)), 1)
-	for _, c := range p.line {
+	for _, c := range inner {
+		sum += c.Duration
+	}
+	mean := max(sum/uint64(len(inner)), 1)
+	for _, c := range inner {
 		if c.Duration < mean-mean/8 || c.Duration > mean+mean/8 {
 			odd++
 		}

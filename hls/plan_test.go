@@ -283,3 +283,18 @@ func TestPlanLiveTarget(t *testing.T) {
 		}
 	}
 }
+
+// An encoder begins and ends in the middle of a fragment of sound. A list that is short all the same keeps its target duration then, as
+// RFC 8216 section 6.2.1 asks for.
+func TestPlanLiveTargetOfOddEnds(t *testing.T) {
+	regular := slices.Repeat([]uint64{2000}, 6)
+	for _, durations := range [][]uint64{regular, append([]uint64{300}, regular...), append(append([]uint64{300}, regular...), 400)} {
+		c := &timelineCase{timescale: 1000, length: 4 * time.Second, periods: []smooth.Period{{}}}
+		at := uint64(0)
+		for _, d := range durations {
+			c.line = append(c.line, smooth.Chunk{Time: at, Duration: d})
+			at += d
+		}
+		assert.EqualValues(t, 4, c.plan(0, len(c.line), true).LiveTarget(), "%v", durations)
+	}
+}
