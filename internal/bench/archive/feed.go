@@ -216,18 +216,8 @@ func (f *feed) count(bytes int64) int {
 	return n
 }
 
-// appender is what a recording is fed through.
-type appender interface {
-	Append(ctx context.Context, input string, f *smooth.Fragment) error
-}
-
-// nothing is a recording that takes no notice.
-type nothing struct{}
-
-func (nothing) Append(_ context.Context, _ string, f *smooth.Fragment) error { return f.Close() }
-
 // push appends the fragments with numbers from to to-1 of all tracks; took, if not nil, gets the time of each call.
-func (f *feed) push(to appender, from, until int, took func(time.Duration)) error {
+func (f *feed) push(to smooth.Recording, from, until int, took func(time.Duration)) error {
 	for n := from; n < until; n++ {
 		for _, t := range f.tracks {
 			frag, err := f.fragment(t, n)
