@@ -19,7 +19,7 @@ const (
 	pointName = "live/bench.isml"
 	// length is that of every fragment.
 	length = 2 * time.Second
-	// perTrack is how many different fragments a track has; they follow each other in turn.
+	// perTrack is how many different fragments a track has at most; they follow each other in turn.
 	perTrack = 8
 	// longEvent is the number of fragments of a track in six hours.
 	longEvent = int(6 * time.Hour / length)
@@ -32,13 +32,14 @@ type shape struct {
 	length  time.Duration
 	payload int // bound of a fragment's sample data in bytes
 	inputs  int
+	each    int // different fragments per track, at most perTrack
 }
 
 // eight are the tracks of most measurements, 15.3 Mbit/s.
 func eight(inputs int) shape {
 	return shape{
 		rates: []uint64{6_000_000, 4_000_000, 2_500_000, 1_500_000, 800_000, 300_000}, sounds: []uint64{128_000, 64_000},
-		length: length, payload: 64 << 20, inputs: inputs,
+		length: length, payload: 64 << 20, inputs: inputs, each: perTrack,
 	}
 }
 
@@ -176,7 +177,7 @@ func (f *feed) add(id string, c smoothtest.Config) error {
 
 // head returns the moof box and the mdat header of fragment n of a track, and its sample data.
 func (f *feed) head(t *track, n int) (head, payload []byte, err error) {
-	i := n % perTrack
+	i := n % f.shape.each
 	head, err = fmp4.Retime(make([]byte, 0, len(t.moofs[i])+64), t.moofs[i], f.at(n))
 	return append(head, t.data[i][:8]...), t.data[i][8:], err
 }
@@ -202,7 +203,7 @@ func (f *feed) fragment(t *track, n int) (*smooth.Fragment, error) {
 func (f *feed) size(n int) int64 {
 	total := int64(0)
 	for _, t := range f.tracks {
-		total += int64(len(t.moofs[n%perTrack]) + len(t.data[n%perTrack]))
+		total += int64(len(t.moofs[n%f.shape.each]) + len(t.data[n%f.shape.each]))
 	}
 	return total
 }

@@ -1,7 +1,7 @@
 // Command archive measures recording on a real disk: what it costs beside cp, what the end of a long event takes, and how
 // far behind the disk is.
 //
-//	go run ./internal/bench/archive -mode write  [-dir DIR] [-bytes 4e9] [-rounds 5] [-inputs 8]
+//	go run ./internal/bench/archive -mode write  [-dir DIR] [-bytes 4e9] [-rounds 5] [-inputs 8] [-each 8]
 //	go run ./internal/bench/archive -mode event  [-dir DIR] [-bytes 0] [-inputs 8]
 //	go run ./internal/bench/archive -mode memory [-dir DIR]
 //	go run ./internal/bench/archive -mode repair [-dir DIR] [-bytes 10e9] [-real]
@@ -41,7 +41,7 @@ import (
 type config struct {
 	mode, child, dir, profile string
 	bytes                     int64
-	rounds, inputs            int
+	rounds, inputs, each      int
 	length                    time.Duration
 	real                      bool
 }
@@ -56,6 +56,7 @@ func main() {
 	flag.Float64Var(&size, "bytes", -1, "size of the event or file; the default is that of the mode")
 	flag.IntVar(&c.rounds, "rounds", 5, "rounds of mode write")
 	flag.IntVar(&c.inputs, "inputs", 8, "input streams, and so files, that the eight tracks come in: 1 or 8")
+	flag.IntVar(&c.each, "each", perTrack, "different fragments of a track in mode write, 3.8 MB for all tracks; they are used in turn")
 	flag.IntVar(&seconds, "seconds", 60, "length of mode pace")
 	flag.BoolVar(&c.real, "real", false, "record the file of mode repair")
 	flag.StringVar(&c.profile, "profile", "", "write a CPU profile of the recording process to this `file`, in mode write")

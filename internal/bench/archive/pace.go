@@ -15,7 +15,7 @@ const paced = 50e6
 
 // measurePace records in real time.
 func measurePace(c *config) error {
-	steady := shape{rates: []uint64{paced}, length: 200 * time.Millisecond, payload: 64 << 20, inputs: 1}
+	steady := shape{rates: []uint64{paced}, length: 200 * time.Millisecond, payload: 64 << 20, inputs: 1, each: perTrack}
 	for _, x := range []struct {
 		name  string
 		shape shape

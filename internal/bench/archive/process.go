@@ -40,6 +40,7 @@ func (c *config) spawn(child, dir string, result any) (spent, error) {
 	}
 	args := []string{
 		"-child", child, "-dir", dir, "-mode", c.mode, "-bytes", fmt.Sprint(c.bytes), "-inputs", fmt.Sprint(c.inputs),
+		"-each", fmt.Sprint(c.each),
 	}
 	if child == "record" && c.profile != "" {
 		args = append(args, "-profile", c.profile)

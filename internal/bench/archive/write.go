@@ -24,7 +24,9 @@ type written struct {
 
 // recordAll records an event as fast as it goes.
 func recordAll(c *config) (*written, error) {
-	f, err := newFeed(eight(c.inputs))
+	event := eight(c.inputs)
+	event.each = min(max(c.each, 1), perTrack)
+	f, err := newFeed(event)
 	if err != nil {
 		return nil, err
 	}
