@@ -173,13 +173,13 @@ func (a *Archive) leave(r *recording) {
 	delete(a.recordings, r)
 }
 
-// claim returns the newest interrupted event of the point of a recording, nil if there is none.
+// claim returns the newest interrupted event of the point of a recording that may go on, nil if there is none.
 func (a *Archive) claim(r *recording) *recording {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var newest *recording
 	for o := range a.interrupted {
-		if path.Dir(o.event.dir) == r.dir && (newest == nil || o.event.state.Started.After(newest.event.state.Started)) {
+		if !o.over && path.Dir(o.event.dir) == r.dir && (newest == nil || o.event.state.Started.After(newest.event.state.Started)) {
 			newest = o
 		}
 	}
@@ -220,34 +220,46 @@ func (a *Archive) rouse() {
 	}
 }
 
-// tending is how often the archive looks for what is too old.
-const tending = 10 * time.Minute
+// tending is how often the archive looks for what is too old, retrying how soon it tries again to complete an event. That doubles.
+const (
+	tending  = 10 * time.Minute
+	retrying = time.Second
+)
 
 // tend completes the events that do not go on, and deletes what the retention rules do not keep.
 func (a *Archive) tend(ctx context.Context) {
 	defer close(a.tended)
-	every := time.NewTicker(tending)
-	defer every.Stop()
+	pause := time.NewTimer(tending)
+	defer pause.Stop()
+	retry := retrying
 	for {
-		a.expire(ctx, a.opts.Now())
+		if a.expire(ctx, a.opts.Now()) {
+			pause.Reset(tending)
+			retry = retrying
+		} else {
+			pause.Reset(retry)
+			retry = min(2*retry, tending)
+		}
 		if _, err := a.Sweep(ctx, a.opts.Now()); err != nil && ctx.Err() == nil {
 			a.log.Error("archive retention", "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-every.C:
+		case <-pause.C:
 		case <-a.wake:
 		}
 	}
 }
 
-// expire completes the events that have been interrupted for too long.
-func (a *Archive) expire(ctx context.Context, now time.Time) {
+// expire completes the events that have been interrupted for too long, and those that could not be completed before. It reports
+// false if some of them cannot be.
+func (a *Archive) expire(ctx context.Context, now time.Time) bool {
+	all := true
 	a.mu.Lock()
 	var old []*recording
 	for r := range a.interrupted {
-		if a.opts.ResumeWithin < 0 || now.Sub(r.event.touched()) > a.opts.ResumeWithin {
+		if r.over || a.opts.ResumeWithin < 0 || now.Sub(r.event.touched()) > a.opts.ResumeWithin {
 			old = append(old, r)
 			delete(a.interrupted, r)
 		}
@@ -257,8 +269,10 @@ func (a *Archive) expire(ctx context.Context, now time.Time) {
 		if err := r.finish(ctx); err != nil {
 			a.log.Error("archive cannot complete an event", "event", r.event.dir, "err", err)
 			a.interrupt(r)
+			all = false
 		}
 	}
+	return all
 }
 
 // Close ends what the archive does by itself. Recordings that go on are closed as by a server that ends.

@@ -84,6 +84,9 @@ func loadEvent(ctx context.Context, files smooth.Files, dir string) (*event, err
 	if err := json.Unmarshal(data, &state); err != nil {
 		return nil, fmt.Errorf("archive: %s: %w: %w", name, smooth.ErrCorrupt, err)
 	}
+	if len(state.Segments) == 0 && !state.Ended {
+		return nil, fmt.Errorf("archive: %s: no segments of an event that goes on: %w", name, smooth.ErrCorrupt)
+	}
 	for i, s := range state.Segments {
 		if s.Number <= 0 || i > 0 && s.Number <= state.Segments[i-1].Number {
 			return nil, fmt.Errorf("archive: %s: segment %d is not in order: %w", name, s.Number, smooth.ErrCorrupt)
@@ -172,8 +175,10 @@ func (e *event) drop(s *segment) {
 	s.release()
 }
 
-// createEvent makes the directory of an event that begins at a tick, and what the wall clock is then.
-func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first uint64, wall time.Time) (*event, error) {
+// createEvent makes the directory of an event that begins at a tick, and what the wall clock is then. After an error it goes on with
+// what it had made.
+func (r *recording) createEvent(ctx context.Context, first uint64, wall time.Time) (*event, error) {
+	a, info := r.a, &r.info
 	dir, base, clean := pointDir(info)
 	if !clean {
 		a.log.Warn("archive path of the settings leads out of the archive, and is not used", "point", info.Point, "path", info.Archive.Path)
@@ -184,11 +189,12 @@ func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first
 	for n := 0; ; n++ {
 		e := newEvent(path.Join(dir, attempt(name, n)), base, eventState{})
 		e.a = a
-		if _, err := a.store.Stat(ctx, e.dir); err == nil {
+		if _, err := a.store.Stat(ctx, e.dir); err == nil && !r.hasMade(ctx, e.dir) {
 			continue // an event of the same second, or of the same ID
-		} else if !errors.Is(err, fs.ErrNotExist) {
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("archive: %s: %w", e.dir, err)
 		}
+		r.made, r.madeAt = e.dir, wall
 		err := e.save(ctx, a.store, eventState{
 			Point: info.Point, ID: info.ID, Title: info.Title, Started: info.Started.UTC(), Wall: wall, First: first,
 			SegmentLength: info.Archive.SegmentLength, Segments: []segmentState{{Number: 1}},
@@ -199,4 +205,13 @@ func (a *Archive) createEvent(ctx context.Context, info *smooth.EventInfo, first
 		}
 		return e, err
 	}
+}
+
+// hasMade reports whether a directory is what the recording has left of an event that it could not begin.
+func (r *recording) hasMade(ctx context.Context, dir string) bool {
+	if dir != r.made {
+		return false
+	}
+	e, err := loadEvent(ctx, r.a.store, dir)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !e.state.Ended && e.state.Wall.Equal(r.madeAt) && r.a.event(dir) == nil
 }

@@ -129,22 +129,24 @@ func (s *segment) end() uint64 {
 	return end
 }
 
-// finish completes the event.
+// finish completes the event. It can be done again after an error.
 func (r *recording) finish(ctx context.Context) error {
-	r.next = math.MaxUint64
+	r.over, r.next = true, math.MaxUint64
+	if err := r.heal(ctx); err != nil {
+		return err
+	}
 	if err := r.unhold(ctx); err != nil {
 		return err
 	}
-	last := uint64(0)
 	for len(r.segments) > 0 {
-		last = max(last, r.segments[0].end())
+		r.end = max(r.end, r.segments[0].end())
 		if err := r.finishSegment(ctx, r.segments[0]); err != nil {
 			return err
 		}
 	}
 	state, err := r.event.edit(ctx, r.a.store, func(state *eventState) {
 		state.Ended = true
-		state.Last = min(last, state.First+ticks(r.a.opts.Now().Sub(state.Wall)))
+		state.Last = min(r.end, state.First+ticks(r.a.opts.Now().Sub(state.Wall)))
 	})
 	if err != nil {
 		return err

@@ -28,6 +28,10 @@ type recording struct {
 	next   uint64 // where the next cut may be; MaxUint64 if the event is not cut
 	buf    []byte
 	doubt  bool // a sync has failed, and none of a fragment has succeeded since
+	made   string // the directory of an event that could not be begun, of which there may be something
+	madeAt time.Time
+	over   bool   // the event has ended, and waits for the disk to be completed
+	end    uint64 // of the last fragment in the segments that were completed since
 
 	syncing sync.Mutex // held during a sync, and while what was not synced is given up
 
@@ -278,8 +282,8 @@ func (r *recording) segmentAt(t uint64) *segment {
 // Trim implements [smooth.Recording]. Everything is kept.
 func (r *recording) Trim(ctx context.Context, _ uint64) error { return r.usable(ctx) }
 
-// Close implements [smooth.Recording]. At the end of an event its last segment becomes complete; otherwise it waits for the
-// encoders to come back.
+// Close implements [smooth.Recording]. At the end of an event its last segment becomes complete; if the disk fails the archive tries
+// again until it does. Otherwise the event waits for the encoders to come back.
 func (r *recording) Close(ctx context.Context, ended bool) error {
 	r.mu.Lock()
 	closed, started := r.closed, r.event != nil
@@ -294,14 +298,20 @@ func (r *recording) Close(ctx context.Context, ended bool) error {
 	}
 	r.stop()
 	<-r.done
-	err := r.heal(ctx)
-	if ended && err == nil {
+	var err error
+	if ended {
 		err = r.finish(ctx)
+	} else {
+		err = r.heal(ctx)
 	}
 	if !ended || err != nil {
 		err = errors.Join(err, r.sync())
 		r.event.touch(r.a.opts.Now())
+		r.over = ended
 		r.a.interrupt(r)
+	}
+	if r.over {
+		r.a.rouse()
 	}
 	return err
 }

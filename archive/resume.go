@@ -30,7 +30,7 @@ func (r *recording) start(ctx context.Context, t *track, f *smooth.Fragment) err
 			r.a.interrupt(old)
 		}
 	}
-	e, err := r.a.createEvent(ctx, &r.info, f.Key.Time, r.wallAt(f))
+	e, err := r.createEvent(ctx, f.Key.Time, r.wallAt(f))
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (r *recording) begin(ctx context.Context, of *recording) {
 	r.next = of.next
 	r.mu.Lock()
 	past := r.past
-	r.event, r.segments, r.held, r.pace, r.past = of.event, of.segments, of.held, of.pace, nil
+	r.event, r.segments, r.held, r.pace, r.fault, r.past = of.event, of.segments, of.held, of.pace, of.fault, nil
 	r.mu.Unlock()
 	r.event.record(r)
 	if past != nil {
