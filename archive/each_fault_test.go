@@ -2,7 +2,6 @@ package archive_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"path"
@@ -175,9 +174,7 @@ func (x *eachFault) check() {
 	require.NoError(x, err)
 	require.Len(x, events, 1, "after %s", x.what)
 	dir := path.Join("live/demo-isml", events[0].Name())
-	var state struct{ Ended bool }
-	require.NoError(x, json.Unmarshal(x.read(dir+"/event.json"), &state))
-	require.True(x, state.Ended, "the event does not end after %s", x.what)
+	require.True(x, hasEnded(x, x.store, dir), "the event does not end after %s", x.what)
 	segments, err := x.store.ReadDir(x.Context(), dir)
 	require.NoError(x, err)
 	got := make(map[smooth.FragmentKey][]byte)
@@ -212,14 +209,4 @@ func (x *eachFault) check() {
 	if missing := len(sent) - len(got); x.first >= x.ops.Load() {
 		assert.Zero(x, missing)
 	}
-}
-
-func (x *eachFault) read(name string) []byte {
-	f, err := x.store.Open(x.Context(), name)
-	require.NoError(x, err)
-	defer f.Close()
-	b := make([]byte, f.Size())
-	_, err = f.ReadAtContext(x.Context(), b, 0)
-	require.NoError(x, err)
-	return b
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"slices"
 
@@ -51,9 +52,6 @@ func (s *segment) finish(ctx context.Context, r *recording) error {
 	var files []syncFile
 	for _, m := range s.media() {
 		if !s.feeds(m) { // a header, if anything
-			if err := s.store.Remove(ctx, s.path(m.name)); err != nil {
-				return err
-			}
 			continue
 		}
 		if err := m.tidy(); err != nil {
@@ -69,8 +67,12 @@ func (s *segment) finish(ctx context.Context, r *recording) error {
 		files = append(files, syncFile{grower: &m.grower, name: s.path(m.name)})
 	}
 	if len(files) == 0 { // the power was cut before anything was on the disk
+		if err := errors.Join(s.store.Remove(ctx, s.ismName()), s.store.Remove(ctx, s.ismcName())); err != nil {
+			return err
+		}
+		s.removeUnused(ctx)
 		s.index.End()
-		return s.store.Remove(ctx, s.ismName())
+		return nil
 	}
 	if err := syncAll(files); err != nil {
 		return err
@@ -82,10 +84,38 @@ func (s *segment) finish(ctx context.Context, r *recording) error {
 	if err != nil {
 		return err
 	}
+	s.whole = true
 	if err := s.store.Replace(ctx, s.ismcName(), data); err != nil {
 		return err
 	}
+	s.removeUnused(ctx)
 	s.index.End()
+	return nil
+}
+
+// removeUnused removes the files without fragments, as far as that is possible. Nothing may be written to the segment afterwards.
+func (s *segment) removeUnused(ctx context.Context) {
+	for _, m := range s.media() {
+		if !s.feeds(m) {
+			_ = s.store.Remove(ctx, s.path(m.name))
+		}
+	}
+}
+
+// grow makes certain that a segment which is complete, or may be, does not count as that when more is written. An empty client manifest
+// takes the place of the one there is: a name that is removed may be back after a power cut.
+func (s *segment) grow(ctx context.Context) error {
+	info, err := s.store.Stat(ctx, s.ismcName())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	case err == nil && info.Size() > 0:
+		err = s.store.Replace(ctx, s.ismcName(), nil)
+	}
+	if err != nil {
+		return fmt.Errorf("archive: %s: %w", s.ismcName(), err)
+	}
+	s.whole = false
 	return nil
 }
 

@@ -220,7 +220,7 @@ func (r *recording) reviveSegment(ctx context.Context, dir string, number int, f
 	if p.bad {
 		r.a.log.Error("archive lacks what was on the disk", "segment", dir)
 	}
-	err = r.a.store.Remove(ctx, p.s.ismcName()) // if it was complete, it is not any more
+	err = p.s.grow(ctx)
 	if err == nil {
 		err = r.take(ctx, p)
 	}
@@ -283,7 +283,7 @@ func (r *recording) segmentFor(ctx context.Context, k smooth.FragmentKey, at uin
 
 // reopen makes a complete segment one that grows.
 func (r *recording) reopen(ctx context.Context, p *replay) error {
-	if err := r.a.store.Remove(ctx, p.s.ismcName()); err != nil {
+	if err := p.s.grow(ctx); err != nil {
 		return err
 	}
 	if err := r.take(ctx, p); err != nil {

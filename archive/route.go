@@ -17,15 +17,17 @@ const (
 	maxHeldFragments = 4096
 )
 
-// drain is how long, in ticks of the main stream, a segment stays open for fragments that come late, and maxOpenSegments how many do.
+// drain is how long, in ticks of the main stream, a segment stays open for fragments that come late, and maxOpenSegments how many
+// do.
 const (
 	drain           = 15 * scale
 	maxOpenSegments = 16
 )
 
-// route returns the segment for a fragment, nil if the fragment is there already. An event is cut where the main stream has a fragment at or after a multiple of
-// the segment length, counted from the event's first fragment; all its fragments begin with a sync sample. Fragments of the other
-// streams belong to the segment that their middle is in. Those that come before the cut is known are held.
+// route returns the segment for a fragment, nil if the fragment is there already. An event is cut where the main stream has a
+// fragment at or after a multiple of the segment length, counted from the event's first fragment; all its fragments begin with a sync
+// sample. Fragments of the other streams belong to the segment that their middle is in. Those that come before the cut is known
+// are held.
 func (r *recording) route(ctx context.Context, t *track, f *smooth.Fragment) (*segment, error) {
 	at, isMain := r.place(t, f.Key.Time, f.Duration)
 	last := r.segments[len(r.segments)-1]
@@ -40,7 +42,7 @@ func (r *recording) route(ctx context.Context, t *track, f *smooth.Fragment) (*s
 		return last, nil
 	case isMain:
 		return r.cut(ctx, f.Key.Time)
-	case r.held != nil && (f.Key.Time-r.next > maxHeldTime || r.held.fragments >= maxHeldFragments):
+	case r.held != nil && (at-r.next > maxHeldTime || r.held.fragments >= maxHeldFragments):
 		r.a.log.Warn("archive segment is cut without the main stream", "point", r.info.Point, "stream", r.main, "time", r.next)
 		if _, err := r.cut(ctx, r.next); err != nil {
 			return nil, err

@@ -39,6 +39,7 @@ type segment struct {
 	journal   *grower
 	mark      journal.Mark // what has been synced and is not in the journal yet
 	manifest  bool         // the .ism lists all tracks
+	whole     bool         // there may be a client manifest
 	fragments int          // written since it was opened
 	failed    int          // number of the newest segment when completing it has failed
 }
@@ -322,6 +323,11 @@ func (w *fragmentWriter) Write(b []byte) (int, error) {
 
 // write appends a fragment to a file and to the journal. The fragment gets the track_ID of the track in that file.
 func (r *recording) write(ctx context.Context, s *segment, number int, f *smooth.Fragment) error {
+	if s.whole {
+		if err := s.grow(ctx); err != nil {
+			return err
+		}
+	}
 	t := s.index.Track(number)
 	m := s.media()[t.File]
 	payload := f.PayloadSize()

@@ -219,6 +219,7 @@ func (r *recording) restate(ctx context.Context, s *segment) error {
 	if err := r.record(ctx, s, b); err != nil {
 		return err
 	}
+	s.manifest = false // there may be a track less
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.journal.size += int64(len(b))
