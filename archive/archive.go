@@ -8,7 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -299,7 +301,10 @@ func (a *Archive) Close() error {
 
 // shut closes files.
 func (a *Archive) shut() error {
-	for _, e := range a.events {
+	a.mu.Lock()
+	events := slices.Collect(maps.Values(a.events))
+	a.mu.Unlock()
+	for _, e := range events {
 		e.retire()
 		for _, s := range e.segments {
 			s.release()

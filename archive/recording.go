@@ -14,20 +14,22 @@ import (
 )
 
 // A recording is the [smooth.Recording] of an archive. Which event it goes on with, or whether it begins one, the first
-// fragment decides. Only Append, Declare, Gap, Trim and Close change it, which one goroutine calls, and the goroutine that syncs.
+// fragment decides. Only Append, Declare, Gap and Close change it, one at a time, and the goroutine that syncs.
 type recording struct {
 	a    *Archive
 	info smooth.EventInfo
 	dir  string // of the events of the point
 
-	// Only the goroutine that records uses these.
+	feeding sync.Mutex // held by the methods that change it: the archive may close it too
+
+	// Only who has feeding uses these.
 	clock  smooth.Period // start and wall clock of the event, if the point has told them
 	inputs []*input
 	tracks map[smooth.FragmentKey]*track
 	main   string // the stream that segments are cut by
 	next   uint64 // where the next cut may be; MaxUint64 if the event is not cut
 	buf    []byte
-	doubt  bool // a sync has failed, and none of a fragment has succeeded since
+	doubt  bool   // a sync has failed, and none of a fragment has succeeded since
 	made   string // the directory of an event that could not be begun, of which there may be something
 	madeAt time.Time
 	over   bool   // the event has ended, and waits for the disk to be completed
@@ -35,8 +37,7 @@ type recording struct {
 
 	syncing sync.Mutex // held during a sync, and while what was not synced is given up
 
-	// mu guards the fields below and the sizes of files. The goroutine that records is the only one that changes event,
-	// segments and held, and reads them without.
+	// mu guards the fields below and the sizes of files. Event, segments and held change under feeding too, and are read with either.
 	mu       sync.Mutex
 	event    *event     // nil until the first fragment
 	past     *eventView // the history, until there is an event to show
@@ -111,6 +112,8 @@ func (r *recording) usable(ctx context.Context) error {
 
 // Declare implements [smooth.Recording].
 func (r *recording) Declare(ctx context.Context, info smooth.InputInfo) error {
+	r.feeding.Lock()
+	defer r.feeding.Unlock()
 	if err := r.usable(ctx); err != nil {
 		return err
 	}
@@ -152,6 +155,8 @@ func (r *recording) retrack() {
 
 // Clock says what the wall clock was at a tick of the event; see [smooth.Recording].
 func (r *recording) Clock(start uint64, wall time.Time) {
+	r.feeding.Lock()
+	defer r.feeding.Unlock()
 	r.clock = smooth.Period{Start: start, Wall: wall}
 }
 
@@ -170,6 +175,8 @@ func (r *recording) wallAt(f *smooth.Fragment) time.Time {
 // Append implements [smooth.Recording]. After an error nothing of the fragment is there.
 func (r *recording) Append(ctx context.Context, _ string, f *smooth.Fragment) error {
 	defer f.Close()
+	r.feeding.Lock()
+	defer r.feeding.Unlock()
 	err := r.append(ctx, f)
 	if isFull(err) {
 		r.a.rouse() // what need not be kept goes
@@ -250,6 +257,8 @@ func (r *recording) settle(ctx context.Context, f *smooth.Fragment) error {
 
 // Gap implements [smooth.Recording].
 func (r *recording) Gap(ctx context.Context, g smooth.Gap) error {
+	r.feeding.Lock()
+	defer r.feeding.Unlock()
 	if err := r.usable(ctx); err != nil {
 		return err
 	}
@@ -285,6 +294,8 @@ func (r *recording) Trim(ctx context.Context, _ uint64) error { return r.usable(
 // Close implements [smooth.Recording]. At the end of an event its last segment becomes complete; if the disk fails the archive tries
 // again until it does. Otherwise the event waits for the encoders to come back.
 func (r *recording) Close(ctx context.Context, ended bool) error {
+	r.feeding.Lock()
+	defer r.feeding.Unlock()
 	r.mu.Lock()
 	closed, started := r.closed, r.event != nil
 	r.closed = true

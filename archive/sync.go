@@ -235,7 +235,7 @@ func (r *recording) cutTo(g *grower, size int64) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g.size, g.dirty = size, false
+	g.size, g.synced, g.dirty = size, min(g.synced, size), false
 	return nil
 }
 
