@@ -207,3 +207,45 @@ func TestInputAfterASegmentThatCannotEnd(t *testing.T) {
 	got := files(t, store, segmentOne)
 	assert.Equal(t, g.sent[late[0].Key], got[late[0].Key])
 }
+
+// TestSegmentThatCannotBeOpened has the disk fail for a moment when a segment becomes complete, and when an event is opened.
+func TestSegmentThatCannotBeOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, opts := lossy.New(), quiet()
+		opts.Now = time.Now
+		a := open(t, store, opts)
+		f := newFeed(t, "enc", small())
+		f.event.Archive.SegmentLength = 10 * time.Second
+		r := f.begin(a)
+		h := r.History()
+		const dir = "live/demo-isml/20260702T120000Z/"
+		has := func(name string) {
+			p, err := a.Open(t.Context(), dir+name)
+			require.NoError(t, err)
+			defer p.Close()
+			same(t, f.sent, content(t, p))
+		}
+		f.record(r, 24*time.Second)
+		has("demo.ism")
+		store.SetFault(failing(lossy.Open, "1/demo.ismc"))
+		f.record(r, 30*time.Second)
+		same(t, f.sent, content(t, h))
+		has("demo.ism")
+		store.SetFault(nil)
+		has("demo.ism")
+		time.Sleep(2 * time.Second) // a source remembers for a second that it could not open something
+		require.NoError(t, r.Close(t.Context(), true))
+		require.NoError(t, h.Close())
+		store.SetFault(failing(lossy.Open, "2/demo.ismc"))
+		for _, name := range []string{"demo.ism", "demo.isml"} {
+			p, err := a.Open(t.Context(), dir+name)
+			if err == nil {
+				require.NoError(t, p.Close())
+			}
+		}
+		store.SetFault(nil)
+		time.Sleep(2 * time.Second)
+		has("demo.ism")
+		has("demo.isml")
+	})
+}

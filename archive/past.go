@@ -145,7 +145,7 @@ func (l *pastEvents) open(ctx context.Context, a *Archive, dir, base string, liv
 		i = 1
 	}
 	a.reads.note(dir, a.opts.Now())
-	if v := l.take(p, i, nil); v != nil {
+	if v := l.take(p, i, nil, false); v != nil {
 		return v, nil
 	}
 	v := p.newView(live)
@@ -153,15 +153,16 @@ func (l *pastEvents) open(ctx context.Context, a *Archive, dir, base string, liv
 	if len(v.parts) == 0 {
 		return nil, errors.Join(fmt.Errorf("archive: %s has no segments: %w", dir, smooth.ErrNotFound), v.Close())
 	}
+	var of pastView = v
 	if live {
-		return l.take(p, i, newLiveView(v)), nil
+		of = newLiveView(v)
 	}
-	return l.take(p, i, v), nil
+	return l.take(p, i, of, !v.lacks), nil
 }
 
-// take returns a view of an event with one more user: the one that is there, or else v, of which the list becomes a user if it still
-// has the event.
-func (l *pastEvents) take(p *pastEvent, i int, v pastView) pastView {
+// take returns a view of an event with one more user: the one that is there, or else v, of which the list becomes a user if it is to be
+// kept and the list still has the event.
+func (l *pastEvents) take(p *pastEvent, i int, v pastView, keep bool) pastView {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch old := p.views[i]; {
@@ -170,7 +171,7 @@ func (l *pastEvents) take(p *pastEvent, i int, v pastView) pastView {
 			_ = v.Close()
 		}
 		return old
-	case v != nil && l.list[p.dir] == p:
+	case v != nil && keep && l.list[p.dir] == p:
 		v.retain()
 		p.views[i] = v
 	case v != nil:

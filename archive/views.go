@@ -17,6 +17,7 @@ type eventView struct {
 	*joined
 	live  bool
 	parts map[int]viewPart // by number of the segment; guarded by mu of eventViews
+	lacks bool             // a segment could not be opened, which may be so for a moment only; guarded as parts
 }
 
 type viewPart struct {
@@ -63,24 +64,31 @@ func (e *event) update(v *eventView) {
 	for _, s := range segments {
 		open[s.number] = s
 	}
-	parts := make(map[int]viewPart)
+	parts, lacks := make(map[int]viewPart), false
 	var list []smooth.Presentation
 	for _, st := range state.Segments {
 		s := open[st.Number]
 		p, ok := v.parts[st.Number]
 		if !ok || p.of != s {
-			var err error
-			if p, err = e.part(s, st.Number, v.live); err != nil {
-				if !errors.Is(err, smooth.ErrNotFound) {
+			switch next, err := e.part(s, st.Number, v.live); {
+			case err == nil:
+				p = next
+			case errors.Is(err, smooth.ErrNotFound):
+				continue
+			default:
+				if !v.lacks {
 					e.a.log.Warn("archive segment cannot be shown", "segment", segmentDir(e.dir, st.Number), "err", err)
 				}
-				continue
+				lacks = lacks || !errors.Is(err, smooth.ErrCorrupt) && !errors.Is(err, smooth.ErrUnsupported)
+				if !ok {
+					continue
+				} // what it was while it grew is as good
 			}
 		}
 		parts[st.Number] = p
 		list = append(list, p.Presentation)
 	}
-	v.parts = parts
+	v.parts, v.lacks = parts, lacks
 	v.set(list, state.Ended)
 }
 
@@ -139,6 +147,11 @@ func (e *event) open(live bool) (smooth.Presentation, bool) {
 	defer v.mu.Unlock()
 	if v.gone {
 		return nil, false
+	}
+	for _, o := range v.list {
+		if o.lacks && !o.users.none() {
+			e.update(o)
+		}
 	}
 	switch {
 	case live && v.live == nil:
