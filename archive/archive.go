@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
@@ -22,6 +23,7 @@ import (
 type Archive struct {
 	store  Store
 	files  *smooth.FileSource // what is complete
+	leap   atomic.Int64       // by which the clock of files is ahead, in nanoseconds; see renew
 	opts   Options
 	log    *slog.Logger
 	closer []io.Closer // in the order in which they are closed
@@ -92,7 +94,9 @@ func NewStore(ctx context.Context, store Store, opts *Options) (*Archive, error)
 		a.closer = append(a.closer, lock)
 	}
 	// Without the methods of the store that are none of its business, such as Close.
-	a.files = smooth.NewFileSource(struct{ smooth.Files }{store}, &smooth.FileOptions{Logger: a.log})
+	a.files = smooth.NewFileSource(struct{ smooth.Files }{store}, &smooth.FileOptions{
+		Logger: a.log, Revalidate: revalidate, Now: func() time.Time { return time.Now().Add(time.Duration(a.leap.Load())) },
+	})
 	if err := a.recover(ctx); err != nil {
 		return nil, errors.Join(err, a.shut())
 	}
@@ -213,6 +217,13 @@ func (a *Archive) ended(e *event) {
 	e.retire()
 	a.rouse()
 }
+
+// revalidate is how long files believes what it knows of a presentation.
+const revalidate = time.Second
+
+// renew has what is known of complete presentations checked before it is used again: one may have been opened while it was
+// complete before, and has had a fragment since.
+func (a *Archive) renew() { a.leap.Add(int64(revalidate)) }
 
 // rouse lets the goroutine that tends know that there is something complete.
 func (a *Archive) rouse() {

@@ -249,3 +249,57 @@ func TestSegmentThatCannotBeOpened(t *testing.T) {
 		has("demo.isml")
 	})
 }
+
+// TestLateFragmentsInARow completes a segment several times at once. Everybody sees what it has become.
+func TestLateFragmentsInARow(t *testing.T) {
+	store := lossy.New()
+	a := open(t, store, quiet())
+	f := newFeed(t, "enc", small())
+	f.event.Archive.SegmentLength = 4 * time.Second
+	r := f.begin(a)
+	h := r.History()
+	const dir = "live/demo-isml/20260702T120000Z/"
+	list := f.until(50 * time.Second)
+	var late []*smooth.Fragment
+	for i, frag := range list {
+		if i >= 6 || i < 2 {
+			require.NoError(t, r.Append(t.Context(), "enc", frag))
+		} else {
+			late = append(late, frag)
+		}
+		if frag.Key.Time > 30*second && len(late) > 0 {
+			require.NoError(t, r.Append(t.Context(), "enc", late[0]))
+			late = late[1:]
+		}
+	}
+	require.Empty(t, late)
+	same(t, f.sent, content(t, h))
+	require.NoError(t, r.Close(t.Context(), true))
+	for _, name := range []string{"demo.ism", "demo.isml"} {
+		p, err := a.Open(t.Context(), dir+name)
+		require.NoError(t, err)
+		same(t, f.sent, content(t, p))
+		require.NoError(t, p.Close())
+	}
+	require.NoError(t, h.Close())
+}
+
+// TestTimesTooFar refuses fragments that no reader of the finished event would take.
+func TestTimesTooFar(t *testing.T) {
+	store := lossy.New()
+	a := open(t, store, quiet())
+	f := newFeed(t, "enc", small())
+	r := f.begin(a)
+	f.record(r, 4*time.Second)
+	for _, at := range []uint64{1<<60 + 1, 1 << 63, ^uint64(0)} {
+		frag := f.until(6 * time.Second)
+		require.NotEmpty(t, frag)
+		k := frag[0].Key
+		k.Time = at
+		far := smooth.NewFragment(smooth.FragmentInit{Key: k, Timescale: second, Duration: second, Codec: frag[0].Codec, Of: frag[0]})
+		require.ErrorIs(t, r.Append(t.Context(), "enc", far), smooth.ErrUnsupported)
+		f = newFeed(t, "enc", small())
+	}
+	require.NoError(t, r.Close(t.Context(), true))
+	assert.Len(t, files(t, store, segmentOne), 6)
+}

@@ -171,6 +171,7 @@ func (e *event) drop(s *segment) {
 	if s.refs.Load() > 1 { // somebody has been reading it, who will go on with what it is now
 		e.a.reads.note(s.dir, e.a.opts.Now())
 	}
+	e.a.renew()
 	e.refresh()
 	s.release()
 }

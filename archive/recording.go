@@ -172,6 +172,9 @@ func (r *recording) wallAt(f *smooth.Fragment) time.Time {
 	return r.clock.Wall.Add(duration(f.Key.Time - r.clock.Start))
 }
 
+// maxTime bounds times and durations, in ticks: readers of the finished files refuse what is above. It is 3653 years.
+const maxTime = 1 << 60
+
 // Append implements [smooth.Recording]. After an error nothing of the fragment is there.
 func (r *recording) Append(ctx context.Context, _ string, f *smooth.Fragment) error {
 	defer f.Close()
@@ -194,7 +197,7 @@ func (r *recording) append(ctx context.Context, f *smooth.Fragment) error {
 	switch {
 	case t == nil:
 		return r.refuse(f, ErrNoHeader)
-	case f.Timescale != scale || f.Duration > math.MaxUint64-f.Key.Time:
+	case f.Timescale != scale || f.Key.Time > maxTime || f.Duration > maxTime:
 		return r.refuse(f, smooth.ErrUnsupported)
 	}
 	if err := r.start(ctx, t, f); err != nil {
