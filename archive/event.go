@@ -190,12 +190,12 @@ func (r *recording) createEvent(ctx context.Context, first uint64, wall time.Tim
 	for n := 0; ; n++ {
 		e := newEvent(path.Join(dir, attempt(name, n)), base, eventState{})
 		e.a = a
-		if _, err := a.store.Stat(ctx, e.dir); err == nil && !r.hasMade(ctx, e.dir) {
-			continue // an event of the same second, or of the same ID
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if taken, err := r.taken(ctx, e.dir); err != nil {
 			return nil, fmt.Errorf("archive: %s: %w", e.dir, err)
+		} else if taken {
+			continue // an event of the same second, or of the same ID
 		}
-		r.made, r.madeAt = e.dir, wall
+		r.made = e.dir
 		err := e.save(ctx, a.store, eventState{
 			Point: info.Point, ID: info.ID, Title: info.Title, Started: info.Started.UTC(), Wall: wall, First: first,
 			SegmentLength: info.Archive.SegmentLength, Segments: []segmentState{{Number: 1}},
@@ -208,11 +208,23 @@ func (r *recording) createEvent(ctx context.Context, first uint64, wall time.Tim
 	}
 }
 
-// hasMade reports whether a directory is what the recording has left of an event that it could not begin.
-func (r *recording) hasMade(ctx context.Context, dir string) bool {
-	if dir != r.made {
-		return false
+// taken reports whether there is a directory that is not what the recording has left of an event it could not begin.
+func (r *recording) taken(ctx context.Context, dir string) (bool, error) {
+	_, err := r.a.store.Stat(ctx, dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil || dir != r.made {
+		return true, err
 	}
 	e, err := loadEvent(ctx, r.a.store, dir)
-	return errors.Is(err, fs.ErrNotExist) || err == nil && !e.state.Ended && e.state.Wall.Equal(r.madeAt) && r.a.event(dir) == nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case errors.Is(err, smooth.ErrCorrupt):
+		return true, nil
+	case err != nil:
+		return true, err
+	}
+	return e.state.Ended || !e.state.Started.Equal(r.info.Started) || r.a.event(dir) != nil, nil
 }

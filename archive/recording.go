@@ -31,7 +31,6 @@ type recording struct {
 	buf    []byte
 	doubt  bool   // a sync has failed, and none of a fragment has succeeded since
 	made   string // the directory of an event that could not be begun, of which there may be something
-	madeAt time.Time
 	over   bool   // the event has ended, and waits for the disk to be completed
 	end    uint64 // of the last fragment in the segments that were completed since
 
