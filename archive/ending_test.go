@@ -303,3 +303,17 @@ func TestTimesTooFar(t *testing.T) {
 	require.NoError(t, r.Close(t.Context(), true))
 	assert.Len(t, files(t, store, segmentOne), 6)
 }
+
+// TestManifestThatCannotBeWritten loses no fragment, and tells of no gap, while only the server manifest cannot be written.
+func TestManifestThatCannotBeWritten(t *testing.T) {
+	store := lossy.New()
+	a := open(t, store, quiet())
+	f := newFeed(t, "enc", small())
+	r := f.begin(a)
+	store.SetFault(failing(lossy.Replace, "demo.ism"))
+	f.record(r, 4*time.Second)
+	store.SetFault(nil)
+	f.record(r, 8*time.Second)
+	require.NoError(t, r.Close(t.Context(), true))
+	same(t, f.sent, files(t, store, segmentOne))
+}

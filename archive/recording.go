@@ -238,7 +238,13 @@ func (r *recording) put(ctx context.Context, s *segment, t *track, f *smooth.Fra
 	if s == r.held {
 		return nil
 	}
-	return s.list(ctx)
+	if err := s.list(ctx); err != nil { // the fragment is there all the same; the next one tries again, and the end of the segment
+		r.a.log.Error("archive cannot write a manifest", "point", r.info.Point, "err", err)
+		if isFull(err) {
+			r.a.rouse()
+		}
+	}
+	return nil
 }
 
 // settle does what is to be done once a fragment is written.
