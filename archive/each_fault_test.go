@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -53,6 +54,7 @@ type eachFault struct {
 	store         *lossy.Store
 	first, length int64 // the operations that fail
 	ops           atomic.Int64
+	once          sync.Once
 	what          string                      // failed first
 	failed        atomic.Bool                 // a sync has, and what was taken may be given up
 	taken         map[smooth.FragmentKey]bool // by the recording
@@ -68,9 +70,7 @@ func (x *eachFault) fault(op lossy.Op, name string, _ int64) error {
 	if n < x.first || n >= x.first+x.length {
 		return nil
 	}
-	if x.what == "" {
-		x.what = string(op) + " " + name
-	}
+	x.once.Do(func() { x.what = string(op) + " " + name })
 	if op == lossy.Sync {
 		x.failed.Store(true)
 	}
