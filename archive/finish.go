@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"path"
 	"slices"
 
 	"github.com/smoothkit/smoothkit/archive/internal/asset"
@@ -183,8 +184,9 @@ func (r *recording) finish(ctx context.Context) error {
 	}
 	for _, s := range state.Segments { // nothing can come late any more
 		dir := segmentDir(r.event.dir, s.Number)
-		_ = r.a.store.Remove(ctx, dir+"/"+r.event.base+journalExtension)
+		_ = r.a.store.Remove(ctx, path.Join(dir, r.event.base+journalExtension))
 	}
+	r.a.removeHeld(ctx, r.event.dir)
 	r.a.ended(r.event)
 	return nil
 }

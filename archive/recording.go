@@ -199,6 +199,9 @@ func (r *recording) append(ctx context.Context, f *smooth.Fragment) error {
 	case f.Timescale != scale || f.Key.Time > maxTime || f.Duration > maxTime:
 		return r.refuse(f, smooth.ErrUnsupported)
 	}
+	if err := checkHead(f); err != nil {
+		return r.refuse(f, err)
+	}
 	if err := r.start(ctx, t, f); err != nil {
 		return err
 	}

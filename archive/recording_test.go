@@ -85,3 +85,25 @@ func TestSegments(t *testing.T) {
 		})
 	}
 }
+
+// TestForeignHead refuses a fragment whose tfxd is not what its key says: nobody would find it, and the segment could not end.
+func TestForeignHead(t *testing.T) {
+	store := lossy.New()
+	a := open(t, store, quiet())
+	f := newFeed(t, "enc", small())
+	r := f.begin(a)
+	list := f.until(10 * time.Second)
+	bad := list[4]
+	delete(f.sent, bad.Key)
+	bad.Key.Time++
+	for i, frag := range list {
+		err := r.Append(t.Context(), "enc", frag)
+		if i == 4 {
+			require.ErrorIs(t, err, smooth.ErrCorrupt)
+			continue
+		}
+		require.NoError(t, err)
+	}
+	require.NoError(t, r.Close(t.Context(), true))
+	same(t, f.sent, files(t, store, segmentOne))
+}

@@ -196,6 +196,19 @@ func (r *recording) reviveHeld(ctx context.Context, last int) error {
 	return nil
 }
 
+// removeHeld removes what is left of what was held in an event that has ended.
+func (a *Archive) removeHeld(ctx context.Context, dir string) {
+	list, err := a.store.ReadDir(ctx, dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range list {
+		if entry.IsDir() && strings.HasSuffix(entry.Name(), holdExtension) {
+			a.removeAll(ctx, path.Join(dir, entry.Name()))
+		}
+	}
+}
+
 // removeAll removes a directory with files, as far as that is possible.
 func (a *Archive) removeAll(ctx context.Context, dir string) {
 	list, err := a.store.ReadDir(ctx, dir)

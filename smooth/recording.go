@@ -19,7 +19,8 @@ type Recording interface {
 	Append(ctx context.Context, input string, f *Fragment) error
 	// Gap tells of a span in which a stream has no content.
 	Gap(ctx context.Context, g Gap) error
-	// Durable returns the end, in ticks of 100 ns, up to which all tracks survive a crash; zero if nothing does.
+	// Durable returns the end, in ticks of 100 ns, up to which all tracks survive a crash; zero if nothing does. It is about all
+	// that has been appended, so a fragment that fills a gap takes it back until that is safe, too.
 	Durable() uint64
 	// History returns what has been recorded so far, nil if it cannot be read. The point serves from it what has left
 	// memory. The fragments are those that were appended, without tfrf. It is called once. The result is closed after
