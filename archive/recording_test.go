@@ -105,5 +105,5 @@ func TestForeignHead(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, r.Close(t.Context(), true))
-	same(t, f.sent, files(t, store, segmentOne))
+	same(t, f.sent, files(t, store, segmentOne, f))
 }
