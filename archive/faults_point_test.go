@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"path"
 	"sync"
@@ -259,5 +260,31 @@ func TestPointFullDisk(t *testing.T) {
 		assert.Less(t, failed, 5)
 		assert.Empty(t, there(t, store, old, 4))
 		require.NoError(t, r.Close(t.Context(), true))
+	})
+}
+
+// TestPointOneFailedSync: a single sync that fails has lost what it covered, so there is an alarm and a gap, and every fragment after
+// that is recorded.
+func TestPointOneFailedSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newPointTest(t, nil)
+		x.run(20 * time.Second)
+		failed := false
+		x.store.SetFault(func(op lossy.Op, _ string, _ int64) error {
+			if op == lossy.Sync && !failed {
+				failed = true
+				return errors.New("lost")
+			}
+			return nil
+		})
+		x.run(30 * time.Second)
+		require.True(t, failed)
+		assert.Equal(t, 1, x.kinds(livesmooth.SinkFailed))
+		assert.Equal(t, 1, x.kinds(livesmooth.SinkRecovered))
+		assert.False(t, x.sink().Failing)
+		assert.Zero(t, x.sink().Dropped)
+		x.end()
+		_, missing := x.recorded(false)
+		assert.Len(t, missing, 1, "%v", missing)
 	})
 }

@@ -45,6 +45,7 @@ type recording struct {
 	pace     pace
 	sparse   map[string]bool // streams that are
 	fault    error           // of the last sync, until what it has lost is given up
+	alarm    error           // the same, until somebody has been told and the disk works again
 	closed   bool
 
 	dirty chan struct{} // holds a token if there is something to sync
@@ -180,6 +181,7 @@ func (r *recording) Append(ctx context.Context, _ string, f *smooth.Fragment) er
 	r.feeding.Lock()
 	defer r.feeding.Unlock()
 	err := r.append(ctx, f)
+	r.told(err)
 	if isFull(err) {
 		r.a.rouse() // what need not be kept goes
 	}
@@ -264,6 +266,28 @@ func (r *recording) settle(ctx context.Context, f *smooth.Fragment) error {
 		r.rouse()
 	}
 	return r.complete(ctx, f)
+}
+
+// told notes that an error is returned, so that Fault does not tell it once more.
+func (r *recording) told(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil && r.alarm != nil && errors.Is(err, r.alarm) {
+		r.alarm = nil
+	}
+}
+
+// Fault returns why fragments that had been taken were lost; see [smooth.Recording].
+func (r *recording) Fault() error {
+	r.feeding.Lock()
+	defer r.feeding.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := r.alarm
+	if r.fault == nil && !r.doubt {
+		r.alarm = nil
+	}
+	return err
 }
 
 // Gap implements [smooth.Recording].

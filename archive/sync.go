@@ -83,7 +83,7 @@ func (r *recording) sync() error {
 	defer r.mu.Unlock()
 	if err != nil {
 		r.a.log.Error("archive does not reach the disk", "point", r.info.Point, "err", err)
-		r.fault = err
+		r.fault, r.alarm = err, err
 		return err
 	}
 	r.pace.end()

@@ -35,11 +35,13 @@ func (o recorderOptions) withDefaults() recorderOptions {
 
 // sinkNamer is what a sink, sinkTargeter and sinkFiler what a recording may have to say for [SinkStats]. File returns the name of
 // the file that an input stream is recorded in, or "". Target and File are called like the other methods of a recording.
-// clockTaker is a recording that wants to know the wall clock, see [smooth.Recording].
+// clockTaker is a recording that wants to know the wall clock, sinkFaulter one that may lose what it has taken; see
+// [smooth.Recording].
 type (
 	sinkNamer    interface{ SinkName() string }
 	sinkTargeter interface{ Target() string }
 	sinkFiler    interface{ File(input string) string }
+	sinkFaulter  interface{ Fault() error }
 	clockTaker   interface {
 		Clock(start uint64, wall time.Time)
 	}

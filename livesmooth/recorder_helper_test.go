@@ -22,6 +22,7 @@ var errRecorderTest = errors.New("scripted")
 type recorderSink struct {
 	script  func(ctx context.Context, call string) error
 	durable atomic.Uint64
+	lost    atomic.Pointer[error] // what it says that it has lost
 	past    smooth.Presentation
 
 	mu    sync.Mutex // guards the field below
@@ -72,6 +73,13 @@ func (r recorderSinkRecording) Declare(ctx context.Context, in smooth.InputInfo)
 func (r recorderSinkRecording) Append(ctx context.Context, input string, f *smooth.Fragment) error {
 	defer f.Close()
 	return r.s.call(ctx, "append %s %s %d", input, f.Key.Stream, f.Key.Time)
+}
+
+func (r recorderSinkRecording) Fault() error {
+	if err := r.s.lost.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (r recorderSinkRecording) Clock(start uint64, wall time.Time) {

@@ -22,6 +22,8 @@ type recorderRun struct {
 	rest   *time.Timer // runs for pause while a sink that has failed is left alone; else nil
 	last   bool        // the sink is not left alone any more, as the recorder is being closed
 	timed  bool        // the recording knows the wall clock
+	// alarmed tells that the fault is one of which the recording has told; guarded by mu of the recorder.
+	alarmed bool
 }
 
 // sinkInput is an input stream with its newest header.
@@ -339,8 +341,34 @@ func (r *recorderRun) settle(ctx context.Context, it *recorderItem) {
 		r.mu.Lock()
 		r.safe = safe
 		r.mu.Unlock()
+		r.ask()
 	}
 	r.pressure()
+}
+
+// ask asks the recording whether it has lost what it had taken.
+func (r *recorderRun) ask() {
+	f, ok := r.to.(sinkFaulter)
+	if !ok {
+		return
+	}
+	err := f.Fault()
+	r.mu.Lock()
+	raise, calm := err != nil && r.fault == nil, err == nil && r.alarmed
+	if raise {
+		r.fault, r.alarmed = err, true
+	}
+	if calm {
+		r.fault, r.alarmed = nil, false
+	}
+	r.mu.Unlock()
+	if raise {
+		r.opts.log.Error("sink has lost fragments", "err", err)
+		r.note(Event{Kind: SinkFailed, At: r.opts.now(), Source: r.name, Err: err})
+	}
+	if calm {
+		r.noteRecovery()
+	}
 }
 
 // pressure notes that the queue has overflowed, and that there is room again.
@@ -374,7 +402,7 @@ func (r *recorderRun) fail(ctx context.Context, call sinkCall, err error) {
 	r.broken = call
 	r.mu.Lock()
 	first := r.fault == nil
-	r.fault = err
+	r.fault, r.alarmed = err, false
 	r.mu.Unlock()
 	if first {
 		r.opts.log.Error("sink fails", "err", err)

@@ -10,7 +10,8 @@ import (
 // kept waiting: the queue before it is bounded, and what does not fit is dropped and counted.
 //
 // One that has a method Clock(start uint64, wall time.Time) is told before the first fragment what the wall clock was at a time of the
-// event, in ticks of 100 ns.
+// event, in ticks of 100 ns. One that may lose what it has taken, as when a disk does not keep it, has a method Fault() error, which is
+// called after each fragment and returns why until it is over, and at least once.
 type Recording interface {
 	// Declare adds an input stream, or tells of a new header of one.
 	Declare(ctx context.Context, in InputInfo) error
