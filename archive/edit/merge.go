@@ -153,18 +153,22 @@ func missing(err error) error {
 	return err
 }
 
-// segment returns the name of the server manifest in a directory. That of the HLS rendition, as IIS made it, is none.
+// segment returns the name of the server manifest in a directory. That of the HLS rendition, as IIS made it, is none. A segment with a
+// journal is complete if it has a client manifest: it has none, or an empty one, while it grows, and repair makes one.
 func segment(ctx context.Context, files smooth.Files, dir string) (string, error) {
 	entries, err := files.ReadDir(ctx, dir)
 	if err != nil {
 		return "", err
 	}
-	found := ""
+	found, journal, whole := "", false, false
 	for _, e := range entries {
 		name := strings.ToLower(e.Name())
 		switch path.Ext(name) {
 		case ".journal":
-			return "", fmt.Errorf("%s: %w: it has a journal, so it is being recorded or has to be repaired", dir, ErrIncomplete)
+			journal = true
+		case ".ismc":
+			info, err := e.Info()
+			whole = whole || err == nil && info.Size() > 0
 		case ".ism":
 			if strings.HasSuffix(name, "-m3u8-aapl.ism") {
 				continue
@@ -178,7 +182,10 @@ func segment(ctx context.Context, files smooth.Files, dir string) (string, error
 			found = e.Name()
 		}
 	}
-	if found == "" {
+	switch {
+	case journal && !whole:
+		return "", fmt.Errorf("%s: %w: it has a journal, so it is being recorded or has to be repaired", dir, ErrIncomplete)
+	case found == "":
 		return "", fmt.Errorf("%s: %w: it has no server manifest, so it has to be repaired", dir, ErrIncomplete)
 	}
 	return path.Join(dir, found), nil

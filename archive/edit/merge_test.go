@@ -136,7 +136,8 @@ func TestMergeErrors(t *testing.T) {
 		assert.Empty(t, left(t, store, "whole"))
 	}
 	incomplete("e/2/demo.ism")
-	incomplete("", "e/2/demo.journal")
+	incomplete("", "e/2/demo.journal", "e/2/demo.ismc")
+	incomplete("e/2/demo.ismc", "e/2/demo.journal")
 	incomplete("e/2/demo.ism", "e/2/demo.ism")
 
 	two := lossy.New()
