@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -52,7 +53,11 @@ func (c *command) parse(args []string) error {
 	}
 	var dirs []string
 	for rest := args; ; rest = flags.Args()[1:] {
-		if err := flags.Parse(rest); err != nil {
+		err := flags.Parse(rest)
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		if err != nil {
 			return errUsage // which flags has explained
 		}
 		if flags.NArg() == 0 {
@@ -60,10 +65,33 @@ func (c *command) parse(args []string) error {
 		}
 		dirs = append(dirs, flags.Arg(0))
 	}
-	if c.name == "" || len(dirs) != 1 || c.name == "trim" && c.from == "" && c.to == "" {
+	if wrong := c.wrong(flags, dirs); wrong != "" {
 		flags.Usage()
+		fmt.Fprintf(c.stderr, "\narchive: %s\n", wrong)
 		return errUsage
 	}
 	c.dir = dirs[0]
 	return nil
+}
+
+// wrong says what is wrong with the arguments, "" if nothing is.
+func (c *command) wrong(flags *flag.FlagSet, dirs []string) string {
+	switch {
+	case c.name == "" && len(dirs) > 0:
+		return fmt.Sprintf("there is no command %q", dirs[0])
+	case c.name == "":
+		return "no command"
+	case len(dirs) != 1:
+		return fmt.Sprintf("%s: %d directories, wanted one", c.name, len(dirs))
+	case c.name == "trim" && c.from == "" && c.to == "":
+		return "trim: neither -from nor -to"
+	}
+	wrong := ""
+	flags.Visit(func(f *flag.Flag) {
+		looks := c.name == "check" || c.name == "repair"
+		if f.Name != "json" && looks != (f.Name == "payload") {
+			wrong = fmt.Sprintf("%s has no flag -%s", c.name, f.Name)
+		}
+	})
+	return wrong
 }

@@ -62,6 +62,10 @@ func (c *command) cut(ctx context.Context) error {
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: choose another directory", err)
 	}
+	if errors.Is(err, smooth.ErrNotFound) && c.name == "trim" {
+		first, last := list[0], list[len(list)-1]
+		return fmt.Errorf("%w: %s is %s long, from ticks %d to %d", err, c.dir, clock(last.End-first.Start), first.Start, last.End)
+	}
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (c *command) look(ctx context.Context) (int, error) {
 		defer store.Close()
 		report, err = repair.Repair(ctx, store, ".", opts)
 	}
-	if report == nil {
+	if report == nil || err != nil && len(report.Assets) == 0 { // nobody has looked
 		return 1, err
 	}
 	return c.verdict(report), errors.Join(c.print(report, report.String()), err)

@@ -12,10 +12,12 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/smoothkit/smoothkit/archive"
 	"github.com/smoothkit/smoothkit/archive/edit"
@@ -44,15 +46,21 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 			err = c.cut(ctx)
 		}
 	}
+	var text string
+	if err != nil {
+		text = "archive: " + strings.TrimPrefix(err.Error(), "archive: ") // of the package of that name
+	}
 	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
 	case errors.Is(err, errUsage):
 		return 2
 	case errors.Is(err, archive.ErrLocked):
-		fmt.Fprintf(errOut, "archive: %v\nA server may be recording there. Stop it first, or write to a directory outside of its archive.\n", err)
+		fmt.Fprintf(errOut, "%s\nA server may be recording there. Stop it first, or write to a directory outside of its archive.\n", text)
 	case errors.Is(err, edit.ErrIncomplete):
-		fmt.Fprintf(errOut, "archive: %v\nIf nothing is being recorded, go on after: archive repair %s\n", err, c.dir)
+		fmt.Fprintf(errOut, "%s\nIf nothing is being recorded, go on after: archive repair %s\n", text, c.dir)
 	case err != nil:
-		fmt.Fprintf(errOut, "archive: %v\n", err)
+		fmt.Fprintf(errOut, "%s\n", text)
 	}
 	if err != nil {
 		return 1

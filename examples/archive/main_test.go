@@ -103,6 +103,7 @@ func TestTrim(t *testing.T) {
 		code, _, errText = runCommand(append([]string{"trim", "-out", nowhere, goal}, args...)...)
 		assert.Equal(t, 1, code)
 		assert.Contains(t, errText, "not found", "nothing is there at %v", args)
+		assert.Contains(t, errText, "is 00:00:14.", "how long it is")
 		assert.NoDirExists(t, nowhere)
 	}
 }
@@ -143,6 +144,28 @@ func TestCheckAndRepair(t *testing.T) {
 	assert.Equal(t, 0, code, text+errText)
 }
 
+// TestInterrupted: what a server leaves that died can be joined after repair, though the journals stay for the next server.
+func TestInterrupted(t *testing.T) {
+	dir := recorded(t)
+	at, out := filepath.Join(dir, event), filepath.Join(t.TempDir(), "out")
+	require.NoError(t, os.WriteFile(filepath.Join(at, "event.json"), []byte(`{"Ended": false}`), 0o600))
+	for _, s := range []string{"2", "3"} {
+		require.NoError(t, os.WriteFile(filepath.Join(at, s, "demo.journal"), nil, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(at, s, "demo.ismc"), nil, 0o600))
+	}
+	code, _, errText := runCommand("merge", at, "-to", out)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errText, "archive repair "+at)
+	code, text, errText := runCommand("repair", at)
+	require.Equal(t, 0, code, text+errText)
+	require.FileExists(t, filepath.Join(at, "2", "demo.journal"))
+	code, _, errText = runCommand("merge", at, "-to", out)
+	require.Equal(t, 0, code, errText)
+	assert.Len(t, timeline(t, out, "demo.ism"), 16)
+	code, _, errText = runCommand("trim", "-to", "4", filepath.Join(at, "3"), "-out", filepath.Join(out, "goal"))
+	assert.Equal(t, 0, code, errText)
+}
+
 // TestLocked: what would change an archive in use is refused, what only reads is not.
 func TestLocked(t *testing.T) {
 	dir := recorded(t)
@@ -155,8 +178,10 @@ func TestLocked(t *testing.T) {
 		{"repair", dir}, {"repair", filepath.Join(dir, event)},
 		{"merge", filepath.Join(dir, event), "-to", filepath.Join(dir, "live", "whole")}, {"merge", filepath.Join(dir, event), "-to", dir},
 	} {
-		code, _, errText := runCommand(args...)
+		code, out, errText := runCommand(args...)
 		assert.Equal(t, 1, code, args)
+		assert.Empty(t, out, "nobody has looked: %v", args)
+		assert.NotContains(t, errText, "no presentations", args)
 		assert.Contains(t, errText, "in use by another process", args)
 		assert.Contains(t, errText, "Stop it first", args)
 	}
@@ -171,7 +196,8 @@ func TestLocked(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for _, line := range []string{"", "check", "check a b", "mend a", "trim a", "trim -from 1:2:3:4 .", "check -x a", "-json"} {
+	for _, line := range []string{"", "check", "check a b", "mend a", "trim a", "trim -from 1:2:3:4 .", "check -x a", "-json",
+		"check -from 1 a", "repair -rebase a", "merge -payload a"} {
 		args := strings.Fields(line)
 		for i := range args {
 			if args[i] == "." {
@@ -185,6 +211,16 @@ func TestUsage(t *testing.T) {
 	}
 	_, _, errText := runCommand("trim", "a")
 	assert.Contains(t, errText, "usage: archive check|repair|merge|trim")
+	for _, line := range []string{"-h", "check -help", "trim a -h"} {
+		code, _, errText := runCommand(strings.Fields(line)...)
+		assert.Equal(t, 0, code, line)
+		assert.Contains(t, errText, "usage: archive", line)
+	}
+	for line, wrong := range map[string]string{"": "no command", "mend a": `no command "mend"`, "check": "0 directories", "trim a": "-from",
+		"check -from 1 a": "check has no flag -from", "merge -payload a": "merge has no flag -payload"} {
+		_, _, errText := runCommand(strings.Fields(line)...)
+		assert.Contains(t, errText, wrong, line)
+	}
 	for _, line := range []string{"check", "repair", "merge", "trim -to 1"} {
 		code, _, errText := runCommand(append(strings.Fields(line), filepath.Join(t.TempDir(), "none"))...)
 		assert.Equal(t, 1, code, line)
