@@ -26,24 +26,25 @@ type Options struct {
 // Result tells what has been written.
 type Result struct {
 	// Name is that of the presentation in the store, such as goals/first.ism.
-	Name string
+	Name string `json:"name"`
 	// Files are the names of all files in the store: media, then the .ismc and the .ism.
-	Files []string
+	Files []string `json:"files"`
 	// Fragments and Bytes are what the media files have of the source.
-	Fragments int
-	Bytes     int64
+	Fragments int   `json:"fragments"`
+	Bytes     int64 `json:"bytes"`
 	// Start and End are the span of the source that has been written, in ticks of 100 ns, End exclusive. Sparse streams do not count,
 	// as their fragments last for as long as they like.
-	Start, End uint64
+	Start uint64 `json:"start"`
+	End   uint64 `json:"end"`
 	// Shift is what has been taken off all times, in ticks of 100 ns.
-	Shift uint64
+	Shift uint64 `json:"shift"`
 	// Missing counts fragments that a quality level lacks though its stream has others at that time. A level that lacks more than one
 	// in ten is not in the client manifest.
-	Missing int
+	Missing int `json:"missing"`
 	// Repeated counts fragments that were found twice, as at the boundaries of segments, and taken once.
-	Repeated int
+	Repeated int `json:"repeated"`
 	// Dropped counts fragments of sparse streams that end before the time that Rebase makes zero.
-	Dropped int
+	Dropped int `json:"dropped"`
 }
 
 // Errors besides those of package smooth. [io/fs.ErrExist] is wrapped where a file of the new presentation exists.
