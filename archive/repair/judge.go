@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/validate"
@@ -34,9 +35,9 @@ func (w *work) problem(ctx context.Context) (string, error) {
 		return w.a.Problem, nil
 	}
 	if w.store == nil {
-		for _, code := range harmful {
-			if w.a.Has(code) {
-				return code, nil
+		for _, f := range w.a.Findings {
+			if slices.Contains(harmful, f.Code) {
+				return fmt.Sprintf("%s: %s: %s", f.Code, f.File, f.Text), nil
 			}
 		}
 	}

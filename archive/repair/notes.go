@@ -71,12 +71,12 @@ func (w *work) notes(s *shown) {
 		}
 	}
 	for _, name := range names {
-		w.compare(name, streams[name])
+		w.compare(name, streams[name], first)
 	}
 }
 
-// compare notes what single levels of a stream lack, and the gaps that they have in common.
-func (w *work) compare(name string, levels []*track) {
+// compare notes what single levels of a stream lack, and the gaps that they have in common, counted from the beginning of the presentation.
+func (w *work) compare(name string, levels []*track, begin uint64) {
 	at := make([]int, len(levels))
 	lacks := make([]int, len(levels))
 	var end uint64
@@ -91,7 +91,8 @@ func (w *work) compare(name string, levels []*track) {
 			break
 		}
 		if n > 0 && next > end && next-end >= gapTicks {
-			w.a.note(Gap, w.p.name, -1, "stream %s has nothing from %v to %v", name, seconds(end), seconds(next))
+			w.a.note(Gap, w.p.name, -1, "stream %s has nothing from %v to %v after the beginning",
+				name, seconds(end-begin), seconds(next-begin))
 		}
 		for i, t := range levels {
 			if at[i] == len(t.fragments) || t.ticks(t.fragments[at[i]].time) != next {
