@@ -26,7 +26,8 @@ type chunk struct {
 	time uint64
 }
 
-// convert makes media files of the tracks of an Azure archive. It reports false if there is something to be made and no store.
+// convert makes media files of the tracks of an Azure archive. It reports false if there is something to be made and no store, or no
+// place for it.
 func (r *run) convert(ctx context.Context, p *place, a *Asset) (bool, error) {
 	for _, dir := range p.azure {
 		var quiet Asset
@@ -47,6 +48,14 @@ func (r *run) convert(ctx context.Context, p *place, a *Asset) (bool, error) {
 			chunks, err := r.chunks(ctx, dir)
 			if err != nil {
 				return false, err
+			}
+			ours, err := r.interrupted(ctx, name, head, chunks)
+			if err != nil {
+				return false, err
+			}
+			if !ours {
+				a.note(FileInTheWay, name, -1, "a file of this name is to be made of %s: move one of them away", dir)
+				return false, nil
 			}
 			a.fault(AzureArchive, dir, -1, "a track in %d files", len(chunks))
 			if r.store == nil {
@@ -131,6 +140,50 @@ func (r *run) join(ctx context.Context, head *media, chunks []chunk, name string
 	}
 	a.did(name, "made of %d fragments in %s, which stays", n, path.Dir(head.name))
 	return nil
+}
+
+// interrupted reports whether a file can be what an interrupted run of join has left, so that nothing is lost with it: it begins like the
+// header, with zeros where the power was cut, its fragments end where those that it is made of can, and there is no more behind them
+// than an index. So can one that does not exist.
+func (r *run) interrupted(ctx context.Context, name string, head *media, chunks []chunk) (bool, error) {
+	f, err := r.files.Open(ctx, name)
+	if notThere(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	src, err := r.files.Open(ctx, head.name)
+	if err != nil {
+		return false, err
+	}
+	defer src.Close()
+	most, same := head.body, true
+	for _, ch := range chunks {
+		info, err := r.files.Stat(ctx, ch.name)
+		if err != nil {
+			return false, err
+		}
+		most += info.Size()
+	}
+	var failed error
+	err = blocks(ctx, f, 0, min(f.Size(), head.body), func(b []byte, off int64) bool {
+		want := make([]byte, len(b))
+		failed = readFull(ctx, src, want, off)
+		for i := range b {
+			same = same && (b[i] == want[i] || b[i] == 0)
+		}
+		return failed == nil && same
+	})
+	if failed != nil {
+		err = failed
+	}
+	if err != nil || !same || f.Size() > 2*most { // an index is shorter than the fragments
+		return false, err
+	}
+	m, err := scanFile(ctx, r.files, name, nil, new(Asset))
+	return err == nil && m.end <= most, err
 }
 
 func closeEmpty(ctx context.Context, store archive.Store, w archive.Appender, name string) error {

@@ -2,6 +2,7 @@ package repair_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,6 +65,28 @@ func TestAzure(t *testing.T) {
 		}
 	}
 	require.Len(t, payloads(t, s, a.Name), 30)
+}
+
+// TestAzureInTheWay: a file that has the name of the one that is to be made stays, unless an interrupted run has left it.
+func TestAzureInTheWay(t *testing.T) {
+	s := azureArchive(t, 6)
+	header := string(get(t, s, "asset/video_300/header"))
+	all := header + string(get(t, s, "asset/video_300/9000000000")) + string(get(t, s, "asset/video_300/9020000000"))
+	for _, data := range []string{"something else", header + strings.Repeat("x", 1<<22), all + all + all} {
+		put(t, s, "asset/video_300.ismv", []byte(data))
+		before := files(t, s)
+		r, err := repair.Repair(t.Context(), s, ".", nil)
+		a := one(t, r, err)
+		require.True(t, !a.Plays && a.Has(repair.FileInTheWay), "%v", r)
+		for name, data := range before {
+			require.Equal(t, data, string(get(t, s, name)), name)
+		}
+	}
+	for _, data := range []string{"", header[:9], all, strings.Repeat("\x00", 500)} {
+		s := azureArchive(t, 6)
+		put(t, s, "asset/video_300.ismv", []byte(data))
+		require.Len(t, payloads(t, s, mend(t, s).Name), 9)
+	}
 }
 
 // TestAzureWithoutManifests: directories alone.

@@ -75,6 +75,8 @@ const (
 	TimesDerived = "times-derived"
 	// FileUnlisted: a media file beside the presentation that is not a part of it.
 	FileUnlisted = "file-unlisted"
+	// FileInTheWay: a file that is none of repair's has the name of one that it has to make.
+	FileInTheWay = "file-in-the-way"
 	// TooLarge: the file is above a limit and was not repaired.
 	TooLarge = "too-large"
 	// Rule: the validator objects to something that repair knows nothing of.

@@ -102,7 +102,10 @@ func (r *run) walk(ctx context.Context, dir string, depth int, out *[]*folder) e
 		switch {
 		case e.IsDir():
 			if err := r.walkInto(ctx, name, depth, f, out); err != nil {
-				return err
+				if r.store != nil || ctx.Err() != nil { // what is not seen would be taken for missing
+					return err
+				}
+				r.unread = cmp.Or(r.unread, err)
 			}
 		case ext == ".ism" && !strings.HasSuffix(strings.ToLower(strings.TrimSuffix(name, path.Ext(name))), hlsSuffix):
 			f.ism = append(f.ism, name)

@@ -267,6 +267,20 @@ func TestUnreadable(t *testing.T) {
 	require.Contains(t, r.Assets[0].Problem, "broken")
 	require.True(t, r.Assets[1].Plays && r.Assets[2].Plays, "%v", r)
 
+	s.SetFault(func(op lossy.Op, name string, _ int64) error {
+		if op == lossy.ReadDir && name == "a" {
+			return broken
+		}
+		return nil
+	})
+	r, err = repair.Check(t.Context(), s, ".", nil)
+	require.ErrorIs(t, err, broken)
+	require.Len(t, r.Assets, 2, "a directory that cannot be listed")
+	r, err = repair.Repair(t.Context(), s, ".", nil)
+	require.ErrorIs(t, err, broken)
+	require.Empty(t, r.Assets, "what is not seen would be taken for missing")
+	s.SetFault(nil)
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = repair.Repair(ctx, s, ".", nil)

@@ -17,7 +17,7 @@ type Options struct {
 
 // Check looks at the presentations below a directory of files, "." for all, and says what is wrong with them. It only reads. The
 // error is the first one of reading, or that of ctx. An error of reading ends the work on one presentation, not on the others; the report
-// says on which ones.
+// says on which ones. A directory that cannot be listed is left out; Repair does nothing then.
 func Check(ctx context.Context, files smooth.Files, dir string, opts *Options) (*Report, error) {
 	return (&run{files: files, opts: withDefaults(opts)}).all(ctx, dir)
 }
@@ -48,6 +48,8 @@ type run struct {
 	files smooth.Files
 	store archive.Store // nil to check only
 	opts  Options
+	// unread is why a directory could not be looked into.
+	unread error
 }
 
 // all looks at all presentations below a directory.
@@ -56,6 +58,9 @@ func (r *run) all(ctx context.Context, dir string) (*Report, error) {
 	found, err := r.find(ctx, dir, 0)
 	if err != nil {
 		return report, fmt.Errorf("repair: %s: %w", dir, err)
+	}
+	if r.unread != nil {
+		err = fmt.Errorf("repair: %s: %w", dir, r.unread)
 	}
 	for _, p := range found {
 		a := Asset{Name: p.name}
