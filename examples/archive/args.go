@@ -85,6 +85,8 @@ func (c *command) wrong(flags *flag.FlagSet, dirs []string) string {
 		return fmt.Sprintf("%s: %d directories, wanted one", c.name, len(dirs))
 	case c.name == "trim" && c.from == "" && c.to == "":
 		return "trim: neither -from nor -to"
+	case c.name == "merge" && c.to != "" && c.out != "":
+		return "merge: both -to and -out"
 	}
 	wrong := ""
 	flags.Visit(func(f *flag.Flag) {

@@ -20,7 +20,7 @@ import (
 func (c *command) cut(ctx context.Context) error {
 	dir, name := c.dir, "."
 	if strings.EqualFold(filepath.Ext(dir), ".ism") {
-		dir, name = filepath.Split(dir)
+		dir, name = filepath.Dir(dir), filepath.Base(dir)
 	}
 	if err := isDirectory(dir); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (c *command) progress() func(done, total int) {
 }
 
 func isDirectory(dir string) error {
-	info, err := os.Stat(cmp.Or(dir, "."))
+	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("%s is not a directory", dir)
 	}

@@ -93,6 +93,9 @@ func TestTrim(t *testing.T) {
 
 	code, _, errText = runCommand("trim", "-to=12s", filepath.Join(dir, event, "1", "demo.ism"), "-out", whole)
 	require.Equal(t, 0, code, errText)
+	t.Chdir(filepath.Join(dir, event, "1"))
+	code, _, errText = runCommand("trim", "-to=12s", "demo.ism", "-out", filepath.Join(out, "here"))
+	require.Equal(t, 0, code, errText)
 	code, text, errText = runCommand("trim", "-from", "@80000000", "-rebase", "-out", filepath.Join(out, "zero"), goal)
 	require.Equal(t, 0, code, errText)
 	assert.Contains(t, text, "times less ")
@@ -197,7 +200,7 @@ func TestLocked(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, line := range []string{"", "check", "check a b", "mend a", "trim a", "trim -from 1:2:3:4 .", "check -x a", "-json",
-		"check -from 1 a", "repair -rebase a", "merge -payload a"} {
+		"check -from 1 a", "repair -rebase a", "merge -payload a", "merge a -to b -out c"} {
 		args := strings.Fields(line)
 		for i := range args {
 			if args[i] == "." {
