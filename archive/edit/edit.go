@@ -11,8 +11,9 @@ import (
 
 // Options tune how presentations are written. A nil pointer and the zero value mean the documented defaults.
 type Options struct {
-	// From and To bound what is written to the fragments that overlap the span; To is exclusive. They are points on the timeline of the
-	// source, which for a live event seldom begins at zero. The zero Instant is no bound.
+	// From and To bound what is written to the fragments of the main stream (the picture, or else sound) that overlap the span, and
+	// those of other streams whose middle lies in what the main stream has then; To is exclusive. They are points on the timeline of
+	// the source, which for a live event seldom begins at zero. The zero Instant is no bound.
 	From, To smooth.Instant
 	// Rebase makes times begin at zero instead of keeping those of the source, which are a date for most live events.
 	Rebase bool

@@ -53,7 +53,8 @@ func source(files smooth.Files, opts *Options) *smooth.FileSource {
 type Segment struct {
 	// Name of the server manifest.
 	Name string
-	// Start and End in ticks of 100 ns. Sparse streams do not count, unless there are no others.
+	// Start and End in ticks of 100 ns: where the picture begins, or else the first stream, as sound often begins a frame earlier,
+	// and where all streams have ended. Sparse streams do not count, unless there are no others.
 	Start, End uint64
 }
 
@@ -95,6 +96,9 @@ func span(ctx context.Context, src smooth.Source, name string) (Segment, error) 
 		}
 	}
 	out.Start = begin(streams)
+	if main := mainStream(streams); main != nil {
+		out.Start = smooth.Rescale(main.chunks[0].Time, main.timescale, scale)
+	}
 	for _, s := range streams {
 		if !s.isSparse() || len(streams) == 1 {
 			out.End = max(out.End, smooth.Rescale(s.from.Timeline.End(), s.timescale, scale))

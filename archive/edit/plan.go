@@ -41,12 +41,12 @@ type track struct {
 	line  smooth.Timeline
 }
 
-// plan returns the streams of all parts, as those of one presentation. Streams and tracks are told by their names.
-func (w *writing) plan(ctx context.Context) ([]*stream, error) {
+// planSpan returns what overlaps a span, of all parts, as the streams of one presentation. Streams and tracks are told by their names.
+func (w *writing) planSpan(ctx context.Context, from, to smooth.Instant) ([]*stream, error) {
 	var streams []*stream
 	for i := range w.parts {
 		p := &w.parts[i]
-		found, err := w.look(ctx, i)
+		found, err := w.look(ctx, i, from, to)
 		if err != nil {
 			return nil, p.fault(err)
 		}
@@ -72,13 +72,13 @@ func (w *writing) plan(ctx context.Context) ([]*stream, error) {
 }
 
 // look takes the snapshot of a part, or of the span of it that is wanted. It reports false if nothing of it is.
-func (w *writing) look(ctx context.Context, i int) (found bool, err error) {
+func (w *writing) look(ctx context.Context, i int, from, to smooth.Instant) (found bool, err error) {
 	p, err := w.use(ctx, i)
 	if err != nil {
 		return false, err
 	}
 	// The view is not closed, which would close the part.
-	view, err := smooth.NewFiltered(ctx, p, smooth.Filter{Start: w.opts.From, End: w.opts.To})
+	view, err := smooth.NewFiltered(ctx, p, smooth.Filter{Start: from, End: to})
 	if errors.Is(err, smooth.ErrNotFound) {
 		return false, nil
 	}

@@ -23,7 +23,8 @@
 // has not ended. Recordings of this suite need no repair as long as their archive is there: it brings them in order when it is opened.
 //
 // Every step leaves a state from which another run comes to the same result, so that a run may be interrupted at any point. A second
-// run finds nothing to do. What cannot be made good, such as a fragment that was never recorded, is reported as a note by each run.
+// run finds nothing to do. What cannot be made good, such as a fragment that was never recorded, is reported as a note by each run, a
+// file that is gone only by the one that takes it out of the manifest.
 //
 // # Cost
 //
