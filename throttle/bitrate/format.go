@@ -76,7 +76,7 @@ type Search struct {
 // [Info.Method] "rule". It reads at most [MaxRead] bytes. Errors are those of the function [Detect], and [*FormatError]
 // if the format is not valid.
 func (f *Format) Detect(r io.ReaderAt, size int64) (Info, error) {
-	s := newSource(r, size)
+	s := newSource(r, max(size, 0))
 	info, err := f.detect(s)
 	if err != nil {
 		return Info{}, err
