@@ -92,6 +92,19 @@ func (b *Bucket) TakeUpTo(now time.Time, n, least int64) (int64, time.Duration) 
 	return n, 0
 }
 
+// next takes what is there up to most, if that is at least q, and else q, with how long from now that is earned.
+func (b *Bucket) next(now time.Time, most, q int64) (int64, time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.earn(now)
+	n := q
+	if b.tokens >= q {
+		n = min(most, b.tokens)
+	}
+	b.tokens -= n
+	return n, b.wait(0)
+}
+
 // Return gives back n bytes that were taken and not used.
 func (b *Bucket) Return(n int64) {
 	b.mu.Lock()

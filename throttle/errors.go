@@ -1,6 +1,19 @@
 package throttle
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
 
 // ErrNoRate is returned by waits for bytes that will never be earned, as the bucket's rate is zero.
 var ErrNoRate = errors.New("throttle: the rate is zero")
+
+// Why the rate of a response was not found, besides the errors of package bitrate.
+var (
+	errUnknownSize = errors.New("throttle: the size of the file is not known")
+	errNoContent   = errors.New("throttle: the file cannot be read beside the response")
+)
+
+// errHijack is returned to who would take the connection away from under the pacing.
+var errHijack = fmt.Errorf("throttle: a response behind a throttle handler cannot be hijacked: %w", http.ErrNotSupported)

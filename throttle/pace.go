@@ -1,0 +1,209 @@
+package throttle
+
+import (
+	"errors"
+	"net/http"
+	"time"
+)
+
+// pace is the paced part of a response: it says how many bytes may be written next, and waits until they may.
+type pace struct {
+	h       *Handler
+	w       *response
+	plan    plan
+	err     error // of the detection
+	taken   *taken
+	quantum int64
+	rate    Rate      // that the quantum is for
+	shared  []*Bucket // of the group and of the ceiling
+
+	credit  int64 // granted and not yet used
+	dirty   bool  // bytes have been written since the last flush
+	timer   *time.Timer
+	rc      *http.ResponseController
+	rolling deadline
+	kernel  *kernelPacing // nil without
+
+	burst, after int64 // bytes sent before the first wait, and after it
+	waits        int
+	waited       time.Duration
+}
+
+// newPace enters a response into everything that it shares with others.
+func (h *Handler) newPace(w *response, p *plan, err error) *pace {
+	now := time.Now()
+	c := &pace{h: h, w: w, plan: *p, err: err, rc: http.NewResponseController(w.ResponseWriter)}
+	c.setQuantum(p.rate)
+	if h.opts.KernelPacing {
+		c.kernel = newKernelPacing(w.r)
+	}
+	seekBurst := p.seekBurst(h.opts.SeekBurst)
+	c.taken = h.sessions.begin(now, w.sessionKey(), w.from, p, seekBurst, max(seekBurst, c.quantum), &h.site)
+	if w.group != nil {
+		if b := w.group.bucket.Load(); b != nil {
+			c.shared = append(c.shared, b)
+		}
+	}
+	if b := h.ceiling.Load(); b != nil {
+		c.shared = append(c.shared, b)
+	}
+	h.counters.responses.Add(1)
+	h.counters.active.Add(1)
+	return c
+}
+
+func (c *pace) setQuantum(rate Rate) {
+	c.rate = rate
+	c.quantum = quantum(rate, c.h.opts.Interval, c.w.table.minSendSize())
+}
+
+// grant waits until bytes may be written and returns how many, at most want and more than zero.
+func (c *pace) grant(want int64) (int64, error) {
+	if c.credit == 0 {
+		if err := c.earn(want); err != nil {
+			return 0, err
+		}
+	}
+	c.rolling.extend(c.rc, time.Now(), c.h.opts.WriteTimeout)
+	return min(want, c.credit), nil
+}
+
+// use takes what was written from the credit.
+func (c *pace) use(n int64) {
+	c.credit -= n
+	c.dirty = true
+	if c.waits > 0 {
+		c.after += n
+	} else {
+		c.burst += n
+	}
+}
+
+// earn waits for the next quantum, or takes what the burst still has.
+func (c *pace) earn(want int64) error {
+	if err := c.w.r.Context().Err(); err != nil {
+		return err
+	}
+	now := time.Now()
+	c.refresh(now)
+	remaining := c.remaining(want)
+	n, wait := c.taken.bucket.next(now, min(remaining, c.most()), min(remaining, c.quantum))
+	if wait > 0 {
+		n, wait = c.align(now, n, wait)
+	}
+	for _, b := range c.shared {
+		wait = max(wait, b.Take(now, n))
+	}
+	if err := c.wait(wait); err != nil {
+		c.giveBack(n)
+		return err
+	}
+	c.credit = n
+	return nil
+}
+
+// refresh takes over what has changed around the response.
+func (c *pace) refresh(now time.Time) {
+	c.h.sessions.settle(now, c.taken)
+	rate := c.h.sessions.rate(c.taken)
+	if most := c.w.table.MaxRate; most > 0 {
+		rate = min(rate, most)
+	}
+	if rate != c.rate {
+		c.setQuantum(rate)
+		c.taken.bucket.SetRate(now, rate)
+	}
+}
+
+// remaining is the rest of the body where its length is known, else want.
+func (c *pace) remaining(want int64) int64 {
+	if c.w.length >= 0 {
+		return max(c.w.length-c.w.sent, want)
+	}
+	return max(want, c.quantum)
+}
+
+// most is the largest write: a quantum, but in the burst, which is until the first wait, more.
+func (c *pace) most() int64 {
+	switch {
+	case len(c.shared) > 0:
+		return min(c.quantum, sharedQuantum)
+	case c.waits > 0:
+		return c.quantum
+	}
+	return max(maxBurstWrite, c.quantum)
+}
+
+// align makes a wait end earlier, at the next tick of the handler, with as much less to send, so that many responses
+// are woken at once: a processor that is asleep takes longer to wake than to send.
+func (c *pace) align(now time.Time, n int64, wait time.Duration) (int64, time.Duration) {
+	early := (now.Sub(c.h.start) + wait) % tick
+	if early == 0 || early >= wait {
+		return n, wait
+	}
+	less := c.rate.Bytes(early) + 1
+	if n-less < max(n/2, c.w.table.minSendSize()) {
+		return n, wait
+	}
+	c.taken.bucket.Return(less)
+	return n - less, wait - early
+}
+
+// giveBack returns n bytes to all buckets.
+func (c *pace) giveBack(n int64) {
+	c.taken.bucket.Return(n)
+	for _, b := range c.shared {
+		b.Return(n)
+	}
+}
+
+// wait sleeps until the client is gone or d is over. What has been written is on its way meanwhile.
+func (c *pace) wait(d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	if c.dirty {
+		c.dirty = false
+		if err := c.rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+	}
+	c.waits++
+	c.waited += d
+	c.kernel.set(c.rate, c.quantum)
+	if c.timer == nil {
+		c.timer = time.NewTimer(d)
+	} else {
+		c.timer.Reset(d)
+	}
+	ctx := c.w.r.Context()
+	select {
+	case <-c.timer.C:
+		return nil
+	case <-ctx.Done():
+		c.timer.Stop()
+		return ctx.Err()
+	}
+}
+
+// end leaves everything that the response shared.
+func (c *pace) end(sent int64) {
+	now := time.Now()
+	c.giveBack(c.credit)
+	c.credit = 0
+	c.h.sessions.end(now, c.taken, sent)
+	c.kernel.end()
+	c.rolling.restore(c.rc, c.w.r.Context(), now)
+	c.h.counters.active.Add(-1)
+	var o Observation
+	c.observe(&o)
+	c.h.counters.observed(&o)
+}
+
+// observe fills in what the response did.
+func (c *pace) observe(o *Observation) {
+	o.Source, o.Rate, o.Encoded, o.Burst, o.Err = c.plan.source, c.plan.rate, c.plan.encoded, c.plan.burst, c.err
+	o.BurstBytes, o.SteadyBytes, o.Waits, o.Waited = c.burst, c.after, c.waits, c.waited
+	o.Saved, o.Aborted = c.w.aborted()
+	o.Length = c.w.length
+}

@@ -1,0 +1,250 @@
+package throttle
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/smoothkit/smoothkit/throttle/bitrate"
+)
+
+// maxRates is the number of files of which a handler remembers the rate; half of them at least are the latest used.
+const maxRates = 8192
+
+// fileID tells versions of files apart: what it names has the same rate whenever it is asked for.
+type fileID struct {
+	name    string // of the file where there is one, else the path of the URL
+	size    int64
+	version string // time of change of the file, else ETag and Last-Modified of the response
+}
+
+// rates remember what was detected, also that nothing was.
+type rates struct {
+	log *slog.Logger
+
+	mu       sync.Mutex // guards the fields below
+	new, old map[fileID]*rateEntry
+	stats    struct {
+		detected, undetected uint64
+		containers           map[bitrate.Container]uint64
+	}
+}
+
+// rateEntry is one file. Its first user detects, others wait for it.
+type rateEntry struct {
+	once sync.Once
+	info bitrate.Info
+	err  error
+}
+
+// of returns the rate of a file, which is detected unless it is known.
+func (c *rates) of(id fileID, formats []bitrate.Format, open func() (io.ReaderAt, error)) (bitrate.Info, error) {
+	e := c.entry(id)
+	e.once.Do(func() {
+		var r io.ReaderAt
+		if r, e.err = open(); e.err == nil {
+			d := bitrate.Detector{Name: path.Base(strings.ReplaceAll(id.name, `\`, "/")), Formats: formats}
+			e.info, e.err = d.Detect(r, id.size)
+		}
+		c.count(id, e)
+	})
+	if e.err != nil && !lasting(e.err) {
+		c.forget(id, e)
+	}
+	return e.info, e.err
+}
+
+// lasting reports whether an error is in the file, so that it would come again.
+func lasting(err error) bool {
+	for _, of := range []error{bitrate.ErrUnknownContainer, bitrate.ErrUnknownRate, bitrate.ErrCorrupt, bitrate.ErrLimit, errNoContent} {
+		if errors.Is(err, of) {
+			return true
+		}
+	}
+	return false
+}
+
+// entry returns the entry of a file.
+func (c *rates) entry(id fileID) *rateEntry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.new[id]; e != nil {
+		return e
+	}
+	e := c.old[id]
+	if e == nil {
+		e = new(rateEntry)
+	}
+	if c.new == nil || len(c.new) >= maxRates/2 {
+		c.new, c.old = make(map[fileID]*rateEntry), c.new
+	}
+	c.new[id] = e
+	return e
+}
+
+// forget drops an entry, so that the next one tries again.
+func (c *rates) forget(id fileID, e *rateEntry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range []map[fileID]*rateEntry{c.new, c.old} {
+		if m[id] == e {
+			delete(m, id)
+		}
+	}
+}
+
+// count counts and logs a detection.
+func (c *rates) count(id fileID, e *rateEntry) {
+	c.mu.Lock()
+	if e.err != nil {
+		c.stats.undetected++
+	} else {
+		c.stats.detected++
+		if c.stats.containers == nil {
+			c.stats.containers = make(map[bitrate.Container]uint64)
+		}
+		c.stats.containers[e.info.Container]++
+	}
+	c.mu.Unlock()
+	if e.err != nil {
+		c.log.Warn("bit rate not found", "path", id.name, "bytes", id.size, "err", e.err)
+		return
+	}
+	c.log.Debug("bit rate found", "path", id.name, "container", string(e.info.Container), "bitrate", e.info.Average, "method", e.info.Method)
+}
+
+// body is what is known of the body of a response when its first bytes come.
+type body struct {
+	path    string
+	header  http.Header
+	total   int64                     // size of the file, -1 if it is not known
+	src     io.Reader                 // what the body is read from, or nil
+	prefix  []byte                    // what is written first, of a body that begins at the beginning of the file
+	encoded bool                      // by Content-Encoding: the bytes are not those of the file
+	probe   func(total int64) *inside // asks the handler inside, nil if that is no use
+}
+
+// find returns the rate of the file of a body: from the file that is being copied, else from the first bytes, else by
+// asking the handler inside for ranges.
+func (c *rates) find(b *body, formats []bitrate.Format) (bitrate.Info, error) {
+	if id, r := b.file(); r != nil {
+		return c.of(id, formats, func() (io.ReaderAt, error) { return r, nil })
+	}
+	total := b.total
+	if total < 0 && b.probe != nil {
+		total = b.probe(-1).size()
+	}
+	if total <= 0 {
+		return bitrate.Info{}, errUnknownSize
+	}
+	id := fileID{b.path, total, b.header.Get("Etag") + " " + b.header.Get("Last-Modified")}
+	return c.of(id, formats, func() (io.ReaderAt, error) { return b.readerAt(total) })
+}
+
+// readerAt returns what can be read of the file without the file.
+func (b *body) readerAt(total int64) (io.ReaderAt, error) {
+	var r io.ReaderAt
+	if b.probe != nil {
+		r = b.probe(total)
+	}
+	if len(b.prefix) > 0 && !b.encoded {
+		return &prefixed{bytes.NewReader(b.prefix), r}, nil
+	}
+	if r == nil {
+		return nil, errNoContent
+	}
+	return r, nil
+}
+
+// prefixed reads what it has, and the rest from elsewhere.
+type prefixed struct {
+	*bytes.Reader
+	rest io.ReaderAt // or nil
+}
+
+// ReadAt implements io.ReaderAt.
+func (p *prefixed) ReadAt(b []byte, off int64) (int, error) {
+	if off+int64(len(b)) <= p.Size() || p.rest == nil {
+		return p.Reader.ReadAt(b, off)
+	}
+	return p.rest.ReadAt(b, off)
+}
+
+// file returns the identity and the content of the file that is being copied, or nil.
+func (b *body) file() (fileID, io.ReaderAt) {
+	src := b.src
+	if l, ok := src.(*io.LimitedReader); ok {
+		src = l.R
+	}
+	if f, ok := src.(interface {
+		fs.File
+		io.ReaderAt
+		Name() string
+	}); ok {
+		info, err := f.Stat()
+		if err != nil || !info.Mode().IsRegular() || b.total >= 0 && info.Size() != b.total {
+			return fileID{}, nil
+		}
+		return fileID{f.Name(), info.Size(), strconv.FormatInt(info.ModTime().UnixNano(), 36)}, f
+	}
+	s, ok := src.(io.ReadSeeker)
+	if !ok || b.encoded {
+		return fileID{}, nil
+	}
+	r, size, err := seekable(s)
+	if err != nil || b.total >= 0 && size != b.total {
+		return fileID{}, nil
+	}
+	return fileID{b.path, size, b.header.Get("Etag") + " " + b.header.Get("Last-Modified")}, r
+}
+
+var _ interface {
+	fs.File
+	io.ReaderAt
+	Name() string
+} = (*os.File)(nil)
+
+// seekable returns a reader of all of s, which leaves its position as it is, and its size.
+func seekable(s io.ReadSeeker) (io.ReaderAt, int64, error) {
+	at, err := s.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil, 0, err
+	}
+	size, err := s.Seek(0, io.SeekEnd)
+	if _, back := s.Seek(at, io.SeekStart); err == nil {
+		err = back
+	}
+	if r, ok := s.(io.ReaderAt); ok {
+		return r, size, err
+	}
+	return &seeking{s, at}, size, err
+}
+
+// seeking reads at offsets of a reader that has only one position, and goes back to where it was.
+type seeking struct {
+	s  io.ReadSeeker
+	at int64
+}
+
+// ReadAt implements io.ReaderAt.
+func (r *seeking) ReadAt(p []byte, off int64) (n int, err error) {
+	if _, err := r.s.Seek(off, io.SeekStart); err != nil {
+		return 0, err
+	}
+	n, err = io.ReadFull(r.s, p)
+	if err == io.ErrUnexpectedEOF {
+		err = io.EOF
+	}
+	if _, back := r.s.Seek(r.at, io.SeekStart); back != nil && err == nil {
+		err = back
+	}
+	return n, err
+}
