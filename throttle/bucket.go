@@ -46,8 +46,18 @@ func (b *Bucket) earn(now time.Time) {
 		b.last = now
 		b.add(n)
 	}
+}
+
+// take takes n bytes, at least zero. mu must be held.
+func (b *Bucket) take(n int64) {
+	b.tokens -= min(n, b.tokens-math.MinInt64/2)
+	b.settle()
+}
+
+// settle ends the burst when it is used up. mu must be held.
+func (b *Bucket) settle() {
 	if b.tokens <= b.capacity {
-		b.limit = b.capacity // the burst is used up
+		b.limit = b.capacity
 	}
 }
 
@@ -65,7 +75,7 @@ func (b *Bucket) Take(now time.Time, n int64) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.earn(now)
-	b.tokens -= min(max(n, 0), b.tokens-math.MinInt64/2)
+	b.take(max(n, 0))
 	return b.wait(0)
 }
 
@@ -88,7 +98,7 @@ func (b *Bucket) TakeUpTo(now time.Time, n, least int64) (int64, time.Duration) 
 		return 0, b.wait(max(least, 1))
 	}
 	n = min(n, b.tokens)
-	b.tokens -= n
+	b.take(n)
 	return n, 0
 }
 
@@ -101,7 +111,7 @@ func (b *Bucket) next(now time.Time, most, q int64) (int64, time.Duration) {
 	if b.tokens >= q {
 		n = min(most, b.tokens)
 	}
-	b.tokens -= n
+	b.take(n)
 	return n, b.wait(0)
 }
 
@@ -155,7 +165,7 @@ func (b *Bucket) SetCapacity(now time.Time, capacity int64) {
 	b.earn(now)
 	b.capacity = max(capacity, 0)
 	b.limit = max(b.limit, b.capacity)
-	b.earn(now)
+	b.settle()
 }
 
 // Wait takes n bytes and waits until they are earned. When the context ends first it gives them back and returns the

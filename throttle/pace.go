@@ -87,7 +87,11 @@ func (c *pace) earn(want int64) error {
 	now := time.Now()
 	c.refresh(now)
 	remaining := c.remaining(want)
-	n, wait := c.taken.bucket.next(now, min(remaining, c.most()), min(remaining, c.quantum))
+	least := min(remaining, c.quantum)
+	if rest := c.plan.burst - c.w.sent; rest > 0 && c.waits == 0 {
+		least = min(least, rest) // the burst is exact
+	}
+	n, wait := c.taken.bucket.next(now, min(remaining, c.most()), least)
 	if wait > 0 {
 		n, wait = c.align(now, n, wait)
 	}

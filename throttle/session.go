@@ -14,10 +14,10 @@ const (
 	maxViewers = 16
 	// maxCursors is the number of positions that a budget remembers, one for each response of a player lately.
 	maxCursors = 4
-	// A client may seek seekBursts times in a row and then once in two seconds; further seeks earn no burst.
+	// A client may seek seekBursts times in a row and then once in four seconds; further seeks earn no burst.
 	// Otherwise a download in small pieces would be sent as fast as it asks.
 	seekBursts      = 12
-	seekRate   Rate = 4 // a byte, which is a seek, every two seconds
+	seekRate   Rate = 2 // a byte, which is a seek, every four seconds
 	// seekSlack is how far beyond what was sent a request may begin and still be its continuation, in bytes.
 	seekSlack = 64 << 10
 	// seekWait is how long a seek waits for the burst it earns while the response before it is still being sent.
@@ -133,7 +133,7 @@ func (s *session) choose(from int64) *budget {
 // continues returns the index of the cursor that a response at a byte of the file goes on from, or -1.
 func (b *budget) continues(from int64) int {
 	for i, c := range b.cursors {
-		if c.to > c.from && from >= c.from && from <= c.to+seekSlack {
+		if c.to > c.from && from > c.from && from <= c.to+seekSlack {
 			return i
 		}
 	}
