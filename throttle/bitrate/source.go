@@ -76,7 +76,7 @@ func (s *source) has(off int64, pattern string) bool {
 	return err == nil && string(b) == pattern
 }
 
-// fail returns an *Error at an offset. The detail is formatted.
+// fail returns an *Error at an offset, at the end of the file if that is beyond it. The detail is formatted.
 func (s *source) fail(off int64, err error, detail string, args ...any) error {
-	return &Error{Container: s.container, Offset: off, Detail: fmt.Sprintf(detail, args...), Err: err}
+	return &Error{Container: s.container, Offset: min(max(off, 0), s.size), Detail: fmt.Sprintf(detail, args...), Err: err}
 }
