@@ -79,6 +79,9 @@ func parseFLV(s *source) (Info, error) {
 // duration. The timestamps are those of the bytes that are there, so they win, except against metadata that knows the
 // size of the file: then it was written when the file was finished, and the timestamps are broken, such as those of
 // muxers that lose the upper byte after 4.6 hours. Of a torn file the metadata may know the size that it had.
+//
+// Without a duration, as from a live capture, the timestamps are exact, and the stated rate is what the encoder was asked
+// for. It counts where there is no timestamp, or one that makes less than half or more than twice of it.
 func (s *source) flvDecide(m *flvMetadata, stated int64, last uint32, intact bool) (Info, error) {
 	size := s.size
 	if !intact && m.fileSize <= largestWhole {
@@ -100,10 +103,10 @@ func (s *source) flvDecide(m *flvMetadata, stated int64, last uint32, intact boo
 		return byLast, nil
 	case believable(byMetadata.Average) && (last > 0 || stated <= 2*byMetadata.Average):
 		return byMetadata, nil
+	case believable(byLast.Average) && (stated == 0 || byLast.Average/2 <= stated && stated/2 <= byLast.Average):
+		return byLast, nil
 	case stated > 0:
 		return byRates, nil
-	case last > 0:
-		return byLast, nil
 	}
 	return Info{}, s.fail(0, ErrUnknownRate, "no duration and no rates in onMetaData, no timestamp at the end")
 }

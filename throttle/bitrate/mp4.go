@@ -120,15 +120,27 @@ func (f *mp4File) missing() error {
 	return f.s.fail(0, ErrUnknownRate, "no moov")
 }
 
-// rate asks what the file has, the most reliable first.
+// rate asks what the file has, the most reliable first. What knows the whole duration is preferred to an estimate from
+// the beginning, which has none.
 func (f *mp4File) rate() (Info, error) {
 	if f.movie != nil && !f.movie.fragmented && f.fragment < 0 {
 		return f.byMovie()
 	}
-	for _, ask := range []func() Info{f.byExtends, f.byIndex, f.byRandomAccess, f.byFragments} {
-		if info := ask(); believable(info.Average) {
+	var estimate Info
+	for _, ask := range []func() Info{f.byExtends, f.byRandomAccess, f.byIndex, f.byFragments} {
+		info := ask()
+		if !believable(info.Average) {
+			continue
+		}
+		if info.Duration > 0 {
 			return info, nil
 		}
+		if estimate.Average == 0 {
+			estimate = info
+		}
+	}
+	if estimate.Average > 0 {
+		return estimate, nil
 	}
 	if f.movie == nil {
 		return Info{}, f.s.fail(f.index, ErrUnknownRate, "the segment index states no duration, and there is no moov")

@@ -43,14 +43,17 @@ func (w *fragmentWalk) add(t mp4Fragment) {
 		i++
 	}
 	if i == len(w.tracks) {
-		w.tracks = append(w.tracks, trackTimes{id: t.track, timescale: track.timescale, start: math.MaxUint64})
+		w.tracks = append(w.tracks, trackTimes{id: t.track, timescale: track.timescale})
 	}
 	a := &w.tracks[i]
-	a.sum += min(t.duration, math.MaxUint64-a.sum)
 	if t.hasStart {
-		a.timed = true
+		if !a.timed {
+			a.timed, a.start = true, track.begin(t.start)
+			a.sum += t.start - a.start
+		}
 		a.start, a.end = min(a.start, t.start), max(a.end, t.end(0))
 	}
+	a.sum += min(t.duration, math.MaxUint64-a.sum)
 }
 
 // duration returns what the longest track covers, in microseconds. Times that span more than twice what plays have a

@@ -217,7 +217,7 @@ func (f *mp4File) tfra(x mp4Box) (from, to uint64, ok bool) {
 	} else if count > 1 { // as long as the others
 		end += (last.time - first.time) / uint64(count-1)
 	}
-	return micros(first.time, track.timescale), micros(end, track.timescale), end >= last.time
+	return micros(track.begin(first.time), track.timescale), micros(end, track.timescale), end >= last.time
 }
 
 // tfraEntry reads an entry whose numbers have 8 or 16 bytes together.

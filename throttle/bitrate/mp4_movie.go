@@ -40,6 +40,15 @@ func (m *mp4Movie) track(id uint32) *mp4Track {
 	return nil
 }
 
+// begin returns when the media of a file begin whose first fragment of the track begins at a time, in the timescale of
+// the track. They begin with it, except in a file whose moov has samples of its own: those last up to the fragments.
+func (t *mp4Track) begin(fragment uint64) uint64 {
+	if t.duration > 0 && max(fragment, t.duration)-min(fragment, t.duration) <= uint64(t.timescale)/2 {
+		return 0
+	}
+	return fragment
+}
+
 // sampleDuration returns the default of a track.
 func (m *mp4Movie) sampleDuration(track uint32) uint32 {
 	for _, d := range m.defaults {
