@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 )
 
 // Limits of what [ParseConfig] and its kin accept.
 const (
 	// MaxConfigBytes is the size of a document in bytes, in whatever encoding it is in.
-	MaxConfigBytes = 16 << 20
+	MaxConfigBytes = 8 << 20
 	// MaxConfigEntries is the number of settings, groups and formats of all rules of a document together, inherited
 	// ones counted wherever they are inherited; and that of elements in its sections.
 	MaxConfigEntries = 1 << 17
@@ -132,7 +133,7 @@ func (c *Config) RulesFor(path string) *Rules {
 // cleanLocation removes what does not matter in the path of a location: slashes at its ends, and the dot that stands
 // for everything.
 func cleanLocation(path string) string {
-	path = strings.Trim(strings.TrimSpace(path), "/")
+	path = strings.TrimFunc(path, func(c rune) bool { return c == '/' || unicode.IsSpace(c) })
 	if path == "." {
 		return ""
 	}

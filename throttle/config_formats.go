@@ -30,6 +30,7 @@ func isBuiltinFormat(extension string) bool {
 type formatElements struct {
 	add                 *element
 	rates               []*element
+	rule                *element // durationRule
 	duration, timescale *element
 }
 
@@ -53,11 +54,12 @@ func (b *configBuilder) format(el *element) (f bitrate.Format, key attribute, ok
 			rates, good := b.rateRules(child, &from)
 			f.Rates, ok = append(f.Rates, rates...), ok && good
 		case child.is("durationRule"):
-			if f.Duration != nil {
-				b.log.failElement(el, "two elements durationRule, the second at %v", child.at)
+			if from.rule != nil {
+				b.log.failElement(el, "two elements durationRule, at %v and %v", from.rule.at, child.at)
 				ok = false
 				continue
 			}
+			from.rule = child
 			rule, good := b.durationRule(child, &from)
 			f.Duration, ok = rule, ok && good
 		default:

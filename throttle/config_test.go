@@ -261,7 +261,7 @@ searchPatternType="stringValue" dataType="uint16"/></bitrateRules><other/></add>
 		"line 15: bitrateThrottling: element more is not known",
 		`line 6: add .c: there is no group "None", so that it has no limit`,
 	}, got)
-	assert.Equal(t, 44, c.Warnings[3].Column)
+	assert.Equal(t, 45, c.Warnings[3].Column)
 	assert.Equal(t, "Few", setting(t, c.Rules, ".d").Group, "in the case of the group")
 	assert.Equal(t, throttle.Setting{Match: ".a"}, setting(t, c.Rules, ".a"))
 	assert.Equal(t, throttle.Setting{Match: ".b", Kind: throttle.Data}, setting(t, c.Rules, ".b"))
@@ -279,7 +279,7 @@ func TestReadRulesErrors(t *testing.T) {
 	_, err := throttle.ReadRules(io.MultiReader(strings.NewReader("<a>"), errorReader{broken}))
 	require.ErrorIs(t, err, broken)
 	_, err = throttle.ReadRules(endless{})
-	require.ErrorContains(t, err, "more than 16777216 bytes")
+	require.ErrorContains(t, err, "more than 8388608 bytes")
 }
 
 type errorReader struct{ err error }

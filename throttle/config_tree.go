@@ -62,6 +62,9 @@ func (r *configReader) tree(t xml.StartElement) (*element, error) {
 	if len(t.Attr) > maxConfigAttributes {
 		return nil, r.fail("%d attributes, limit %d", len(t.Attr), maxConfigAttributes)
 	}
+	if r.attrs += len(t.Attr); r.attrs > maxConfigAllAttrs {
+		return nil, r.fail("more than %d attributes in sections", maxConfigAllAttrs)
+	}
 	el := &element{name: rawName(t.Name), at: r.at, attrs: make([]attribute, 0, len(t.Attr))}
 	at := attributePositions(r.data[r.offset:r.dec.InputOffset()], r.at, len(t.Attr))
 	for i, a := range t.Attr {

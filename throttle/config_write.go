@@ -30,39 +30,40 @@ func (r *Rules) AppendXML(dst []byte) ([]byte, error) {
 }
 
 // AppendXML appends a configuration, which [ParseConfig] reads as equal. Each location is written complete with what it
-// inherits. Errors are those of [Rules.AppendXML].
+// inherits. Errors are those of [Rules.AppendXML], and that a location has no rules or path, or is there twice.
 func (c *Config) AppendXML(dst []byte) ([]byte, error) {
+	top := cmp.Or(c.Rules, &Rules{})
+	rules := make(map[string]*Rules)
+	for _, l := range c.Locations {
+		key := locationKey(l.Path)
+		if l.Rules == nil || key == "" || rules[key] != nil {
+			return dst, fmt.Errorf("throttle: config: location %q: without rules, without a path, or there twice", shorten(l.Path))
+		}
+		rules[key] = l.Rules
+	}
 	w := &configWriter{}
 	w.buf.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
 	w.open("configuration")
-	top := cmp.Or(c.Rules, &Rules{})
 	w.wrapped(top, nil)
-	seen := make(map[string]*Rules)
 	for _, l := range c.Locations {
-		key := locationKey(l.Path)
-		switch {
-		case l.Rules == nil || key == "" || seen[key] != nil:
-			w.fail(fmt.Errorf("location %q: without rules, without a path, or there twice", shorten(l.Path)))
-			continue
-		}
-		seen[key] = l.Rules
-	}
-	for _, l := range c.Locations {
-		above := top
-		for key := locationKey(l.Path); key != ""; {
-			key = key[:max(strings.LastIndexByte(key, '/'), 0)]
-			if r := seen[key]; r != nil {
-				above = r
-				break
-			}
-		}
 		w.open("location")
 		w.text("path", l.Path)
-		w.wrapped(l.Rules, above)
+		w.wrapped(l.Rules, cmp.Or(rulesAbove(rules, locationKey(l.Path)), top))
 		w.close("location")
 	}
 	w.close("configuration")
 	return w.appendTo(dst)
+}
+
+// rulesAbove returns the rules that a location inherits from another, or nil.
+func rulesAbove(rules map[string]*Rules, key string) *Rules {
+	for key != "" {
+		key = key[:max(strings.LastIndexByte(key, '/'), 0)]
+		if r := rules[key]; r != nil {
+			return r
+		}
+	}
+	return nil
 }
 
 // configWriter writes XML with one element on a line.

@@ -13,9 +13,10 @@ import (
 
 // Limits of documents besides the exported ones.
 const (
-	maxConfigDepth      = 64   // nested elements
-	maxConfigAttributes = 256  // of one element of a section
-	maxConfigPath       = 4096 // bytes of the path of a location
+	maxConfigDepth      = 64                   // nested elements
+	maxConfigAttributes = 256                  // of one element of a section
+	maxConfigAllAttrs   = 4 * MaxConfigEntries // of all elements of sections
+	maxConfigPath       = 4096                 // bytes of the path of a location
 )
 
 // section is a section with the location that it is in, whose path is empty for the whole server.
@@ -70,6 +71,7 @@ type configReader struct {
 	at       position // where the last token began
 	offset   int64    // the same in data
 	elements int      // of the sections so far
+	attrs    int      // of these
 
 	location string // the path of the location that is being read
 	sections []section
