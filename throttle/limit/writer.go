@@ -17,12 +17,13 @@ const (
 	quantumTime  = 100 * time.Millisecond // at the rate
 	minQuantum   = 4 << 10
 	maxQuantum   = 256 << 10
+	minWait      = 10 * time.Millisecond // between two parts, which may therefore be larger than maxQuantum at high rates
 	measuredPart = 1 << 20 // of a file that is measured but not paced
 )
 
 // quantum returns the bytes that are sent at a time at a rate.
 func quantum(rate throttle.Rate) int64 {
-	return min(max(rate.Bytes(quantumTime), minQuantum), maxQuantum)
+	return min(max(rate.Bytes(quantumTime), minQuantum), max(rate.Bytes(minWait), maxQuantum))
 }
 
 // newPace returns a bucket that lets one quantum out at once.
