@@ -36,8 +36,9 @@ func (h *Handler) begin(r *http.Request) (grant, denial) {
 	at := now.Sub(h.epoch)
 
 	h.mu.Lock()
-	g, d, known := h.join(who, at)
-	gone := h.expire(at, g.session)
+	var gone []Session
+	g, d, known := h.join(who, at, &gone)
+	gone = h.expire(at, g.session, gone)
 	h.mu.Unlock()
 	if !known {
 		var more []Session
@@ -51,14 +52,18 @@ func (h *Handler) begin(r *http.Request) (grant, denial) {
 	return g, d
 }
 
-// join lets a request into its session if there is one. It is refused only if the viewer has too many being served.
-// mu must be held.
-func (h *Handler) join(who identity, at time.Duration) (g grant, d denial, known bool) {
+// join lets a request into its session if there is one whose time has not passed. It is refused only if the viewer has
+// too many being served. mu must be held.
+func (h *Handler) join(who identity, at time.Duration, gone *[]Session) (g grant, d denial, known bool) {
 	if who.alone {
 		return g, d, false
 	}
 	s := h.sessions[who.key]
 	if s == nil {
+		return g, d, false
+	}
+	if s.listed && at-s.last >= s.viewer.level.limits.inactivity() {
+		*gone = h.drop(s, *gone)
 		return g, d, false
 	}
 	if most := s.viewer.level.limits.RequestsPerPlayer; most > 0 && who.kind == player && int(s.viewer.active) >= most {
@@ -104,7 +109,7 @@ func (h *Handler) arrive(r *http.Request, who identity, now time.Time) (g grant,
 	h.mu.Lock()
 	for {
 		var known bool
-		if g, d, known = h.join(who, at); known {
+		if g, d, known = h.join(who, at, &gone); known {
 			break // a request beside this one was faster
 		}
 		h.locate(&a)

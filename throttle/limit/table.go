@@ -168,7 +168,7 @@ const (
 
 // expire forgets a few sessions whose time has passed: in the level of a session that a request has joined, nil for none,
 // and in another, which takes turns. mu must be held.
-func (h *Handler) expire(at time.Duration, s *session) (gone []Session) {
+func (h *Handler) expire(at time.Duration, s *session, gone []Session) []Session {
 	if s != nil {
 		_, gone = h.expireIn(s.viewer.level, at, expireStep, gone)
 	}

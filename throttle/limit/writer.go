@@ -18,7 +18,7 @@ const (
 	minQuantum   = 4 << 10
 	maxQuantum   = 256 << 10
 	minWait      = 10 * time.Millisecond // between two parts, which may therefore be larger than maxQuantum at high rates
-	measuredPart = 1 << 20 // of a file that is measured but not paced
+	measuredPart = 1 << 20               // of a file that is measured but not paced
 )
 
 // quantum returns the bytes that are sent at a time at a rate.
