@@ -83,29 +83,30 @@ func (w *fragmentWalk) start() uint64 {
 	return start
 }
 
-// walk reads up to n more fragments. It leaves reads of the budget for the end of the file.
+// walk reads up to n more fragments. It leaves reads of the budget for the end of the file, and ends before a fragment,
+// so that the bytes up to there are those of what was counted.
 func (w *fragmentWalk) walk(n int) {
-	for n > 0 && w.s.left > 2*moofRead && w.s.reads > 8 {
-		if w.s.size-w.off < 8 {
-			w.complete = true
-			return
-		}
+	for w.s.size-w.off >= 8 {
 		x, err := w.s.mp4Box(w.off, w.s.size)
-		if err != nil {
+		if err != nil || x.end > w.s.size && x.name != "mdat" {
 			return
 		}
 		if x.name == "moof" {
+			if n == 0 || w.s.left < 2*moofRead || w.s.reads < 8 {
+				return
+			}
+			n--
 			fragments, err := w.s.moof(x, w.m)
-			if err != nil || x.end > w.s.size {
+			if err != nil {
 				return
 			}
 			for _, t := range fragments {
 				w.add(t)
 			}
-			n--
 		}
 		w.off = x.end
 	}
+	w.complete = true
 }
 
 // byFragments uses the fragments themselves: all of them if they are few, else the time from the first to the last,

@@ -99,7 +99,7 @@ func (f *mp4File) byIndex() Info {
 		return Info{}
 	}
 	var sum sidxSum
-	off := f.index
+	off, from := f.index, f.index
 	for f.s.size-off >= 8 {
 		x, err := f.s.mp4Box(off, f.s.size)
 		if err != nil {
@@ -111,7 +111,7 @@ func (f *mp4File) byIndex() Info {
 				break
 			}
 			if !i.whole {
-				off = x.end
+				off, from = x.end, x.end
 				break
 			}
 		}
@@ -127,7 +127,7 @@ func (f *mp4File) byIndex() Info {
 		rate, duration := average(f.s.whole(uint64(sum.end)), sum.longest(), mp4Seconds)
 		return Info{Average: rate, Duration: duration, Method: "sidx"}
 	}
-	rate, _ := average(sum.end, sum.longest(), mp4Seconds)
+	rate, _ := average(sum.end-from, sum.longest(), mp4Seconds)
 	return Info{Average: rate, Method: "first sidx"}
 }
 
