@@ -358,7 +358,8 @@ func TestFormatValidateNamesTheField(t *testing.T) {
 }
 
 func TestFormatReadsWithinTheBudget(t *testing.T) {
-	s := bitrate.Search{Pattern: []byte("KEY"), From: bitrate.Both, RangeEnd: (bitrate.MaxRead - 8192) / 2, DataOffset: 1 << 20, Type: bitrate.Uint32}
+	s := bitrate.Search{
+		Pattern: []byte("KEY"), From: bitrate.Both, RangeEnd: (bitrate.MaxRead - 8192) / 2, DataOffset: 1 << 20, Type: bitrate.Uint32}
 	f := bitrate.Format{Extension: ".x", Duration: &bitrate.DurationRule{Duration: s, Timescale: s}}
 	require.NoError(t, f.Validate())
 	r := &meteredReader{data: fileWith(4<<20, map[int]string{3 << 20: "KEY"})}
@@ -454,7 +455,8 @@ func FuzzFormat(f *testing.F) {
 	f.Add([]byte("PROP\x00\x00"), []byte("PROP"), 1, int64(0), int64(0), uint32(6), 2, 1, uint32(1), true, int64(1<<62))
 	f.Add([]byte("KEY"+doubleText(math.NaN())), []byte("KEY"), 0, int64(-5), int64(math.MaxInt64), uint32(0), 4, 0, uint32(7), false, int64(11))
 	f.Add([]byte{}, []byte{}, -1, int64(math.MinInt64), int64(math.MinInt64), uint32(math.MaxUint32), 9, -3, uint32(0), true, int64(0))
-	f.Fuzz(func(t *testing.T, data, pattern []byte, from int, start, end int64, offset uint32, typ, order int, unit uint32, rate bool, size int64) {
+	f.Fuzz(func(t *testing.T, data, pattern []byte, from int, start, end int64, offset uint32, typ, order int, unit uint32,
+		rate bool, size int64) {
 		s := bitrate.Search{Pattern: pattern, From: bitrate.From(from), RangeStart: start, RangeEnd: end,
 			DataOffset: offset, Type: bitrate.DataType(typ), Order: bitrate.Endianness(order)}
 		format := bitrate.Format{Extension: ".x", Rates: []bitrate.RateRule{{Search: s, Unit: unit}}}

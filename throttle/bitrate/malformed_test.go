@@ -55,7 +55,8 @@ func checkDetection(name string, data []byte, size int64) error {
 	info, err := d.Detect(first, size)
 	again, againErr := d.Detect(second, size)
 	if info != again || fmt.Sprint(err) != fmt.Sprint(againErr) || first.read != second.read {
-		return fmt.Errorf("not the same twice: %+v %v (%d bytes), %+v %v (%d bytes)", info, err, first.read, again, againErr, second.read)
+		return fmt.Errorf("not the same twice: %+v %v (%d bytes), %+v %v (%d bytes)",
+			info, err, first.read, again, againErr, second.read)
 	}
 	maxRead := int64(bitrate.MaxRead)
 	if fragmented(data) {
