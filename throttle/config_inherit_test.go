@@ -105,6 +105,16 @@ func TestInheritance(t *testing.T) {
 	}, warnings)
 }
 
+// A location without a path, or with a dot, is the whole server.
+func TestLocationOfEverything(t *testing.T) {
+	for _, attribute := range []string{"", "path=''", "path='.'", "PATH='/'", "path='x' path=' . '"} {
+		r, err := throttle.ParseRules([]byte("<configuration><location " + attribute + "><system.webServer><media>" +
+			"<bitrateThrottling minSendSize='1'/></media></system.webServer></location></configuration>"))
+		require.NoError(t, err, attribute)
+		assert.Equal(t, &throttle.Rules{MinSendSize: 1}, r, attribute)
+	}
+}
+
 func TestRulesFor(t *testing.T) {
 	c, err := throttle.ParseConfig([]byte(inheriting))
 	require.NoError(t, err)

@@ -197,7 +197,7 @@ func (b *configBuilder) settingReader() collectionReader[Setting] {
 func (b *configBuilder) setting(el *element) (s Setting, key attribute, ok bool) {
 	s.Kind = b.kind(el)
 	ok = b.attributes(el, func(name string, a attribute) (bool, error) {
-		kind := s.Kind
+		var kind Kind // that the attribute is for
 		var err error
 		switch name {
 		case "fileextension":

@@ -229,10 +229,10 @@ func TestConfigWarnings(t *testing.T) {
 <remove fileExtension=".f"/><change fileExtension=".a"/>
 </throttleSettings>
 <connectionLimitGroups><remove name="VideoFiles"/><remove name="Audio"/><add name="Few" connectionLimit="1"/></connectionLimitGroups>
-<mediaFormats><remove fileExtension=".avi"/><add fileExtension=".g"><bitrateRules><add searchPattern="a"
-searchPatternType="stringValue" dataType="uint16"/></bitrateRules><other/></add>
+<mediaFormats><remove fileExtension=".avi"/><remove fileExtension=".FLV"/><add colour="red" fileExtension=".g"><bitrateRules><add searchPattern="a"
+searchPatternType="stringValue" dataType="uint16"><in/></add><rule/></bitrateRules><other/></add>
 <add fileExtension=".h"><durationRule enabled="true"><duration searchPattern="a" searchPatternType="stringValue" dataType="float"/>
-<timeScale constScale="2" searchPattern="a" searchPatternType="stringValue"/></durationRule></add>
+<timeScale constScale="2" searchPattern="a" searchPatternType="stringValue" unitBitPerSecond="1"/><unit/></durationRule></add>
 </mediaFormats><more/>
 </bitrateThrottling>`
 	c, err := throttle.ParseConfig([]byte(doc))
@@ -254,10 +254,15 @@ searchPatternType="stringValue" dataType="uint16"/></bitrateRules><other/></add>
 		"line 8: remove .f: there is none to remove",
 		"line 8: throttleSettings: element change is not known",
 		"line 10: remove Audio: there is none to remove",
+		"line 11: add .g: attribute colour is not known",
 		"line 11: bitrateRules: not enabled, as it does not say so",
+		"line 12: add a: element in is not known",
+		"line 12: bitrateRules: element rule is not known",
 		"line 12: add .g: element other is not known",
 		"line 11: add .g: no rule is enabled",
+		"line 14: timeScale a: attribute unitBitPerSecond is not known",
 		"line 14: timeScale a: the search is ignored, as there is a constScale",
+		"line 14: durationRule: element unit is not known",
 		"line 15: bitrateThrottling: element more is not known",
 		`line 6: add .c: there is no group "None", so that it has no limit`,
 	}, got)
