@@ -31,7 +31,7 @@ func isADTS(s *source) bool { return s.isStream(adts()) }
 func (s *source) isStream(f framing) bool {
 	start := s.afterTags()
 	end := s.beforeTags(start)
-	return start < end && s.streamAt(f, start, end, 2)
+	return start < end && (s.streamAt(f, start, end, 2) || s.cutStreamAt(f, start, end))
 }
 
 // parseADTS averages frames at the beginning, and at many places of a long file.
@@ -42,7 +42,7 @@ func (s *source) parseStream(f framing) (Info, error) {
 	start := s.afterTags()
 	end := s.beforeTags(start)
 	if start >= end {
-		return Info{}, s.fail(start, ErrCorrupt, "tags up to the end of the file at %d", s.size)
+		return Info{}, s.fail(s.size, ErrCorrupt, "tags up to offset %d", start)
 	}
 	first, err := s.findFrames(f, start, end, maxJunk)
 	if err != nil {
@@ -52,5 +52,5 @@ func (s *source) parseStream(f framing) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return s.rated(sum, first, end)
+	return s.rated(f, sum, first, end)
 }

@@ -68,11 +68,11 @@ func (s *source) aiffPlain(off, size int64) (bool, error) {
 	if size < 22 {
 		return false, nil
 	}
-	b, err := s.at(off+18, 4)
+	b, err := s.at(off, 22)
 	if err != nil {
 		return false, err
 	}
-	switch string(b) {
+	switch string(b[18:]) {
 	case "NONE", "twos", "sowt", "raw ", "in24", "in32", "fl32", "FL32", "fl64", "FL64":
 		return true, nil
 	}

@@ -79,5 +79,5 @@ func parseAMR(s *source) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return s.rated(sum, first, s.size)
+	return s.rated(f, sum, first, s.size)
 }

@@ -57,7 +57,7 @@ func (c clockMarks) since(a, b mark) uint64 {
 
 // similar reports whether two rates, as fractions, are within a factor of [maxSkew]; also if the second is unknown.
 func similar(length, units, near, nearUnits uint64) bool {
-	if near == 0 || nearUnits == 0 {
+	if near == 0 || nearUnits == 0 || units == 0 {
 		return true
 	}
 	const million = 1_000_000

@@ -7,8 +7,10 @@ import (
 
 // Windows in which frames of long files are looked at.
 const (
-	frameWindows    = 16       // at most
-	minFrameWindow  = 8 << 10  // bytes
+	frameWindows    = 36       // at most
+	windowStep      = 17       // of the order in which windows are visited
+	constantWindows = 12       // after which a stated rate that is the same in all is that of the stream
+	minFrameWindow  = 6 << 10  // bytes
 	maxFrameWindow  = 32 << 10 // bytes
 	maxJunk         = 64 << 10 // bytes before the first frame
 	frameReserve    = 16 << 10 // bytes of the budget that windows leave for the reads around them
@@ -57,6 +59,24 @@ func (s *source) streamAt(f framing, off, end int64, least int) bool {
 	return err == nil && (n >= f.run || n >= least && next == end)
 }
 
+// cutStreamAt reports whether a file begins in the middle of a frame, as what was recorded from the net does: a run twice
+// as long begins within the largest frame.
+func (s *source) cutStreamAt(f framing, start, end int64) bool {
+	b, err := s.upTo(start, int(min(block, end-start)))
+	if err != nil {
+		return false
+	}
+	for i := range len(b) - min(f.header, len(b)) {
+		if _, ok := f.parse(b[i:]); !ok {
+			continue
+		}
+		if n, _, err := s.follow(f, start+int64(i), end, 2*f.run); err == nil && n == 2*f.run {
+			return true
+		}
+	}
+	return false
+}
+
 // findFrames returns the offset of the first frames from start on, within bound bytes. At start itself a single
 // frame, even cut, is enough if nothing follows it.
 func (s *source) findFrames(f framing, start, end int64, bound int) (int64, error) {
@@ -67,11 +87,7 @@ func (s *source) findFrames(f framing, start, end int64, bound int) (int64, erro
 	if n >= f.run || n > 0 && next > end-int64(f.header) {
 		return start, nil
 	}
-	bound = int(min(int64(bound), end-start, int64(s.left)))
-	if bound < f.header {
-		return 0, s.fail(start, ErrCorrupt, "no frames")
-	}
-	b, err := s.at(start, bound)
+	b, err := s.at(start, int(min(int64(bound), end-start)))
 	if err != nil {
 		return 0, err
 	}
@@ -80,7 +96,7 @@ func (s *source) findFrames(f framing, start, end int64, bound int) (int64, erro
 			return start + int64(i), nil
 		}
 	}
-	return 0, s.fail(start, ErrCorrupt, "no frames within %d bytes", bound)
+	return 0, s.fail(start, ErrCorrupt, "no frames within %d bytes", len(b))
 }
 
 // frameSum is what frames of a stream add up to.
@@ -90,6 +106,7 @@ type frameSum struct {
 	stated         int  // bit rate of the headers, if it is the same in all
 	varies         bool // the stated rate differs
 	exact          bool // all frames of the stream were looked at
+	grouped        bool // there are frames without samples
 
 	group        uint64 // bytes of the frame and those that play with it, not yet in bytes
 	groupSamples uint64
@@ -105,6 +122,7 @@ func (m *frameSum) add(fr frame) {
 	if m.groupSamples == 0 && !m.exact {
 		return // the frame that it belongs to is before the window
 	}
+	m.grouped = m.grouped || fr.samples == 0
 	m.group += uint64(fr.size)
 	m.varies = m.varies || m.clock != 0 && m.stated != fr.stated
 	m.clock, m.stated = fr.clock, fr.stated
@@ -116,8 +134,13 @@ func (m *frameSum) flush() {
 	m.group, m.groupSamples = 0, 0
 }
 
-// drop forgets the last group, which may be incomplete.
-func (m *frameSum) drop() { m.group, m.groupSamples = 0, 0 }
+// leave ends a window. A group of several frames may be incomplete there, and does not count.
+func (m *frameSum) leave() {
+	if !m.grouped {
+		m.flush()
+	}
+	m.group, m.groupSamples = 0, 0
+}
 
 // measure adds up the frames between first and end: all of them if the budget allows, otherwise those in windows
 // spread over the stream, as a rate at the beginning says little about a stream of variable rate.
@@ -134,23 +157,36 @@ func (s *source) measure(f framing, first, end int64) (frameSum, error) {
 		return frameSum{}, err
 	}
 	fr, _ := f.parse(b)
-	window := min(max(8*fr.size, minFrameWindow), maxFrameWindow)
-	count := int64(min(frameWindows, (s.left-frameReserve)/window))
+	window := min(max(6*fr.size, minFrameWindow), maxFrameWindow)
+	count := min(frameWindows, (s.left-frameReserve)/window)
+	if count%windowStep == 0 {
+		count--
+	}
 	var sum frameSum
 	for i := range count {
-		off := first
-		if count > 1 {
-			off += i * ((length - int64(window)) / (count - 1))
+		if i == constantWindows && sum.stated > 0 && !sum.varies {
+			break
 		}
+		off := first + windowAt(i, count, length-int64(window))
 		if err := s.addWindow(f, &sum, off, min(off+int64(window), end)); err != nil {
 			return frameSum{}, err
 		}
-		sum.drop()
+		sum.leave()
 	}
 	return sum, nil
 }
 
-// addWindow adds the frames that are complete between off and end, and skips what is not frames.
+// windowAt returns where the window i of count is in a range: each in a part of its own, and there at a place that
+// differs from part to part, so that a period of the content does not coincide with that of the windows. The first few
+// are spread over the whole range.
+func windowAt(i, count int, length int64) int64 {
+	const goldenRatio = 2654435769 // of 2^32: multiples are evenly spread modulo that
+	part := i * windowStep % count
+	width := length / int64(count)
+	return int64(part)*width + width*int64(uint32(part+1)*goldenRatio>>16)>>16
+}
+
+// addWindow adds the frames that begin between off and end, and skips what is not frames.
 func (s *source) addWindow(f framing, sum *frameSum, off, end int64) error {
 	if off >= end {
 		return nil
@@ -173,7 +209,8 @@ func (s *source) addWindow(f framing, sum *frameSum, off, end int64) error {
 	return nil
 }
 
-// addRun adds consecutive frames from off and returns where they end. The bytes are read already.
+// addRun adds consecutive frames from off and returns where they end. The last may reach out of a window: a large frame
+// is as likely to begin in one as a small frame is, and less likely to end there.
 func (s *source) addRun(f framing, sum *frameSum, off, end int64) int64 {
 	for off+int64(f.header) <= end {
 		b, err := s.at(off, f.header)
@@ -181,7 +218,7 @@ func (s *source) addRun(f framing, sum *frameSum, off, end int64) int64 {
 			return off
 		}
 		fr, ok := f.parse(b)
-		if !ok || off+int64(fr.size) > end {
+		if !ok || sum.exact && off+int64(fr.size) > end {
 			return off
 		}
 		sum.add(fr)
@@ -190,22 +227,32 @@ func (s *source) addRun(f framing, sum *frameSum, off, end int64) int64 {
 	return off
 }
 
-// rated returns what a sum says about a stream of length bytes. The rate is that of the frames and not size of the
+// rated returns what a sum says about a stream from first to end. The rate is that of the frames and not size of the
 // file over duration, because a tag is no part of an elementary stream: see parseMPEGAudio.
-func (s *source) rated(sum frameSum, first, end int64) (Info, error) {
-	if sum.samples == 0 || sum.clock == 0 || sum.bytes == 0 {
+func (s *source) rated(f framing, sum frameSum, first, end int64) (Info, error) {
+	info := Info{Method: "frames"}
+	switch {
+	case sum.samples == 0: // one frame, which is cut
+		b, err := s.at(first, f.header)
+		if err != nil {
+			return Info{}, err
+		}
+		fr, _ := f.parse(b)
+		info.Average = int64(fr.stated)
+	case sum.stated > 0 && !sum.varies:
+		info.Average = int64(sum.stated)
+	default:
+		info.Average = muldiv(sum.bytes*8, uint64(sum.clock), sum.samples)
+		if !sum.exact {
+			info.Method = "frames (estimated)"
+		}
+	}
+	if info.Average == 0 {
 		return Info{}, s.fail(first, ErrUnknownRate, "no complete frame")
 	}
-	info := Info{Method: "frames", Average: muldiv(sum.bytes*8, uint64(sum.clock), sum.samples)}
-	if sum.stated > 0 && !sum.varies {
-		info.Average = int64(sum.stated)
-	} else if !sum.exact {
-		info.Method = "frames (estimated)"
-	}
-	if sum.exact {
+	info.Duration = lasting(uint64(end-first)*8, uint64(info.Average))
+	if sum.exact && sum.samples > 0 {
 		info.Duration = lasting(sum.samples, uint64(sum.clock))
-	} else if info.Average > 0 {
-		info.Duration = lasting(uint64(end-first)*8, uint64(info.Average))
 	}
 	return info, nil
 }

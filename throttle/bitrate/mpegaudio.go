@@ -131,8 +131,8 @@ func (s *source) mpegAudioAt(start, end int64) (framing, int64, error) {
 	return f, first, err
 }
 
-// isMPEGAudio wants frames that lead to one another at the very beginning, or behind an ID3v2 tag: sync words alone
-// are in every binary file.
+// isMPEGAudio wants frames that lead to one another at the beginning, or behind an ID3v2 tag: sync words alone are in
+// every binary file.
 func isMPEGAudio(s *source) bool {
 	start := s.afterTags()
 	end := s.beforeTags(start)
@@ -143,7 +143,7 @@ func isMPEGAudio(s *source) bool {
 		_, _, err := s.mpegAudioAt(start, end)
 		return err == nil
 	}
-	if s.streamAt(mpegAudio(0), start, end, 2) {
+	if f := mpegAudio(0); s.streamAt(f, start, end, 2) || s.cutStreamAt(f, start, end) {
 		return true
 	}
 	_, ok := s.freeFormat(start, end)
@@ -158,7 +158,7 @@ func parseMPEGAudio(s *source) (Info, error) {
 	start := s.afterTags()
 	end := s.beforeTags(start)
 	if start >= end {
-		return Info{}, s.fail(start, ErrCorrupt, "tags up to the end of the file at %d", s.size)
+		return Info{}, s.fail(s.size, ErrCorrupt, "tags up to offset %d", start)
 	}
 	f, first, err := s.mpegAudioAt(start, end)
 	if err != nil {
@@ -172,7 +172,7 @@ func parseMPEGAudio(s *source) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return s.rated(sum, first, end)
+	return s.rated(f, sum, first, end)
 }
 
 // variableHeader reads the Xing, Info or VBRI header in the first frame, and reports whether there is one that can be

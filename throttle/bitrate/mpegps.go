@@ -54,7 +54,8 @@ func isMPEGPS(s *source) bool {
 }
 
 // parseMPEGPS reads the clock references (SCR) of the packs at the beginning and the end of a program stream. The
-// average is that between them: the rate that packs state is a peak, and serves only where there is one pack.
+// average is that between them. The rate that packs state is at best a peak, and with common encoders hundreds of times
+// too large: it serves only where there is one pack.
 func parseMPEGPS(s *source) (Info, error) {
 	b, err := s.upTo(0, 14)
 	if err != nil {
@@ -77,14 +78,13 @@ func parseMPEGPS(s *source) (Info, error) {
 			continue
 		}
 		if info, ok := s.clocked(c, "SCR"); ok {
-			info.Peak = first.mux
 			return info, nil
 		}
 	}
 	if first.mux == 0 {
 		return Info{}, s.fail(0, ErrUnknownRate, "one pack, which states no rate")
 	}
-	return Info{Method: "mux rate", Average: first.mux, Peak: first.mux}, nil
+	return Info{Method: "mux rate", Average: first.mux}, nil
 }
 
 // packs returns the packs between two offsets of the file.

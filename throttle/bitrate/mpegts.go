@@ -7,12 +7,13 @@ import (
 
 // Parts of a transport stream that are searched for clocks, in bytes.
 const (
-	tsWindow     = 48 << 10
-	tsWindowMost = 120 << 10 // without a clock in it: at 10 Mbit/s, and PCRs every 100 ms, there is one
-	tsPackets    = 5         // in a row that make a stream
-	pcrScale     = 27_000_000
-	ptsScale     = 90_000
-	clockWrap    = 1 << 33 // units of 90 kHz
+	tsWindow   = 24 << 10
+	tsHeadMost = 96 << 10  // if there is no PCR in it, which files mostly begin with
+	tsTailMost = 192 << 10 // the same for the end: 38 ms of a Blu-ray Disc at 40 Mbit/s
+	tsPackets  = 5         // in a row that make a stream
+	pcrScale   = 27_000_000
+	ptsScale   = 90_000
+	clockWrap  = 1 << 33 // units of 90 kHz
 )
 
 // tsLayout is how packets of 188 bytes lie in a file.
@@ -76,14 +77,16 @@ func parseMPEGTS(s *source) (Info, error) {
 	if l.stride == 192 {
 		s.container = M2TS
 	}
-	var head, tail tsClocks
-	for _, window := range []int64{tsWindow, tsWindowMost} {
-		window = min(window, int64(s.left)/2)
-		var err error
-		if head, err = s.tsClocks(l, 0, min(window, s.size)); err != nil {
-			return Info{}, err
-		}
-		off := max(0, s.size-window)
+	head, err := s.tsClocks(l, 0, min(tsWindow, s.size))
+	if err == nil && len(head.pcr) == 0 && s.size > tsWindow {
+		head, err = s.tsClocks(l, 0, min(tsHeadMost, s.size))
+	}
+	if err != nil {
+		return Info{}, err
+	}
+	var tail tsClocks
+	for _, window := range []int{tsWindow, tsTailMost} {
+		off := max(0, s.size-int64(min(window, s.left)))
 		if tail, err = s.tsClocks(l, off, s.size); err != nil {
 			return Info{}, err
 		}
@@ -200,9 +203,21 @@ func (c *tsClocks) packet(p []byte, off int64) {
 	if p[3]&0x10 == 0 || !start || payload > 188-14 {
 		return
 	}
-	if t, ok := pesTime(p[payload:]); ok {
+	if t, ok := pesTime(p[payload:]); ok && !c.before(pid, t) {
 		c.pts = addMark(c.pts, pid, mark{off: off, time: t})
 	}
+}
+
+// before reports whether a time of a PID is shortly before the last that was noted: frames that are shown earlier than
+// those before them, in a stream without DTS.
+func (c *tsClocks) before(pid uint16, t uint64) bool {
+	for _, p := range c.pts {
+		if last := p.marks[len(p.marks)-1]; p.pid == pid {
+			back := (last.time + clockWrap - t) % clockWrap
+			return back > 0 && back < maxMarkGap*ptsScale
+		}
+	}
+	return false
 }
 
 // pesTime returns the time of a PES packet in units of 90 kHz, its DTS if it has one: unlike PTS, it only grows.

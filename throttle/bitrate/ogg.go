@@ -12,7 +12,7 @@ const (
 	maxOggHeaders = 48        // pages before the first with content; long comments and covers take many
 	oggTail       = 68 << 10  // bytes: one page of the largest size fits in
 	oggTailMost   = 160 << 10 // bytes, if the tail has no page of a known stream
-	oggWindows    = 8         // places of a chained file
+	oggWindows    = 14        // places of a chained file
 	oggWindow     = 12 << 10  // bytes of each
 )
 
@@ -63,21 +63,47 @@ func (s *source) pageAt(off int64) (oggPage, error) {
 	return p, nil
 }
 
+// oggStreams are the streams of a file whose codecs are known, in the order in which they begin.
+type oggStreams []*oggStream
+
+func (o oggStreams) of(serial uint32) *oggStream {
+	for _, st := range o {
+		if st.serial == serial {
+			return st
+		}
+	}
+	return nil
+}
+
+// started reports whether two positions of every stream are known.
+func (o oggStreams) started() bool {
+	for _, st := range o {
+		if len(st.ends) < 2 {
+			return false
+		}
+	}
+	return true
+}
+
 // parseOgg reads the granule positions of the first and last pages of the streams of an Ogg file. The average is size
 // of the file over the duration of the longest stream, of which the samples that Opus skips are a part: they have bytes.
 func parseOgg(s *source) (Info, error) {
-	streams, err := s.oggStreams()
+	streams, err := s.oggHeaders()
 	if err != nil {
 		return Info{}, err
 	}
-	last, err := s.oggLast(streams)
+	chained, err := s.oggLast(streams)
 	if err != nil {
 		return Info{}, err
+	}
+	if chained {
+		if info, ok := s.oggChained(streams); ok {
+			return info, nil
+		}
 	}
 	info, longest := Info{Method: "granule"}, time.Duration(0)
-	for serial, g := range last {
-		st := streams[serial]
-		units := st.units(g) - min(st.start, st.units(g))
+	for _, st := range streams {
+		units := st.length()
 		rate, d := average(s.size, mul(units, st.den), st.num)
 		if d > longest {
 			longest, info.Average, info.Duration = d, rate, d-lasting(min(st.skip, units), st.num)
@@ -86,17 +112,12 @@ func parseOgg(s *source) (Info, error) {
 	if longest > 0 && info.Average >= MinRate {
 		return info, nil
 	}
-	if info, ok := s.oggChained(streams); ok {
-		return info, nil
-	}
 	return s.oggNominal(streams)
 }
 
-// oggStreams reads the headers of the streams of the first link: what their granules mean, and where they start. The
-// map holds only those of known codecs.
-func (s *source) oggStreams() (map[uint32]*oggStream, error) {
-	streams := map[uint32]*oggStream{}
-	starting := map[uint32][]uint64{} // up to two granules of each stream
+// oggHeaders reads the headers of the streams of the first link: what their granules mean, and where they start.
+func (s *source) oggHeaders() (oggStreams, error) {
+	var streams oggStreams
 	var off int64
 	for pages := 0; pages < maxOggStreams+maxOggHeaders && off < s.size; pages++ {
 		p, err := s.pageAt(off)
@@ -112,12 +133,13 @@ func (s *source) oggStreams() (map[uint32]*oggStream, error) {
 				return nil, err
 			}
 			if st, ok := oggCodec(b); ok {
-				streams[p.serial] = &st
+				st.serial = p.serial
+				streams = append(streams, &st)
 			}
 		}
-		if st := streams[p.serial]; st != nil && !p.first && p.granule > 0 && len(starting[p.serial]) < 2 {
-			starting[p.serial] = append(starting[p.serial], st.units(p.granule))
-			if enough(streams, starting) {
+		if st := streams.of(p.serial); st != nil && !p.first && p.granule > 0 && len(st.ends) < 2 {
+			st.ends = append(st.ends, st.units(p.granule))
+			if streams.started() {
 				break
 			}
 		}
@@ -126,52 +148,40 @@ func (s *source) oggStreams() (map[uint32]*oggStream, error) {
 	if len(streams) == 0 {
 		return nil, s.fail(0, ErrUnknownRate, "no stream of a known codec")
 	}
-	for serial, st := range streams {
-		st.startFrom(starting[serial])
-	}
 	return streams, nil
 }
 
-// enough reports whether two granules of every stream are known.
-func enough(streams map[uint32]*oggStream, starting map[uint32][]uint64) bool {
-	for serial := range streams {
-		if len(starting[serial]) < 2 {
-			return false
-		}
-	}
-	return true
-}
-
-// startFrom sets the position at which a stream starts, from that of the ends of its first two pages. It is zero but
-// for what was cut out of a longer stream: there, the first page ends far later than a page lasts.
-func (st *oggStream) startFrom(ends []uint64) {
-	if len(ends) < 2 || ends[1] <= ends[0] {
-		return
-	}
-	page := ends[1] - ends[0]
-	if ends[0] > 4*page && mul(ends[0], st.den) > st.num { // and than a second
-		st.start = ends[0] - page
-	}
-}
-
-// oggLast returns the last granule of each known stream in the tail of the file, which grows while there is none.
-func (s *source) oggLast(streams map[uint32]*oggStream) (map[uint32]int64, error) {
-	for tail := int64(oggTail); ; tail = oggTailMost {
-		off := max(0, s.size-min(tail, int64(s.left)))
-		b, err := s.at(off, int(s.size-off))
+// oggLast notes the last granule of each stream in the tail of the file, which grows while there is no page at all. The
+// file is chained if the pages there are of other streams, or if time runs there so much faster than over the whole
+// that it must have started anew.
+func (s *source) oggLast(streams oggStreams) (chained bool, err error) {
+	for _, tail := range []int{oggTail, oggTailMost} {
+		off := max(0, s.size-int64(min(tail, s.left)))
+		b, err := s.upTo(off, int(s.size-off))
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		last := map[uint32]int64{}
-		for _, p := range oggPagesIn(b, off) {
-			if streams[p.serial] != nil && p.granule > 0 {
-				last[p.serial] = p.granule
+		pages := oggPagesIn(b, off)
+		chained = true
+		for _, p := range pages {
+			if st := streams.of(p.serial); st != nil && p.granule > 0 {
+				st.last, chained = st.units(p.granule), false
 			}
 		}
-		if len(last) > 0 || off == 0 || tail == oggTailMost || int64(s.left) < oggTailMost {
-			return last, nil
+		if len(pages) > 0 || off == 0 {
+			return chained || s.restarted(streams, pages), nil
 		}
 	}
+	return false, nil
+}
+
+// restarted reports whether the only stream of a file has a rate by its last granule that its last pages contradict.
+func (s *source) restarted(streams oggStreams, pages []oggPage) bool {
+	if len(streams) != 1 {
+		return false
+	}
+	near, nearUnits := streams[0].between(pages)
+	return !similar(uint64(s.size), streams[0].length(), near, nearUnits)
 }
 
 // oggPagesIn returns the pages whose headers are in b, which is at off in the file. The pattern may be in the content
@@ -194,25 +204,24 @@ func oggPagesIn(b []byte, off int64) []oggPage {
 	return pages
 }
 
-// oggChained estimates the rate of a file that ends with another stream than it begins with, as recordings of net
-// radio do: by the distance of pages at several places, read with the clock of the first link.
-func (s *source) oggChained(streams map[uint32]*oggStream) (Info, bool) {
+// oggChained estimates the rate of a file of several links, as recordings of net radio are, from pages at several
+// places. Two pages of one link say the time between them, however far apart they are. The clock is taken to be that
+// of the first link.
+func (s *source) oggChained(streams oggStreams) (Info, bool) {
 	if len(streams) != 1 {
 		return Info{}, false
 	}
-	var clock *oggStream
-	for _, clock = range streams {
-	}
-	var length, units uint64
+	clock := streams[0]
+	var pages []oggPage
 	for i := range int64(oggWindows) {
-		off := i * (s.size - min(s.size, oggWindow)) / (oggWindows - 1)
+		off := i * ((s.size - min(s.size, oggWindow)) / (oggWindows - 1))
 		b, err := s.upTo(off, min(oggWindow, s.left))
 		if err != nil {
 			break
 		}
-		n, u := clock.between(oggPagesIn(b, off))
-		length, units = length+n, units+u
+		pages = append(pages, oggPagesIn(b, off)...)
 	}
+	length, units := clock.between(pages)
 	if units == 0 {
 		return Info{}, false
 	}
@@ -223,24 +232,23 @@ func (s *source) oggChained(streams map[uint32]*oggStream) (Info, bool) {
 	return info, info.Average > 0
 }
 
-// between returns the bytes and the units between neighbouring pages of one stream.
+// between returns the bytes and the units between successive pages of one stream.
 func (st *oggStream) between(pages []oggPage) (length, units uint64) {
 	for i := 1; i < len(pages); i++ {
 		a, b := pages[i-1], pages[i]
 		if a.serial != b.serial || a.granule <= 0 || b.granule <= a.granule {
 			continue
 		}
-		u := st.units(b.granule) - min(st.units(a.granule), st.units(b.granule))
-		if u == 0 || mul(u, st.den)/st.num > 60 {
-			continue // no page lasts a minute
+		from, to := st.units(a.granule), st.units(b.granule)
+		if bytes := b.off + b.size - a.off - a.size; bytes > 0 && to > from {
+			length, units = length+uint64(bytes), units+to-from
 		}
-		length, units = length+uint64(b.size), units+u
 	}
 	return length, units
 }
 
 // oggNominal adds up the rates that the headers state.
-func (s *source) oggNominal(streams map[uint32]*oggStream) (Info, error) {
+func (s *source) oggNominal(streams oggStreams) (Info, error) {
 	info := Info{Method: "nominal rate"}
 	for _, st := range streams {
 		info.Average += st.nominal

@@ -10,8 +10,25 @@ type oggStream struct {
 	num, den uint64 // units of the granule in a second, as a fraction
 	shift    uint   // Theora: bits of the granule that count frames since the key frame
 	skip     uint64 // Opus: samples before the beginning
-	start    uint64 // units at which the stream starts
 	nominal  int64  // stated bit/s, zero if not
+
+	serial uint32
+	ends   []uint64 // units before the ends of its first two pages
+	last   uint64   // units before the end of its last page, zero if unknown
+}
+
+// length returns the units from the start of the stream to its last page. The start is zero but for what was cut out
+// of a longer stream: there, the first page ends far later than a page lasts.
+func (st *oggStream) length() uint64 {
+	if len(st.ends) < 2 || st.ends[1] <= st.ends[0] {
+		return st.last
+	}
+	page := st.ends[1] - st.ends[0]
+	if st.ends[0] <= 4*page || mul(st.ends[0], st.den) <= st.num { // the latter: one second
+		return st.last
+	}
+	start := st.ends[0] - page
+	return st.last - min(start, st.last)
 }
 
 // units returns the units of content before a granule position, which is not negative.

@@ -25,6 +25,7 @@ type waveFile struct {
 	clock     uint64 // samples per second
 	perSecond uint64 // nAvgBytesPerSec
 	align     uint64 // bytes of a sample of all channels, or of a block
+	perBlock  uint64 // samples of a block of ADPCM
 	samples   uint64 // by fact or ds64, zero if not stated
 	long      uint64 // bytes of data by ds64
 	data      uint64 // bytes of data in the file
@@ -109,13 +110,19 @@ func (s *source) waveFormat(w *waveFile, off, size int64, order binary.ByteOrder
 	w.perSecond = uint64(order.Uint32(b[8:]))
 	w.align = uint64(order.Uint16(b[12:]))
 	if w.tag == 0xFFFE && size >= 26 { // extensible: the tag is the beginning of the GUID
-		if b, err = s.at(off+24, 2); err != nil {
+		if b, err = s.at(off, 26); err != nil {
 			return err
 		}
-		w.tag = order.Uint16(b)
+		w.tag = order.Uint16(b[24:])
 	}
-	if w.tag == 1 && size >= 16 {
+	switch {
+	case w.tag == 1 && size >= 16:
 		return s.waveAlign(w, off, order)
+	case (w.tag == 2 || w.tag == 0x11) && size >= 20: // Microsoft's and IMA ADPCM
+		if b, err = s.at(off, 20); err != nil {
+			return err
+		}
+		w.perBlock = uint64(order.Uint16(b[18:]))
 	}
 	return nil
 }
@@ -174,14 +181,18 @@ func (s *source) waveData(w *waveFile, off, size int64) int64 {
 	return size
 }
 
-// bytesPerSecond returns the rate of the data as a fraction, or zero. Of PCM it follows from the size of a sample,
-// which players go by, whatever the average says. Of other formats the number of samples is exact, but many writers
+// bytesPerSecond returns the rate of the data as a fraction, or zero. Of PCM and ADPCM it follows from the size of a
+// sample or block, which players go by, whatever the average says. Of other formats the number of samples is exact, but many writers
 // leave a nonsense there: it must be about what the average says.
 func (w *waveFile) bytesPerSecond() (rate, scale uint64) {
 	switch w.tag {
 	case 1, 3, 6, 7: // PCM, float, A-law, mu-law
 		if w.align > 0 && w.clock > 0 {
 			return w.align * w.clock, 1
+		}
+	case 2, 0x11:
+		if w.align > 0 && w.clock > 0 && w.perBlock > 0 {
+			return w.align * w.clock, w.perBlock
 		}
 	default:
 		if w.samples == 0 || w.samples > 1<<40 || w.data == 0 || w.clock == 0 {
