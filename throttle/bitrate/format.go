@@ -147,10 +147,10 @@ func (r *DurationRule) rate(s *source) (int64, time.Duration, error) {
 			return 0, 0, err
 		}
 	}
-	seconds := units / scale
-	if units == 0 || scale == 0 || seconds == 0 || math.IsInf(seconds, 0) {
+	if units == 0 || scale == 0 {
 		return 0, 0, s.fail(0, ErrUnknownRate, "the duration is %g units of which %g are a second", units, scale)
 	}
+	seconds := units / scale // zero and infinite if out of range, as the rate then is
 	d := time.Duration(math.MaxInt64)
 	if ns := seconds * float64(time.Second); ns < math.MaxInt64 {
 		d = time.Duration(ns)

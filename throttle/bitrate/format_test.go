@@ -288,6 +288,14 @@ func TestFormatDuration(t *testing.T) {
 		assert.Equal(t, bitrate.Info{Container: bitrate.Declared, Average: c.want, Duration: c.d, Method: "rule"}, info, c.name)
 	}
 
+	double := func(key string) bitrate.Search { return bitrate.Search{Pattern: []byte(key), Type: bitrate.Double} }
+	wide := bitrate.Format{Extension: ".x", Duration: &bitrate.DurationRule{Duration: double("LENGTH"), Timescale: double("SCALE")}}
+	for _, v := range [][2]float64{{5e-324, 1e300}, {1e300, 5e-324}, {1e300, 1}, {1, 1e300}} {
+		data := fileWith(1000, map[int]string{30: "LENGTH" + doubleText(v[0]), 90: "SCALE" + doubleText(v[1])})
+		_, err := wide.Detect(bytes.NewReader(data), 1000)
+		assert.ErrorIs(t, err, bitrate.ErrUnknownRate, "%v", v)
+	}
+
 	f := bitrate.Format{Extension: ".x", Duration: inFile}
 	data := fileWith(1000, map[int]string{30: "LENGTH" + uint32Text(5)})
 	_, err := f.Detect(bytes.NewReader(data), 1000)
@@ -454,6 +462,7 @@ func FuzzFormat(f *testing.F) {
 		uint32(1), 4, 0, uint32(1000), true, int64(54))
 	f.Add([]byte("PROP\x00\x00"), []byte("PROP"), 1, int64(0), int64(0), uint32(6), 2, 1, uint32(1), true, int64(1<<62))
 	f.Add([]byte("KEY"+doubleText(math.NaN())), []byte("KEY"), 0, int64(-5), int64(math.MaxInt64), uint32(0), 4, 0, uint32(7), false, int64(11))
+	f.Add([]byte("KEY"+uint32Text(1<<20)), []byte("KEY"), 1, int64(0), int64(0), uint32(0), 2, 0, uint32(1), true, int64(-5))
 	f.Add([]byte{}, []byte{}, -1, int64(math.MinInt64), int64(math.MinInt64), uint32(math.MaxUint32), 9, -3, uint32(0), true, int64(0))
 	f.Fuzz(func(t *testing.T, data, pattern []byte, from int, start, end int64, offset uint32, typ, order int, unit uint32,
 		rate bool, size int64) {
