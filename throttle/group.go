@@ -1,6 +1,7 @@
 package throttle
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,25 +19,25 @@ type group struct {
 	limit   atomic.Int64 // zero means none
 	active  atomic.Int64
 	refused atomic.Uint64
-	bucket  atomic.Pointer[Bucket] // of the group's rate, nil if it has none
+	bucket  atomic.Pointer[shared] // of the group's rate, nil if it has none
 }
 
 // set makes the groups of rules the current ones.
-func (g *groups) set(now time.Time, list []Group) {
+func (g *groups) set(list []Group) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.byName == nil {
 		g.byName = make(map[string]*group)
 	}
-	for _, one := range g.byName {
-		one.limit.Store(0)
-		one.bucket.Store(nil)
-	}
 	for _, s := range list {
 		one := g.get(s.Name)
 		one.limit.Store(int64(s.ConnectionLimit))
-		if s.Rate > 0 {
-			one.bucket.Store(newShared(s.Rate))
+		one.bucket.Store(newShared(s.Rate))
+	}
+	for name, one := range g.byName {
+		if !slices.ContainsFunc(list, func(s Group) bool { return s.Name == name }) {
+			one.limit.Store(0)
+			one.bucket.Store(nil)
 		}
 	}
 }
@@ -73,8 +74,27 @@ func (g *group) enter() bool {
 
 func (g *group) leave() { g.active.Add(-1) }
 
-// newShared returns a bucket that many responses take from: it holds what its rate earns in a quarter of a second.
-func newShared(rate Rate) *Bucket {
+// shared is a bucket that many responses take from. A nil one has no limit.
+type shared struct{ *Bucket }
+
+// newShared returns a bucket that holds what its rate earns in a quarter of a second, or nil for a rate of zero.
+func newShared(rate Rate) *shared {
+	if rate <= 0 {
+		return nil
+	}
 	capacity := max(rate.Bytes(DefaultInterval), DefaultMinSendSize)
-	return NewBucket(rate, capacity, capacity)
+	return &shared{NewBucket(rate, capacity, capacity)}
+}
+
+func (s *shared) take(now time.Time, n int64) time.Duration {
+	if s == nil {
+		return 0
+	}
+	return s.Take(now, n)
+}
+
+func (s *shared) giveBack(n int64) {
+	if s != nil {
+		s.Return(n)
+	}
 }

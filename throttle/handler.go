@@ -23,8 +23,9 @@ const (
 const (
 	// probeSize is the longest body that is taken for a question and not for content, in bytes.
 	probeSize = 2 << 10
-	// retryAfter is what a response that was refused says, in seconds.
+	// retryAfter and refusal are what a response that was refused says: when to come back, in seconds, and the body.
 	retryAfter = 5
+	refusal    = "Too many connections of this kind, try again later.\n"
 	// tick is the raster of wake-ups. Of 2,000 responses that wait a second each, forty wake at once.
 	tick = 20 * time.Millisecond
 )
@@ -75,7 +76,7 @@ type Handler struct {
 	table    atomic.Pointer[table]
 	groups   groups
 	site     site
-	ceiling  atomic.Pointer[Bucket]
+	ceiling  atomic.Pointer[shared]
 	sessions *sessions
 	rates    rates
 	counters counters
@@ -132,13 +133,9 @@ func (h *Handler) SetRules(rules *Rules) error {
 		return err
 	}
 	copied := *rules
-	h.groups.set(time.Now(), copied.Groups)
+	h.groups.set(copied.Groups)
 	h.site.setTarget(copied.TargetRate)
-	var ceiling *Bucket
-	if copied.Ceiling > 0 {
-		ceiling = newShared(copied.Ceiling)
-	}
-	h.ceiling.Store(ceiling)
+	h.ceiling.Store(newShared(copied.Ceiling))
 	h.table.Store(newTable(&copied))
 	return nil
 }
@@ -146,7 +143,7 @@ func (h *Handler) SetRules(rules *Rules) error {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := h.table.Load()
-	resp := &response{ResponseWriter: w, h: h, r: r, table: t}
+	resp := &response{ResponseWriter: w, h: h, r: r, table: t, vars: variablesOf(r.Context())}
 	if !t.Disabled {
 		resp.setting = t.byName(r.URL.Path)
 	}
@@ -156,7 +153,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			resp.refuse()
 			return
 		}
-		if resp.setting.Kind == Media {
+		if resp.setting.Kind == Media && r.Method == http.MethodGet {
 			r = withoutCompression(r)
 			resp.r = r
 		}

@@ -14,8 +14,7 @@ type pace struct {
 	err     error // of the detection
 	taken   *taken
 	quantum int64
-	rate    Rate      // that the quantum is for
-	shared  []*Bucket // of the group and of the ceiling
+	rate    Rate // that the quantum is for
 
 	credit  int64 // granted and not yet used
 	dirty   bool  // bytes have been written since the last flush
@@ -39,14 +38,6 @@ func (h *Handler) newPace(w *response, p *plan, err error) *pace {
 	}
 	seekBurst := p.seekBurst(h.opts.SeekBurst)
 	c.taken = h.sessions.begin(now, w.sessionKey(), w.from, p, seekBurst, max(seekBurst, c.quantum), &h.site)
-	if w.group != nil {
-		if b := w.group.bucket.Load(); b != nil {
-			c.shared = append(c.shared, b)
-		}
-	}
-	if b := h.ceiling.Load(); b != nil {
-		c.shared = append(c.shared, b)
-	}
 	h.counters.responses.Add(1)
 	h.counters.active.Add(1)
 	return c
@@ -91,15 +82,20 @@ func (c *pace) earn(want int64) error {
 	if rest := c.plan.burst - c.w.sent; rest > 0 && c.waits == 0 {
 		least = min(least, rest) // the burst is exact
 	}
-	n, wait := c.taken.bucket.next(now, min(remaining, c.most()), least)
+	group, ceiling := c.shared()
+	most := c.most()
+	if group != nil || ceiling != nil {
+		most = min(most, max(least, sharedQuantum))
+	}
+	n, wait := c.taken.bucket.next(now, min(remaining, most), least)
 	if wait > 0 {
 		n, wait = c.align(now, n, wait)
 	}
-	for _, b := range c.shared {
-		wait = max(wait, b.Take(now, n))
-	}
+	wait = max(wait, group.take(now, n), ceiling.take(now, n))
 	if err := c.wait(wait); err != nil {
-		c.giveBack(n)
+		c.taken.bucket.Return(n)
+		group.giveBack(n)
+		ceiling.giveBack(n)
 		return err
 	}
 	c.credit = n
@@ -129,13 +125,18 @@ func (c *pace) remaining(want int64) int64 {
 
 // most is the largest write: a quantum, but in the burst, which is until the first wait, more.
 func (c *pace) most() int64 {
-	switch {
-	case len(c.shared) > 0:
-		return min(c.quantum, sharedQuantum)
-	case c.waits > 0:
+	if c.waits > 0 {
 		return c.quantum
 	}
 	return max(maxBurstWrite, c.quantum)
+}
+
+// shared returns the buckets of the group and of the ceiling, nil where there are none now.
+func (c *pace) shared() (group, ceiling *shared) {
+	if c.w.group != nil {
+		group = c.w.group.bucket.Load()
+	}
+	return group, c.h.ceiling.Load()
 }
 
 // align makes a wait end earlier, at the next tick of the handler, with as much less to send, so that many responses
@@ -151,14 +152,6 @@ func (c *pace) align(now time.Time, n int64, wait time.Duration) (int64, time.Du
 	}
 	c.taken.bucket.Return(less)
 	return n - less, wait - early
-}
-
-// giveBack returns n bytes to all buckets.
-func (c *pace) giveBack(n int64) {
-	c.taken.bucket.Return(n)
-	for _, b := range c.shared {
-		b.Return(n)
-	}
 }
 
 // wait sleeps until the client is gone or d is over. What has been written is on its way meanwhile.
@@ -193,7 +186,10 @@ func (c *pace) wait(d time.Duration) error {
 // end leaves everything that the response shared.
 func (c *pace) end(sent int64) {
 	now := time.Now()
-	c.giveBack(c.credit)
+	group, ceiling := c.shared()
+	c.taken.bucket.Return(c.credit)
+	group.giveBack(c.credit)
+	ceiling.giveBack(c.credit)
 	c.credit = 0
 	c.h.sessions.end(now, c.taken, sent)
 	c.kernel.end()

@@ -35,8 +35,8 @@ type GroupStats struct {
 
 // counters are the atomics behind Stats.
 type counters struct {
-	responses, unthrottled, aborted, refused, burst, steady, saved atomic.Uint64
-	active, waited                                                 atomic.Int64
+	responses, unthrottled, aborted, burst, steady, saved atomic.Uint64
+	active, waited                                        atomic.Int64
 }
 
 // Observation is a paced or refused response that has ended.
