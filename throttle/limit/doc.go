@@ -18,7 +18,7 @@
 // what is watched: a presentation with all its manifests, playlists, fragments and segments, see [Options].File. A
 // viewer who watches two files counts once among the viewers and once for each file. A viewer stays while a request is
 // being served and for the inactivity timeout afterwards, [Limits].PlayerInactivityTimeout; a session whose requests
-// all failed, such as those of who tries names, ends with them. A distribution connection is a file that another
+// all failed or were redirected, such as those of who tries names, ends with them. A distribution connection is a file that another
 // server pulls, see [Options].Distribution; those are counted, measured and paced apart from players.
 //
 // The limits of the server apply to everything; those of a [Point] stand beside them, or replace them if it says so. A
@@ -38,5 +38,6 @@
 // which also holds for bursts. The time in which a connection must be acknowledged is ReadHeaderTimeout of
 // [http.Server]; the FEC span belongs to multicast. Limits hold for one Handler, not for several processes.
 //
-// Handlers have no goroutine and need no Close: sessions expire when further requests come, a few with each.
+// Handlers have no goroutine and need no Close: sessions expire when further requests come, a few with each, and when
+// [Handler.Stats] or [Handler.Sessions] is called. Until then they keep their memory, some 330 bytes each.
 package limit

@@ -45,7 +45,7 @@ type Options struct {
 	// Exempt returns true for requests that are neither counted nor refused, such as those of management.
 	Exempt func(*http.Request) bool
 
-	// MaxSessions bounds the memory: as many sessions are kept, at some 400 bytes each. Who comes when the table is full
+	// MaxSessions bounds the memory: as many sessions are kept, at some 330 bytes each. Who comes when the table is full
 	// is refused. Zero means [DefaultMaxSessions].
 	MaxSessions int
 	// Measure counts the bytes of all responses for [Stats] and [Session], even if no limit needs that.
@@ -56,7 +56,7 @@ type Options struct {
 	// them: Access-Control-Allow-Origin: * and Access-Control-Expose-Headers: Retry-After.
 	Header http.Header
 	// Observe, if set, is called when a session is admitted, denied or ended, the last when another request finds it has
-	// expired. It is called on the goroutine of a request and must not block.
+	// expired. It is called on the goroutine of a request and must neither block nor panic.
 	Observe func(Event)
 	// Now tells the time. Nil means time.Now. What is paced sleeps by the clock of package time all the same.
 	Now func() time.Time

@@ -37,6 +37,11 @@ func (h *Handler) SetRules(rules Rules) {
 			l.set(now, p.within(rules.Server, p.Replace), p.Replace)
 		}
 	}
+	for _, l := range h.levels[1:] {
+		if l.ends {
+			l.set(now, Limits{}.within(rules.Server, l.replace), l.replace) // for who is still there
+		}
+	}
 	h.tidyLevels()
 	slices.SortStableFunc(h.levels[1:], func(a, b *level) int { return cmp.Compare(len(b.path), len(a.path)) })
 	h.setGroups(rules.Groups)

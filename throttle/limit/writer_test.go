@@ -60,6 +60,8 @@ func (w *wire) Write(p []byte) (int, error) {
 }
 
 func (w *wire) FlushError() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.flushes++
 	return nil
 }
