@@ -28,10 +28,16 @@ type Bucket struct {
 	last     time.Time // until when tokens have been earned; zero before the first use
 }
 
+// maxTokens is the most bytes that a bucket holds or owes, so that sums of two such numbers are in range.
+const maxTokens = math.MaxInt64 / 2
+
+// tokens returns n, or the nearest number that a bucket can hold.
+func tokens(n int64) int64 { return min(max(n, 0), maxTokens) }
+
 // NewBucket returns a bucket that begins with burst bytes and holds at most capacity, both at least zero.
 // A rate of zero or less earns nothing.
 func NewBucket(rate Rate, burst, capacity int64) *Bucket {
-	burst, capacity = max(burst, 0), max(capacity, 0)
+	burst, capacity = tokens(burst), tokens(capacity)
 	return &Bucket{rate: min(rate, MaxRate), capacity: capacity, limit: max(burst, capacity), tokens: burst}
 }
 
@@ -50,7 +56,7 @@ func (b *Bucket) earn(now time.Time) {
 
 // take takes n bytes, at least zero. mu must be held.
 func (b *Bucket) take(n int64) {
-	b.tokens -= min(n, b.tokens-math.MinInt64/2)
+	b.tokens -= min(n, b.tokens+maxTokens)
 	b.settle()
 }
 
@@ -93,6 +99,7 @@ func (b *Bucket) TakeUpTo(now time.Time, n, least int64) (int64, time.Duration) 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.earn(now)
+	n = max(n, 0)
 	least = min(least, n)
 	if b.tokens < least || b.tokens <= 0 {
 		return 0, b.wait(max(least, 1))
@@ -127,7 +134,7 @@ func (b *Bucket) Raise(now time.Time, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.earn(now)
-	b.tokens = max(b.tokens, n)
+	b.tokens = max(b.tokens, tokens(n))
 	b.limit = max(b.limit, b.tokens)
 }
 
@@ -163,7 +170,7 @@ func (b *Bucket) SetCapacity(now time.Time, capacity int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.earn(now)
-	b.capacity = max(capacity, 0)
+	b.capacity = tokens(capacity)
 	b.limit = max(b.limit, b.capacity)
 	b.settle()
 }

@@ -15,5 +15,8 @@ var (
 	errNoContent   = errors.New("throttle: the file cannot be read beside the response")
 )
 
+// errRefused is returned to a handler that writes a response in the place of which 503 has been sent.
+var errRefused = errors.New("throttle: the connection group is full, 503 has been sent in the place of the response")
+
 // errHijack is returned to who would take the connection away from under the pacing.
 var errHijack = fmt.Errorf("throttle: a response behind a throttle handler cannot be hijacked: %w", http.ErrNotSupported)

@@ -23,7 +23,7 @@ type group struct {
 }
 
 // set makes the groups of rules the current ones.
-func (g *groups) set(list []Group) {
+func (g *groups) set(now time.Time, list []Group) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.byName == nil {
@@ -32,7 +32,7 @@ func (g *groups) set(list []Group) {
 	for _, s := range list {
 		one := g.get(s.Name)
 		one.limit.Store(int64(s.ConnectionLimit))
-		one.bucket.Store(newShared(s.Rate))
+		setShared(&one.bucket, now, s.Rate)
 	}
 	for name, one := range g.byName {
 		if !slices.ContainsFunc(list, func(s Group) bool { return s.Name == name }) {
@@ -77,13 +77,19 @@ func (g *group) leave() { g.active.Add(-1) }
 // shared is a bucket that many responses take from. A nil one has no limit.
 type shared struct{ *Bucket }
 
-// newShared returns a bucket that holds what its rate earns in a quarter of a second, or nil for a rate of zero.
-func newShared(rate Rate) *shared {
-	if rate <= 0 {
-		return nil
-	}
+// setShared sets the rate of a shared bucket, zero for none. It holds what its rate earns in a quarter of a second. One
+// that is in use stays, with what it has given: a new one would give it again.
+func setShared(p *atomic.Pointer[shared], now time.Time, rate Rate) {
 	capacity := max(rate.Bytes(DefaultInterval), DefaultMinSendSize)
-	return &shared{NewBucket(rate, capacity, capacity)}
+	switch s := p.Load(); {
+	case rate <= 0:
+		p.Store(nil)
+	case s == nil:
+		p.Store(&shared{NewBucket(rate, capacity, capacity)})
+	default:
+		s.SetRate(now, rate)
+		s.SetCapacity(now, capacity)
+	}
 }
 
 func (s *shared) take(now time.Time, n int64) time.Duration {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -73,6 +74,7 @@ type Handler struct {
 	next     http.Handler
 	opts     HandlerOptions
 	start    time.Time
+	changing sync.Mutex // held by SetRules, so that everything is of the same rules
 	table    atomic.Pointer[table]
 	groups   groups
 	site     site
@@ -133,10 +135,14 @@ func (h *Handler) SetRules(rules *Rules) error {
 		return err
 	}
 	copied := *rules
-	h.groups.set(copied.Groups)
+	h.changing.Lock()
+	defer h.changing.Unlock()
+	now := time.Now()
+	h.groups.set(now, copied.Groups)
 	h.site.setTarget(copied.TargetRate)
-	h.ceiling.Store(newShared(copied.Ceiling))
+	setShared(&h.ceiling, now, copied.Ceiling)
 	h.table.Store(newTable(&copied))
+	h.rates.reset() // other formats may find what these did not
 	return nil
 }
 

@@ -115,10 +115,11 @@ func (c *pace) refresh(now time.Time) {
 	}
 }
 
-// remaining is the rest of the body where its length is known, else want.
+// remaining is the rest of the body where its length is known, else want. Who wants more than the rest does not know
+// the end, and finds it by one byte more.
 func (c *pace) remaining(want int64) int64 {
-	if c.w.length >= 0 {
-		return max(c.w.length-c.w.sent, want)
+	if rest := c.w.length - c.w.sent; c.w.length >= 0 && rest >= 0 {
+		return min(max(rest, want), rest+1)
 	}
 	return max(want, c.quantum)
 }
@@ -165,6 +166,7 @@ func (c *pace) wait(d time.Duration) error {
 			return err
 		}
 	}
+	c.rolling.extend(c.rc, time.Now().Add(d), c.h.opts.WriteTimeout) // in HTTP/2 it ends a stream that only waits, too
 	c.waits++
 	c.waited += d
 	c.kernel.set(c.rate, c.quantum)

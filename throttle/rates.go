@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -47,24 +48,37 @@ type rateEntry struct {
 
 // of returns the rate of a file, which is detected unless it is known.
 func (c *rates) of(id fileID, formats []bitrate.Format, open func() (io.ReaderAt, error)) (bitrate.Info, error) {
-	e := c.entry(id)
-	e.once.Do(func() {
-		var r io.ReaderAt
-		if r, e.err = open(); e.err == nil {
-			d := bitrate.Detector{Name: path.Base(strings.ReplaceAll(id.name, `\`, "/")), Formats: formats}
-			e.info, e.err = d.Detect(r, id.size)
+	for {
+		e, first := c.entry(id), false
+		e.once.Do(func() {
+			first = true
+			var r io.ReaderAt
+			if r, e.err = open(); e.err == nil {
+				d := bitrate.Detector{Name: path.Base(strings.ReplaceAll(id.name, `\`, "/")), Formats: formats}
+				e.info, e.err = d.Detect(r, id.size)
+			}
+			c.count(id, e)
+		})
+		if e.err == nil || lasting(e.err) {
+			return e.info, e.err
 		}
-		c.count(id, e)
-	})
-	if e.err != nil && !lasting(e.err) {
 		c.forget(id, e)
+		if first {
+			return e.info, e.err
+		} // else the client who asked first may just have gone: the next one tries
 	}
-	return e.info, e.err
+}
+
+// reset forgets everything.
+func (c *rates) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.new, c.old = nil, nil
 }
 
 // lasting reports whether an error is in the file, so that it would come again.
 func lasting(err error) bool {
-	for _, of := range []error{bitrate.ErrUnknownContainer, bitrate.ErrUnknownRate, bitrate.ErrCorrupt, bitrate.ErrLimit, errNoContent} {
+	for _, of := range []error{bitrate.ErrUnknownContainer, bitrate.ErrUnknownRate, bitrate.ErrCorrupt, bitrate.ErrLimit, errNoContent, errUnknownSize} {
 		if errors.Is(err, of) {
 			return true
 		}
@@ -103,6 +117,9 @@ func (c *rates) forget(id fileID, e *rateEntry) {
 
 // count counts and logs a detection.
 func (c *rates) count(id fileID, e *rateEntry) {
+	if errors.Is(e.err, context.Canceled) {
+		return // the client has gone, which says nothing about the file
+	}
 	c.mu.Lock()
 	if e.err != nil {
 		c.stats.undetected++
@@ -142,11 +159,13 @@ func (c *rates) find(b *body, formats []bitrate.Format) (bitrate.Info, error) {
 	if total < 0 && b.probe != nil {
 		total = b.probe(-1).size()
 	}
-	if total <= 0 {
-		return bitrate.Info{}, errUnknownSize
-	}
-	id := fileID{b.path, total, b.header.Get("Etag") + " " + b.header.Get("Last-Modified")}
-	return c.of(id, formats, func() (io.ReaderAt, error) { return b.readerAt(total) })
+	id := fileID{b.path, max(total, -1), b.header.Get("Etag") + " " + b.header.Get("Last-Modified")}
+	return c.of(id, formats, func() (io.ReaderAt, error) {
+		if total <= 0 {
+			return nil, errUnknownSize
+		}
+		return b.readerAt(total)
+	})
 }
 
 // readerAt returns what can be read of the file without the file.

@@ -45,11 +45,13 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *response) WriteHeader(status int) {
 	if w.status != 0 {
 		if !w.refused {
+			w.sendHeader()
 			w.ResponseWriter.WriteHeader(status) // net/http says what is wrong about it
 		}
 		return
 	}
 	if status < 200 && status != http.StatusSwitchingProtocols {
+		w.takeVariables() // which count for the response that follows
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
@@ -66,30 +68,35 @@ func (w *response) WriteHeader(status int) {
 // decide chooses between stepping aside and pacing, and takes the variables out of the header.
 func (w *response) decide() {
 	header := w.ResponseWriter.Header()
-	vars, problems := takeVariables(w.r.Context(), header)
-	for _, err := range problems {
-		w.h.opts.Logger.Warn("throttle variable", "path", w.r.URL.Path, "err", err)
-	}
-	w.vars = vars
+	w.takeVariables()
 	body := w.r.Method != http.MethodHead && (w.status == http.StatusOK || w.status == http.StatusPartialContent)
 	if !body {
 		w.aside = true
 		return
 	}
-	if w.setting == nil {
+	if w.setting == nil && !w.table.Disabled {
 		w.setting = w.table.byType(header.Get("Content-Type"))
 		if !w.enter() {
 			w.refuse()
+			_ = http.NewResponseController(w.ResponseWriter).Flush()
 			return
 		}
 	}
-	w.aside = w.table.Disabled || vars.Off || w.setting == nil && vars.Rate == 0 && (vars.FileExtension == "" || vars.EncodedRate == 0)
+	v := &w.vars
+	w.aside = w.table.Disabled || v.Off || w.setting == nil && v.Rate == 0 && (v.FileExtension == "" || v.EncodedRate == 0)
 	if w.aside {
 		return
 	}
 	w.place(header)
 	if w.length >= 0 && w.length <= probeSize {
 		w.aside = true // a player asks whether there are ranges, as with bytes=0-1: it is answered at once and costs nothing
+	}
+}
+
+// takeVariables takes the variables out of the header.
+func (w *response) takeVariables() {
+	for _, err := range w.vars.take(w.ResponseWriter.Header()) {
+		w.h.opts.Logger.Warn("throttle variable", "path", w.r.URL.Path, "err", err)
 	}
 }
 
@@ -146,20 +153,25 @@ func (w *response) enter() bool {
 	return true
 }
 
-// refuse answers 503 in the place of the response. What the handler writes then goes nowhere.
+// refuse answers 503 in the place of the response. What the handler then writes is refused too, so that it does not read
+// a file to its end for nothing; as it may end the connection for that, the answer leaves at once.
 func (w *response) refuse() {
 	w.refused, w.aside = true, true
 	w.status = http.StatusServiceUnavailable
 	header := w.ResponseWriter.Header()
 	for name := range header {
 		switch name { // those that describe the body of another response
-		case "Content-Length", "Content-Range", "Content-Type", "Content-Encoding", "Etag", "Last-Modified", "Accept-Ranges", "Expires":
+		case "Content-Range", "Content-Encoding", "Transfer-Encoding", "Content-Disposition", "Etag", "Last-Modified", "Accept-Ranges", "Expires":
 			delete(header, name)
 		}
 	}
 	header.Set("Retry-After", strconv.Itoa(retryAfter))
 	header.Set("Cache-Control", "no-store")
-	http.Error(w.ResponseWriter, "Too many connections of this kind, try again later.", http.StatusServiceUnavailable)
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Length", strconv.Itoa(len(refusal)))
+	w.ResponseWriter.WriteHeader(w.status)
+	_, _ = io.WriteString(w.ResponseWriter, refusal)
 }
 
 // Write implements http.ResponseWriter.
@@ -169,7 +181,9 @@ func (w *response) Write(p []byte) (n int, err error) {
 	}
 	switch {
 	case w.refused:
-		return len(p), nil
+		return 0, errRefused
+	case len(p) == 0 && w.waiting:
+		return 0, nil
 	case len(p) == 0 || !w.begin(nil, p):
 		return w.ResponseWriter.Write(p)
 	}
@@ -182,6 +196,9 @@ func (w *response) Write(p []byte) (n int, err error) {
 		n += m
 		w.sent += int64(m)
 		w.pace.use(int64(m))
+		if err == nil && int64(m) < granted {
+			err = io.ErrShortWrite
+		}
 		if err != nil {
 			return n, err
 		}
@@ -197,7 +214,7 @@ func (w *response) ReadFrom(src io.Reader) (n int64, err error) {
 	}
 	switch {
 	case w.refused:
-		return io.Copy(io.Discard, src)
+		return 0, errRefused
 	case !w.begin(src, nil):
 		return io.Copy(w.ResponseWriter, src)
 	}
@@ -234,7 +251,7 @@ func (w *response) body(src io.Reader, prefix []byte) *body {
 	if w.status == http.StatusOK {
 		b.prefix = prefix
 	}
-	if !w.h.opts.NoProbes && canProbe(w.status, b.header) {
+	if !w.h.opts.NoProbes && w.r.Method == http.MethodGet && canProbe(w.status, b.header) {
 		b.probe = func(total int64) *inside { return &inside{w.h.next, w.r, total} }
 	}
 	return b
@@ -275,7 +292,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, n
 // finish ends the response when its handler has returned or panicked.
 func (w *response) finish() {
 	if w.status == 0 {
-		takeVariables(context.Background(), w.ResponseWriter.Header())
+		w.takeVariables()
 	}
 	w.sendHeader()
 	if w.group != nil {

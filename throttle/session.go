@@ -202,7 +202,7 @@ func (s *sessions) end(now time.Time, t *taken, sent int64) {
 func (s *sessions) expire(now time.Time) {
 	for e := s.idle.Front(); e != nil; e = s.idle.Front() {
 		sess := e.Value.(*session)
-		if len(s.byKey) <= s.max && now.Sub(sess.ended) < sessionIdle {
+		if s.idle.Len() <= s.max && now.Sub(sess.ended) < sessionIdle {
 			return
 		}
 		s.idle.Remove(e)

@@ -43,17 +43,27 @@ func WithVariables(ctx context.Context, v Variables) context.Context {
 	return context.WithValue(ctx, variablesKey{}, v)
 }
 
-// variableNames are the response headers, in canonical form.
-var variableNames = [...]string{
-	"Responsethrottler-Enabled", "Responsethrottler-Rate", "Responsethrottler-Initialsendsize",
-	"Responsethrottler-Fileextension", "Responsethrottler-Encodedbitratekbps", "Responsethrottler-Throttleratepercentage",
-	"Responsethrottler-Initialbuffertimeseconds", "X-Accel-Limit-Rate",
+// variablesOf returns the variables of a context, as far as they are in range.
+func variablesOf(ctx context.Context) Variables {
+	v, ok := ctx.Value(variablesKey{}).(Variables)
+	if ok {
+		v.Rate, v.EncodedRate = min(v.Rate, MaxRate), min(v.EncodedRate, MaxRate)
+		v.InitialSendSize = min(max(v.InitialSendSize, 0), maxSendSize)
+		v.RatePercentage = min(max(v.RatePercentage, 0), maxPercentage)
+	}
+	return v
 }
 
-// takeVariables returns the variables of a request and those that the response headers have, of which the latter are
-// removed. Values that are no numbers in range are not used, and returned as problems.
-func takeVariables(ctx context.Context, h http.Header) (v Variables, problems []error) {
-	v, _ = ctx.Value(variablesKey{}).(Variables)
+// variableNames are the response headers, in canonical form. nginx's comes first, so that IIS's have the last word.
+var variableNames = [...]string{
+	"X-Accel-Limit-Rate", "Responsethrottler-Enabled", "Responsethrottler-Rate", "Responsethrottler-Initialsendsize",
+	"Responsethrottler-Fileextension", "Responsethrottler-Encodedbitratekbps", "Responsethrottler-Throttleratepercentage",
+	"Responsethrottler-Initialbuffertimeseconds",
+}
+
+// take sets the variables that the response headers have, and removes them there. Values that are no numbers in range
+// are not used, and returned as problems.
+func (v *Variables) take(h http.Header) (problems []error) {
 	for i, name := range variableNames {
 		values, ok := h[name]
 		if !ok {
@@ -67,7 +77,7 @@ func takeVariables(ctx context.Context, h http.Header) (v Variables, problems []
 			problems = append(problems, fmt.Errorf("throttle: response header %s: %w", name, err))
 		}
 	}
-	return v, problems
+	return problems
 }
 
 // set sets the variable with an index into variableNames.
@@ -75,44 +85,44 @@ func (v *Variables) set(index int, value string) (err error) {
 	var n int64
 	switch index {
 	case 0:
-		v.Off = value == "0"
+		return v.setAccel(value)
 	case 1:
+		v.Off = value == "0"
+	case 2:
 		if n, err = number(value, 1, int64(MaxRate/KbitPerSecond)); err == nil {
 			v.Rate = Rate(n) * KbitPerSecond
 		}
-	case 2:
+	case 3:
 		if n, err = number(value, 0, maxSendSize>>10); err == nil {
 			v.InitialSendSize = n << 10
 		}
-	case 3:
-		v.FileExtension = value
 	case 4:
+		v.FileExtension = value
+	case 5:
 		if n, err = number(value, 1, int64(MaxRate/KbitPerSecond)); err == nil {
 			v.EncodedRate = Rate(n) * KbitPerSecond
 		}
-	case 5:
+	case 6:
 		if n, err = number(value, 1, maxPercentage); err == nil {
 			v.RatePercentage = int(n)
 		}
-	case 6:
+	case 7:
 		if n, err = number(value, 0, int64(maxBufferTime/time.Second)); err == nil {
 			d := time.Duration(n) * time.Second
 			v.InitialBufferTime = &d
 		}
-	case 7:
-		return v.setAccel(value)
 	}
 	return err
 }
 
-// setAccel sets the rate of nginx's header, unless a ResponseThrottler variable has set one.
+// setAccel sets the rate of nginx's header.
 func (v *Variables) setAccel(value string) error {
 	if strings.EqualFold(value, "off") || value == "0" {
 		v.Off = true
 		return nil
 	}
 	n, err := number(value, 1, int64(MaxRate/8))
-	if err == nil && v.Rate == 0 {
+	if err == nil {
 		v.Rate = Rate(n) * 8
 	}
 	return err

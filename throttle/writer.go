@@ -58,7 +58,11 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 		}
 		m, err := w.w.Write(p[n : n+int(granted)])
 		n += m
+		if err == nil && int64(m) < granted {
+			err = io.ErrShortWrite
+		}
 		if err != nil {
+			w.done(granted, int64(m))
 			return n, err
 		}
 	}
@@ -69,11 +73,14 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 func (w *Writer) ReadFrom(src io.Reader) (int64, error) {
 	return copyQuanta(w.w, src, func(want int64) (int64, error) {
 		return grant(w.ctx, want, w.Interval, w.buckets)
-	}, func(granted, used int64) {
-		for _, b := range w.buckets {
-			b.Return(granted - used)
-		}
-	})
+	}, w.done)
+}
+
+// done gives back what was granted and not used.
+func (w *Writer) done(granted, used int64) {
+	for _, b := range w.buckets {
+		b.Return(granted - used)
+	}
 }
 
 // Reader paces what is read from another reader, as a [Writer] does. It is for one goroutine.
