@@ -30,6 +30,7 @@ type order struct {
 	Engine     string  `json:"engine,omitempty"`
 	Seconds    float64 `json:"seconds"`
 	Seek       float64 `json:"seek"`
+	After      float64 `json:"after,omitempty"`
 	Captions   bool    `json:"captions,omitempty"`
 	Chromium   string  `json:"chromium"`
 	Screenshot string  `json:"screenshot,omitempty"`
@@ -51,6 +52,7 @@ type report struct {
 		From, To string
 	}
 	Sought  struct{ To, Time float64 }
+	After   struct{ Media, Wall float64 }
 	Frames  int
 	Caption struct {
 		Text string

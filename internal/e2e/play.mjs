@@ -4,7 +4,7 @@
 //
 // Fields of the argument: player (dash, rx, hls, native or page), url (a Smooth manifest, for "hls" and "native", which
 // is the browser itself, an HLS master playlist, or for "page" the address of the example server's page), seconds (how
-// long to play first), seek (where to, in seconds), chromium (path of the browser), captions (whether to show them and
+// long to play first), seek (where to, in seconds), after (how long to play there), chromium (path of the browser), captions (whether to show them and
 // wait for one), screenshot (where to save one), missing (the address of a server whose files may be missing), brief (to
 // switch nothing).
 // For "page": name (which presentation of the list), format (which one to choose, as the page calls it), engine (which
@@ -202,8 +202,12 @@ async function advance(page, step, seconds) {
 
 async function playFirst(page, seconds) {
   await until(page, "start", 15, () => document.querySelector("video").currentTime > 0.05);
+  return playOn(page, "play", seconds);
+}
+
+async function playOn(page, step, seconds) {
   const start = Date.now(), from = (await state(page)).time;
-  await advance(page, "play", seconds);
+  await advance(page, step, seconds);
   return { media: (await state(page)).time - from, wall: (Date.now() - start) / 1000 };
 }
 
@@ -257,6 +261,7 @@ async function playThrough(page, args, report) {
   }
   if (args.captions) await page.evaluate(() => adapter.caption());
   if (args.seek) report.sought = { to: args.seek, time: await seek(page, args.seek) };
+  if (args.after) report.after = await playOn(page, "play after the seek", args.after);
   if (args.captions) {
     report.caption = await shownCaption(page);
     report.cues = await page.evaluate(() => [...document.querySelector("video").textTracks]
