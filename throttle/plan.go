@@ -55,8 +55,10 @@ func (t *table) byType(contentType string) *Setting {
 	if s, ok := t.types[media]; ok {
 		return s
 	}
-	major, _, _ := strings.Cut(media, "/")
-	return t.types[major+"/*"]
+	if major, _, ok := strings.Cut(media, "/"); ok {
+		return t.types[major+"/*"]
+	}
+	return nil
 }
 
 // plan is how a response is sent.
