@@ -54,10 +54,10 @@ func parseASF(s *source) (Info, error) {
 			return Info{Average: rate, Peak: p.peak, Duration: duration, Method: d.method}, nil
 		}
 	}
-	if p.rates > 0 {
+	if believable(p.rates) {
 		return Info{Average: p.rates, Peak: p.peak, Method: "stream bitrate properties"}, nil
 	}
-	if p.peak > 0 {
+	if believable(p.peak) {
 		return Info{Average: p.peak, Peak: p.peak, Method: "maximum bitrate"}, nil
 	}
 	return Info{}, s.fail(p.offset, ErrUnknownRate, "no duration and no rates, broadcast %t", p.live)

@@ -55,9 +55,9 @@ func checkHeaders(t *testing.T, list []headerCase) {
 // checkCuts detects a file cut at every byte of its beginning and at some of the rest, as a file that is as short and as one that says not.
 func checkCuts(t *testing.T, data []byte) {
 	t.Helper()
-	header := 800
-	if len(data) > 64<<10 {
-		header = 100
+	header := 500
+	if len(data) > 32<<10 {
+		header = 50
 	}
 	for n := 1; n < len(data); n++ {
 		if n > header {

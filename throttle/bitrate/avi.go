@@ -121,10 +121,11 @@ func (s *source) aviHeader() (aviHeader, error) {
 	}
 }
 
-// riffChunk is a chunk, or a list of chunks, between two offsets.
+// riffChunk is the header of a chunk. The body of a LIST begins after its type.
 type riffChunk struct {
-	id, list         string // list is the type of a LIST
-	body, size, next int64  // of the content of a list: after its type
+	id, list   string // list is the type of a LIST
+	body, size int64  // offset and size of the body
+	next       int64  // offset of the next chunk
 }
 
 // riffChunk reads the header of a chunk:

@@ -49,19 +49,24 @@ func mp4FragmentCases() []headerCase {
 		mp4Case("no mvex", 4*time.Second, "fragments", ftyp, mp4Box("moov", mp4Times("mvhd", 1000, 0), mp4Video(1)), fragments(4)),
 		mp4Case("only mvhd", 10*time.Second, "mvhd", ftyp, known, mp4Box("moof"), mp4Box("mdat", make([]byte, 9000))),
 		mp4Case("sidx", 10*time.Second, "sidx", ftyp, mp4Fragmented(), mp4Sidx(1, 0, 10, 5000, 1000), fragments(10)),
-		mp4Case("sidx per track", 10*time.Second, "sidx", ftyp, mp4Fragmented(), mp4Sidx(1, 44, 1, 5000, 9000), mp4Sidx(2, 0, 1, 5000, 10_000), fragments(1)),
+		mp4Case("sidx per track", 10*time.Second, "sidx",
+			ftyp, mp4Fragmented(), mp4Sidx(1, 44, 1, 5000, 9000), mp4Sidx(2, 0, 1, 5000, 10_000), fragments(1)),
 		mp4Case("sidx per segment", 3*time.Second, "sidx", ftyp, mp4Fragmented(),
 			mp4Sidx(1, 0, 1, 5000, 1000), fragments(1), mp4Sidx(1, 0, 1, 5000, 1000), fragments(1), mp4Box("styp"), mp4Sidx(1, 0, 1, 5000, 1000), fragments(1)),
-		mp4Case("segment without header", 10*time.Second, "sidx", mp4Box("styp", make([]byte, 8)), mp4Sidx(1, 0, 10, 5000, 1000), fragments(10)),
-		mp4Case("sidx of the first segment only", 4*time.Second, "fragments", ftyp, mp4Fragmented(), mp4Sidx(1, 0, 1, 5000, 1000), fragments(4)),
+		mp4Case("segment without header", 10*time.Second, "sidx",
+			mp4Box("styp", make([]byte, 8)), mp4Sidx(1, 0, 10, 5000, 1000), fragments(10)),
+		mp4Case("sidx of the first segment only", 4*time.Second, "fragments",
+			ftyp, mp4Fragmented(), mp4Sidx(1, 0, 1, 5000, 1000), fragments(4)),
 		mp4Case("mfra", 10*time.Second, "mfra", ftyp, mp4Fragmented(), fragments(10), mp4Mfra(1, 0, uint64(head), 9000, last)),
 		mp4Case("mfra that begins late", 10*time.Second, "mfra", ftyp, mp4Fragmented(), mp4Fragments(1, 10, 5000, 5e9, true),
 			mp4Mfra(1, 5e9, uint64(head), 5e9+9000, last)),
 		mp4Case("mfra without the last fragment", 12*time.Second, "mfra", ftyp, mp4Fragmented(), fragments(10),
 			mp4Mfra(1, 0, uint64(head), 4000, 1, 8000, 1<<62)),
 		mp4Case("mfra of another track", 4*time.Second, "fragments", ftyp, mp4Fragmented(), fragments(4), mp4Mfra(9, 0, 0, 9000, 0)),
-		mp4Case("mfra that lies about its size", 4*time.Second, "fragments", ftyp, mp4Fragmented(), fragments(4), mp4Box("mfra", mp4Box("mfro", be32(0, 999)))),
+		mp4Case("mfra that lies about its size", 4*time.Second, "fragments",
+			ftyp, mp4Fragmented(), fragments(4), mp4Box("mfra", mp4Box("mfro", be32(0, 999)))),
 	}
+	list = append(list, mp4OtherVersions(ftyp)...)
 	sidx := mp4Case("sidx of a file cut short", 10*time.Second, "sidx", ftyp, mp4Fragmented(), mp4Sidx(1, 0, 10, 5000, 1000), fragments(10))
 	cut := mp4Case("cut in the media", 4*time.Second, "fragments", ftyp, mp4Fragmented(), fragments(4))
 	long := mp4Case("hundreds of fragments, cut in the media", 100*time.Second, "fragments", ftyp, mp4Fragmented(), fragments(100))
@@ -72,11 +77,43 @@ func mp4FragmentCases() []headerCase {
 	return list
 }
 
+// mp4OtherVersions are fragments and indexes in the versions, and with the optional fields, that the builders do not make.
+func mp4OtherVersions(ftyp []byte) []headerCase {
+	head := uint32(len(ftyp) + len(mp4Fragmented()))
+	traf := func(parts ...[]byte) []byte {
+		return joinBoxes(mp4Box("moof", mp4Box("traf", parts...)), mp4Box("mdat", make([]byte, 5000)))
+	}
+	tfhd := mp4Box("tfhd", be32(0, 1))
+	trun := mp4Box("trun", be32(0, 20))
+	tfxd := mp4Box("uuid", mp4Tfxd(0, 0)[8:24], be32(0, 9000, 2000))
+	index := mp4Box("sidx", be32(1<<24, 1, 1000), be64(0, 20), be32(1, 5000, 10_000, 0), make([]byte, 20))
+	mfra := func(offset uint32) []byte {
+		tfra := mp4Box("tfra", be32(0, 1, 0x3f, 2, 0, head), make([]byte, 12), be32(9000, offset), make([]byte, 12))
+		return mp4Box("mfra", tfra, mp4Box("mfro", be32(0, uint32(8+len(tfra)+16))))
+	}
+	return []headerCase{
+		mp4Case("tfdt version 0", 1800*time.Millisecond, "fragments", ftyp, mp4Fragmented(),
+			traf(tfhd, mp4Box("tfdt", be32(0, 1000)), trun), traf(tfhd, mp4Box("tfdt", be32(0, 2000)), trun, mp4Box("free"))),
+		mp4Case("all fields of tfhd", 2*time.Second, "fragments", ftyp, mp4Fragmented(),
+			traf(mp4Box("tfhd", be32(0x3b, 1), be64(0), be32(1, 100, 9, 9)), trun)),
+		mp4Case("tfxd version 0", 2*time.Second, "fragments",
+			ftyp, mp4Fragmented(), traf(tfhd, trun, tfxd, trun, mp4Box("tfdt", be32(0, 1)))),
+		mp4Case("two runs", 1600*time.Millisecond, "fragments", ftyp, mp4Fragmented(), traf(tfhd, trun, trun)),
+		mp4Case("sidx version 1", 10*time.Second, "sidx", ftyp, mp4Fragmented(), index, traf(tfhd, trun)),
+		mp4Case("tfra version 0", 9800*time.Millisecond, "mfra", ftyp, mp4Fragmented(), traf(tfhd, trun), mfra(head)),
+		mp4Case("tfra that leads to no fragment", 18*time.Second, "mfra", ftyp, mp4Fragmented(), traf(tfhd, trun), mfra(3)),
+		mp4Case("sidx with more entries than bytes", 800*time.Millisecond, "fragments", ftyp, mp4Fragmented(),
+			mp4Box("sidx", be32(0, 1, 1000, 0, 0, 9, 5000, 10_000, 0)), traf(tfhd, trun)),
+		mp4Case("sidx that refers beyond all files", 800*time.Millisecond, "fragments", ftyp, mp4Fragmented(),
+			mp4Box("sidx", be32(1<<24, 1, 1000), be64(0, 1<<63), be32(1, 5000, 10_000, 0)), traf(tfhd, trun)),
+	}
+}
+
 func TestMP4Fragments(t *testing.T) { checkHeaders(t, mp4FragmentCases()) }
 
 // A film whose fragments state no times is estimated from its first ones. Those are of other sizes than the rest here.
 func TestMP4FirstFragments(t *testing.T) {
-	data := joinBoxes(mp4Box("ftyp", make([]byte, 8)), mp4Fragmented(), mp4Fragments(1, 600, 1000, 0, false), mp4Fragments(1, 9000, 500, 0, false))
+	data := joinBoxes(mp4Box("ftyp", make([]byte, 8)), mp4Fragmented(), mp4Fragments(1, 600, 1000, 0, false), mp4Fragments(1, 2000, 500, 0, false))
 	r := &meteredReader{data: data}
 	info, err := bitrate.Detect(r, int64(len(data)))
 	require.NoError(t, err)
@@ -132,7 +169,8 @@ func TestMP4HostileFragments(t *testing.T) {
 
 // A file full of what looks like fragments must not take longer than one with none.
 func TestMP4FalseFragments(t *testing.T) {
-	false1 := bytes.Repeat(joinBoxes(be32(8), []byte("moof")), 400_000)
-	data := joinBoxes(mp4Box("ftyp", make([]byte, 8)), mp4Fragmented(), mp4Fragments(1, 100, 1000, 0, true), mp4Box("mdat", false1), make([]byte, 40))
+	alike := bytes.Repeat(joinBoxes(be32(8), []byte("moof")), 400_000)
+	head := joinBoxes(mp4Box("ftyp", make([]byte, 8)), mp4Fragmented(), mp4Fragments(1, 100, 1000, 0, true))
+	data := joinBoxes(head, mp4Box("mdat", alike), make([]byte, 40))
 	require.NoError(t, checkBounds(data, int64(len(data))))
 }
