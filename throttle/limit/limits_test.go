@@ -274,6 +274,9 @@ func TestConnectionRate(t *testing.T) {
 	}
 	assert.Equal(t, "60", d.refused(t, client(250), limit.ConnectionRate), "bounded")
 	d.admitted(t, client(0), client(1))
+	d.pass(time.Minute)
+	d.admitted(t, client(0), client(1))
+	assert.Equal(t, "1", d.refused(t, client(2), limit.ConnectionRate), "nobody waits any more")
 
 	d.pass(500 * time.Millisecond)
 	d.admitted(t, client(2))

@@ -63,6 +63,14 @@ func TestPointsThatReplaceTheServer(t *testing.T) {
 	assert.Zero(t, limit.Sizes(d.Handler))
 }
 
+func TestPointOfEverything(t *testing.T) {
+	for _, path := range []string{"/", ""} {
+		d := newDesk(ok, limit.Options{Rules: limit.Rules{Points: []limit.Point{{Path: path, Limits: limit.Limits{Players: 1}}}}})
+		d.admitted(t, request("/a", "10.0.0.1"))
+		d.refused(t, request("/b", "10.0.0.1"), limit.Players)
+	}
+}
+
 func TestPointsReplaceWhatAppliesToOne(t *testing.T) {
 	d := newDesk(ok, limit.Options{Rules: limit.Rules{
 		Server: limit.Limits{PlayersPerFile: 1, PlayerInactivityTimeout: 10 * time.Second},
@@ -95,7 +103,9 @@ func TestPointsComeAndGo(t *testing.T) {
 	d.refused(t, request("/p/a", "10.0.0.3"), limit.Players)
 	d.SetRules(limit.Rules{Points: []limit.Point{{Path: "/q", Limits: limit.Limits{Players: 1}}}})
 	d.admitted(t, request("/p/a", "10.0.0.2"), request("/p/a", "10.0.0.3"), request("/q/a", "10.0.0.3"))
-	assert.Len(t, d.Stats(0).Points, 2, "a point that is gone stays while it has viewers")
+	points := d.Stats(0).Points
+	assert.Len(t, points, 2, "a point that is gone stays while it has viewers")
+	assert.Equal(t, limit.PointStats{Path: "/p", Players: limit.Counts{Now: 1, Peak: 1}}, points[0], "but gets no new ones")
 	d.SetRules(limit.Rules{Points: []limit.Point{{Path: "/p", Limits: limit.Limits{Players: 1}}}})
 	d.refused(t, request("/p/a", "10.0.0.4"), limit.Players)
 	d.SetRules(limit.Rules{})

@@ -320,6 +320,22 @@ func TestSessionsExpireInSteps(t *testing.T) {
 	}
 }
 
+func TestSessionsOfOnePointExpireAsOthersCome(t *testing.T) {
+	var rules limit.Rules
+	for i := range 40 {
+		rules.Points = append(rules.Points, limit.Point{Path: fmt.Sprint("/", i)})
+	}
+	c := newClock()
+	h := limit.NewHandler(ok, &limit.Options{Now: c.Now, Rules: rules})
+	for round := range 3 {
+		for i := range 1000 {
+			require.Equal(t, 200, get(h, "/0/a.mp4", fmt.Sprintf("10.%d.%d.%d", round, i/250, i%250)))
+		}
+		assert.LessOrEqual(t, limit.Kept(h), 1000)
+		c.pass(time.Hour)
+	}
+}
+
 func TestRefusalLooksAtAllThatHasExpired(t *testing.T) {
 	d := newDesk(ok, server(limit.Limits{PlayersPerFile: 1}))
 	for i := range 3 * limit.DrainStep {

@@ -197,6 +197,72 @@ func TestCeilingChangesWhileItIsInUse(t *testing.T) {
 	})
 }
 
+func TestCeilingIsLiftedWhileItIsInUse(t *testing.T) {
+	for _, rules := range []limit.Rules{
+		{Server: limit.Limits{PlayerCeiling: throttle.MbitPerSecond}},
+		{Points: []limit.Point{{Path: "/a", Limits: limit.Limits{PlayerCeiling: throttle.MbitPerSecond}}}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := limit.NewHandler(bytesOf(1_250_000), &limit.Options{Rules: rules})
+			w := newWire(throttle.MbitPerSecond)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				h.ServeHTTP(w, request("/a", "10.0.0.1"))
+			}()
+			time.Sleep(5 * time.Second)
+			h.SetRules(limit.Rules{})
+			<-done
+			assert.InDelta(t, 5, time.Since(w.begun).Seconds(), 0.2)
+			begun := time.Now()
+			h.ServeHTTP(w, request("/a", "10.0.0.1"))
+			assert.Zero(t, time.Since(begun), "the next one is not paced at all")
+		})
+	}
+}
+
+func TestWhatIsNotSentIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := limit.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for range 50 {
+				if n, _ := w.(io.ReaderFrom).ReadFrom(strings.NewReader("short")); n != 5 {
+					return // nobody is there any more
+				}
+			}
+			_, _ = w.Write(make([]byte, 12_250))
+		}), &limit.Options{Rules: limit.Rules{Server: limit.Limits{BandwidthPerPlayer: throttle.MbitPerSecond}}})
+		w := newWire(throttle.MbitPerSecond)
+		h.ServeHTTP(w, request("/a", "10.0.0.1"))
+		assert.Less(t, time.Since(w.begun), 5*time.Millisecond, "all that was sent is one quantum")
+		assert.EqualValues(t, 12_500, w.total)
+
+		for range 50 { // which the viewer gives up while they wait
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			h.ServeHTTP(newWire(1), request("/a", "10.0.0.1").WithContext(ctx))
+			cancel()
+		}
+		begun, w2 := time.Now(), newWire(1)
+		h.ServeHTTP(w2, request("/a", "10.0.0.1"))
+		assert.EqualValues(t, 12_500, w2.total)
+		assert.Less(t, time.Since(begun), 200*time.Millisecond)
+	})
+}
+
+func TestNothingIsFlushedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := limit.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for range 5 {
+				_, _ = w.Write(make([]byte, 4096))
+				assert.NoError(t, http.NewResponseController(w).Flush())
+			}
+		}), &limit.Options{Rules: limit.Rules{Server: limit.Limits{BandwidthPerPlayer: 8 * throttle.KbitPerSecond}}})
+		w := newWire(8 * throttle.KbitPerSecond)
+		h.ServeHTTP(w, request("/a", "10.0.0.1"))
+		assert.Equal(t, 5, w.flushes)
+		assert.InDelta(t, 4*4.096, time.Since(w.begun).Seconds(), 0.01)
+	})
+}
+
 func TestFilesAreSentInParts(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "a.bin")
 	require.NoError(t, os.WriteFile(name, make([]byte, 300_000), 0o600))
