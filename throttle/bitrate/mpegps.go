@@ -67,17 +67,26 @@ func parseMPEGPS(s *source) (Info, error) {
 	}
 	for _, window := range []int64{psWindow, psWindowMost} {
 		window = min(window, int64(s.left)/2)
-		c := clockMarks{scale: ptsScale, wrap: clockWrap}
-		if c.head, err = s.packs(0, min(window, s.size)); err != nil {
+		head, err := s.packs(0, min(window, s.size))
+		if err != nil {
 			return Info{}, err
 		}
-		if c.tail, err = s.packs(max(0, s.size-window), s.size); err != nil {
+		tail, err := s.packs(max(0, s.size-window), s.size)
+		if err != nil {
 			return Info{}, err
 		}
-		if len(c.tail) == 0 {
+		if len(tail) == 0 {
 			continue
 		}
-		if info, ok := s.clocked(c, "SCR"); ok {
+		c := clockMarks{parts: [][]mark{head, tail}, scale: ptsScale, wrap: clockWrap}
+		info, ok := s.clocked(c, "SCR", func(off, end int64) []mark {
+			marks, err := s.packs(off, end)
+			if err != nil {
+				return nil
+			}
+			return marks
+		})
+		if ok {
 			return info, nil
 		}
 	}

@@ -90,11 +90,11 @@ func parseMPEGTS(s *source) (Info, error) {
 		if tail, err = s.tsClocks(l, off, s.size); err != nil {
 			return Info{}, err
 		}
-		if info, ok := s.tsRate(head.pcr, tail.pcr, pcrScale, "PCR"); ok {
+		if info, ok := s.tsRate(l, head.pcr, tail.pcr, "PCR"); ok {
 			return info, nil
 		}
 	}
-	if info, ok := s.tsRate(head.pts, tail.pts, ptsScale, "PTS"); ok {
+	if info, ok := s.tsRate(l, head.pts, tail.pts, "PTS"); ok {
 		if info.Method == "PTS" {
 			info.Average = muldiv(uint64(s.size)*8, uint64(time.Second), uint64(info.Duration))
 		}
@@ -129,20 +129,43 @@ func addMark(list []pidMarks, pid uint16, m mark) []pidMarks {
 	return append(list, pidMarks{pid, []mark{m}})
 }
 
-// tsRate returns the rate by the first PID whose clock is at both ends.
-func (s *source) tsRate(head, tail []pidMarks, scale uint64, method string) (Info, bool) {
+// tsRate returns the rate by the first PID whose clock, PCR or PTS, is at both ends.
+func (s *source) tsRate(l tsLayout, head, tail []pidMarks, method string) (Info, bool) {
+	scale := uint64(ptsScale)
+	if method == "PCR" {
+		scale = pcrScale
+	}
 	for _, h := range head {
-		for _, t := range tail {
-			if h.pid != t.pid {
-				continue
+		marks := marksOf(tail, h.pid)
+		if len(marks) == 0 {
+			continue
+		}
+		c := clockMarks{parts: [][]mark{h.marks, marks}, scale: scale, wrap: clockWrap * (scale / ptsScale)}
+		info, ok := s.clocked(c, method, func(off, end int64) []mark {
+			clocks, err := s.tsClocks(l, off, end)
+			if err != nil {
+				return nil
 			}
-			c := clockMarks{head: h.marks, tail: t.marks, scale: scale, wrap: clockWrap * (scale / ptsScale)}
-			if info, ok := s.clocked(c, method); ok {
-				return info, true
+			if method == "PCR" {
+				return marksOf(clocks.pcr, h.pid)
 			}
+			return marksOf(clocks.pts, h.pid)
+		})
+		if ok {
+			return info, true
 		}
 	}
 	return Info{}, false
+}
+
+// marksOf returns the marks of a PID.
+func marksOf(list []pidMarks, pid uint16) []mark {
+	for _, p := range list {
+		if p.pid == pid {
+			return p.marks
+		}
+	}
+	return nil
 }
 
 // tsClocks reads the clocks of the packets between two offsets of the file.

@@ -56,6 +56,11 @@ func pcrStream(groups int, from uint64) []byte {
 	})
 }
 
+// slow returns packets a second apart, each with the clock of PID 256.
+func slow(n int, from uint64) []byte {
+	return repeat(n, func(i int) []byte { return tsPacket(0x100, false, pcr(0, from+uint64(i)*second27), nil) })
+}
+
 // packets changes what is between packets of 188 bytes.
 func packets(data []byte, before, after int) []byte {
 	var out []byte
@@ -88,6 +93,8 @@ func TestMPEGTS(t *testing.T) {
 		"clock set in between":     {join(pcrStream(200, 0), pcrStream(200, 40_000*second27)), found{bitrate.MPEGTS, rate, 10, "PCR (estimated)"}},
 		"clock set in the tail": {join(pcrStream(398, 0), tsPacket(0x100, false, pcr(0x80, 0), nil), filler(19), pcrStream(1, second27/40)),
 			found{bitrate.MPEGTS, rate, 10, "PCR (estimated)"}},
+		"black at both ends": {join(slow(300, 0), pcrStream(400, 300*second27), slow(300, 310*second27)), // 300 s each
+			found{bitrate.MPEGTS, 21_240, 609, "PCR"}},
 		"PTS": {ptsOf(100, func(i uint64) []byte { return pes(i * 3600) }),
 			found{bitrate.MPEGTS, 759_600, 3.96, "PTS"}},
 		"PTS not in order": {ptsOf(100, func(i uint64) []byte { return pes((i ^ 1) * 3600) }),

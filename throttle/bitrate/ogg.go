@@ -222,8 +222,8 @@ func (s *source) oggChained(streams oggStreams) (Info, bool) {
 		pages = append(pages, oggPagesIn(b, off)...)
 	}
 	length, units := clock.between(pages)
-	if units == 0 {
-		return Info{}, false
+	if units == 0 || similar(uint64(s.size), clock.length(), length, units) && clock.last > 0 {
+		return Info{}, false // one link, whose end is silent
 	}
 	info := Info{Method: "granule (estimated)", Average: muldiv(length*8, clock.num, mul(units, clock.den))}
 	if info.Average > 0 {

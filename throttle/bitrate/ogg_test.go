@@ -98,6 +98,9 @@ func TestOgg(t *testing.T) {
 			found{bitrate.Ogg, 1_042_600, 10, "granule"}},
 		"pattern in a page": {oggFile(vorbis, second, oggPage(oggOther, 441_000, 7, bytes.Repeat(oggPage(oggOther, 1<<40, 7, nil), 100))),
 			found{bitrate.Ogg, 84_800, 10, "granule"}},
+		"silent at the end": {oggFile(vorbis, oggPages(7, 1000, 441, 441), repeat(100, func(i int) []byte {
+			return oggPage(oggOther, 441_000+int64(i+1)*44_100, 7, noise(1000))
+		})), found{bitrate.Ogg, 82_500, 110, "granule"}},
 		"nominal rate":       {oggFile(vorbis), found{bitrate.Ogg, 96_000, 0, "nominal rate"}},
 		"bounds of the rate": {oggFile(vorbisHead(44100, 128_000, -1, 64_000)), found{bitrate.Ogg, 96_000, 0, "nominal rate"}},
 		"cut in the first page": {join(oggPage(oggFirst, 0, 7, vorbis), oggPage(oggOther, 0, 7, zeros(5000))[:300]),
@@ -144,6 +147,16 @@ func TestOggRefuses(t *testing.T) {
 func TestOggCut(t *testing.T) {
 	assertCut(t, "", join(oggPage(oggFirst, 0, 9, theoraHead(25, 1, 1, 6)), oggFile(opusHead(5), oggPage(oggOther, 960, 7, zeros(300)),
 		oggPage(oggOther, 1920, 7, zeros(10)), oggPage(oggOther, 50, 9, zeros(10)))))
+}
+
+// TestOggShortPackets has first packets of every length, which fuzzing found one of to be read beyond its end.
+func TestOggShortPackets(t *testing.T) {
+	for _, head := range [][]byte{vorbisHead(44100, 0, 1, 0), opusHead(1), speexHead(16000, 1), oggFLACHead(44100), theoraHead(25, 1, 1, 6)} {
+		for n := range head {
+			data := oggFile(head[:n], oggPages(7, 3, 4410, 4410))
+			require.NoError(t, checkDetection("", data, int64(len(data))), "%q", head[:n])
+		}
+	}
 }
 
 func FuzzOgg(f *testing.F) {

@@ -50,7 +50,7 @@ func oggCodec(b []byte) (st oggStream, ok bool) {
 		{"\x01vorbis", 28, oggVorbis},
 		{"OpusHead", 12, oggOpus},
 		{"Speex   ", 56, oggSpeex},
-		{"\x7FFLAC", 13 + 4 + 13, oggFLAC},
+		{"\x7FFLAC", 17 + 14, oggFLAC},
 		{"\x80theora", 42, oggTheora},
 	} {
 		if strings.HasPrefix(string(b), c.signature) && len(b) >= c.least {
