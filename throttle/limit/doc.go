@@ -2,7 +2,7 @@
 // and of IIS, as middleware of net/http.
 //
 //	h := limit.NewHandler(next, &limit.Options{Rules: limit.Rules{
-//		Server: limit.Limits{Players: 5000, PlayersPerAddress: 20, ConnectionRate: 50, BandwidthPerPlayer: 8 * throttle.MbitPerSecond},
+//		Server: limit.Limits{Players: 5000, ConnectionRate: 50, BandwidthPerPlayer: 8 * throttle.MbitPerSecond},
 //		Groups: []limit.Group{{Name: "VideoFiles", Limit: 1000, Patterns: []string{"*.mp4", "*.wmv"}}},
 //		Points: []limit.Point{{Path: "/live/event.isml", Limits: limit.Limits{Players: 2000}}},
 //	}})
@@ -18,8 +18,8 @@
 // what is watched: a presentation with all its manifests, playlists, fragments and segments, see [Options].File. A
 // viewer who watches two files counts once among the viewers and once for each file. A viewer stays while a request is
 // being served and for the inactivity timeout afterwards, [Limits].PlayerInactivityTimeout; a session whose requests
-// all failed or were redirected, such as those of who tries names, ends with them. A distribution connection is a file that another
-// server pulls, see [Options].Distribution; those are counted, measured and paced apart from players.
+// all failed or were redirected, such as those of who tries names, ends with them. A distribution connection is a file
+// that another server pulls, see [Options].Distribution; those are counted, measured and paced apart from players.
 //
 // The limits of the server apply to everything; those of a [Point] stand beside them, or replace them if it says so. A
 // [Group] limits the viewers of some kinds of files, as the connection groups of IIS do.

@@ -19,8 +19,11 @@ import (
 
 func TestNoLimits(t *testing.T) {
 	for name, opts := range map[string]limit.Options{
-		"zero":     {},
-		"negative": server(limit.Limits{Players: -1, PlayersPerFile: -1, PlayersPerAddress: -1, ConnectionRate: -1, PlayerBandwidth: -1, BandwidthPerPlayer: -1}),
+		"zero": {},
+		"negative": server(limit.Limits{
+			Players: -1, PlayersPerFile: -1, PlayersPerAddress: -1, RequestsPerPlayer: -1, ConnectionRate: -1,
+			PlayerBandwidth: -1, PlayerCeiling: -1, BandwidthPerPlayer: -1,
+		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(ok, opts)
@@ -256,7 +259,8 @@ func TestGroups(t *testing.T) {
 	assert.Empty(t, d.Stats(0).Groups, "those without rules go with their viewers")
 
 	d = newDesk(ok, limit.Options{Rules: rules, Group: func(r *http.Request) string { return r.URL.Query().Get("g") }})
-	d.admitted(t, request("/a.wmv?g=AudioFiles", "10.0.0.1"), request("/a.wmv", "10.0.0.2"), request("/a.wmv", "10.0.0.3"), request("/a.wmv", "10.0.0.4"))
+	d.admitted(t, request("/a.wmv?g=AudioFiles", "10.0.0.1"))
+	d.admitted(t, request("/a.wmv", "10.0.0.2"), request("/a.wmv", "10.0.0.3"), request("/a.wmv", "10.0.0.4"))
 	d.refused(t, request("/x?g=AudioFiles", "10.0.0.5"), limit.GroupPlayers)
 }
 

@@ -100,7 +100,8 @@ func TestWhoIsAViewer(t *testing.T) {
 	d.admitted(t, at("/a.ism/Manifest", "10.0.0.2", "x", ""))
 	assert.Equal(t, 4, d.players(), "another address")
 
-	d.admitted(t, at("/v/1/a.m3u8", "10.0.0.1", "x", `sid="s"`), at("/v/2/b.ts", "10.0.0.9", "x", `sid="s"`), at("/v/1/c.ts", "10.0.0.9", "", `sid="s"`))
+	d.admitted(t, at("/v/1/a.m3u8", "10.0.0.1", "x", `sid="s"`), at("/v/2/b.ts", "10.0.0.9", "x", `sid="s"`))
+	d.admitted(t, at("/v/1/c.ts", "10.0.0.9", "", `sid="s"`))
 	s := d.Stats(10)
 	assert.Equal(t, 5, s.Players.Now, "a session that roams and changes the rendition")
 	assert.Equal(t, 6, s.Sessions)
@@ -371,13 +372,17 @@ func FuzzKeys(f *testing.F) {
 		if file == "" || file[0] != '/' || len(file) > len(path)+1 {
 			t.Fatalf("file of %q is %q", path, file)
 		}
-		if again := limit.FileOf(file + "/Manifest"); strings.HasSuffix(file, ".ism") && again != file && !strings.Contains(file, "hls-") {
+		again := limit.FileOf(file + "/Manifest")
+		if strings.HasSuffix(file, ".ism") && again != file && !strings.Contains(file, "hls-") {
 			t.Fatalf("%q is in %q", file, again)
 		}
 		if sid := limit.CMCDSession(header); len(sid) > 256 || !strings.Contains(header, sid) {
 			t.Fatalf("sid of %q is %q", header, sid)
 		}
-		r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path, RawQuery: query}, RemoteAddr: header, Header: http.Header{"Cmcd-Session": {header}}}
+		r := &http.Request{
+			Method: http.MethodGet, URL: &url.URL{Path: path, RawQuery: query}, RemoteAddr: header,
+			Header: http.Header{"Cmcd-Session": {header}},
+		}
 		if id := limit.PlaybackSession(r); len(id) > 256 {
 			t.Fatalf("session of %d bytes", len(id))
 		}

@@ -155,7 +155,8 @@ func TestAgainstModel(t *testing.T) {
 			_, there := last[w]
 			want := there || len(last) < l.Players && files < l.PlayersPerFile && addresses < l.PlayersPerAddress
 			got := get(d, w.file, w.address) == http.StatusOK
-			require.Equal(t, want, got, "seed %d step %d: %v, %d viewers, %d of the file, %d of the address", seed, step, w, len(last), files, addresses)
+			require.Equal(t, want, got, "seed %d step %d: %v of %d viewers, %d of the file, %d of the address",
+				seed, step, w, len(last), files, addresses)
 			if got {
 				last[w] = d.Now()
 			}
