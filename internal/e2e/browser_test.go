@@ -45,6 +45,7 @@ type order struct {
 
 // report is what the driver has seen.
 type report struct {
+	Loading float64
 	Played  struct{ Media, Wall float64 }
 	Quality struct{ Levels, From, To int }
 	Audio   struct {

@@ -363,7 +363,9 @@ async function run(args) {
     page.on("pageerror", (e) => report.errors.push(`script: ${e.message}`));
     await prepare(page, args);
     if (args.live) await page.evaluate(observe);
+    const asked = Date.now();
     await page.evaluate((what) => adapter.load(what), args.player === "page" ? args : args.url);
+    report.loading = (Date.now() - asked) / 1000; // in the browser itself, until it has what it needs to play
     await (args.live ? watch : playThrough)(page, args, report);
   } catch (err) {
     report.errors.push(err.message);
