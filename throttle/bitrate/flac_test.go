@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/smoothkit/smoothkit/throttle/bitrate"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // streamInfo returns the beginning of a FLAC file: two channels of 16 bits, blocks of 4096 samples.
@@ -42,6 +44,47 @@ func TestFLAC(t *testing.T) {
 		"live, not constant": {join(streamInfo(44100, 0), noise(200_000), flacSample1000000(), zeros(100)), found{bitrate.FLAC, 70_500, 1001000 / 44100.0, "frames"}},
 	} {
 		t.Run(name, func(t *testing.T) { assertFound(t, c.data, c.want) })
+	}
+}
+
+// TestFLACFrameHeaders has the forms of block sizes, rates and numbers of the last frame of a live encoder.
+func TestFLACFrameHeaders(t *testing.T) {
+	for name, c := range map[string]struct {
+		header string
+		want   uint64 // samples up to the end of the frame
+	}{
+		"192":                  {"\xFF\xF9\x19\x18\xC4\xAC", 300 + 192},
+		"576":                  {"\xFF\xF9\x29\x18\xC4\xAC", 300 + 576},
+		"4608":                 {"\xFF\xF9\x59\x18\xC4\xAC", 300 + 4608},
+		"8 bits":               {"\xFF\xF9\x69\x18\xC4\xAC\x63", 300 + 100},
+		"32768":                {"\xFF\xF9\xF9\x18\xC4\xAC", 300 + 32768},
+		"rate of 8 bits":       {"\xFF\xF9\x1C\x18\xC4\xAC\x2C", 300 + 192},
+		"rate of 16 bits":      {"\xFF\xF9\x1D\x18\xC4\xAC\xAC\x44", 300 + 192},
+		"number of one byte":   {"\xFF\xF8\xC9\x18\x05", 6 * 4096},
+		"number of three":      {"\xFF\xF9\x19\x18\xE1\x80\x80", 4096 + 192},
+		"number of seven":      {"\xFF\xF9\x19\x18\xFE\x81\x80\x80\x80\x80\x80", 1<<30 + 192},
+		"reserved size":        {"\xFF\xF9\x09\x18\xC4\xAC", 0},
+		"reserved rate":        {"\xFF\xF9\x1F\x18\xC4\xAC", 0},
+		"reserved bit":         {"\xFF\xF9\x19\x19\xC4\xAC", 0},
+		"number goes on":       {"\xFF\xF9\x19\x18\xC4\x2C", 0},
+		"number is no start":   {"\xFF\xF9\x19\x18\x84\xAC", 0},
+		"number of eight byte": {"\xFF\xF9\x19\x18\xFF\xAC", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := join(streamInfo(48000, 0), zeros(20_000), flacHeader(c.header), zeros(100))
+			if c.want == 0 {
+				assertRefused(t, "", data, bitrate.FLAC, bitrate.ErrUnknownRate)
+				return
+			}
+			info, err := bitrate.Detect(bytes.NewReader(data), int64(len(data)))
+			if rate := uint64(len(data)) * 8 * 48000 / c.want; rate < bitrate.MinRate {
+				require.ErrorIs(t, err, bitrate.ErrUnknownRate)
+				require.ErrorContains(t, err, "7 bit/s")
+				return
+			}
+			require.NoError(t, err)
+			assert.EqualValues(t, uint64(len(data))*8*48000/c.want, info.Average)
+		})
 	}
 }
 

@@ -41,10 +41,12 @@ func id3(n int, flags byte) []byte {
 
 // apeTag returns an APE tag of a header, n bytes, and a footer.
 func apeTag(n int) []byte {
-	edge := func(flags byte) []byte {
-		return join([]byte("APETAGEX\xD0\x07\x00\x00"), binary.LittleEndian.AppendUint32(nil, uint32(n+32)), []byte{0, 0, 0, 0, 0, 0, 0, flags}, zeros(8))
-	}
-	return join(edge(0xA0), zeros(n), edge(0x80))
+	return join(apeFooter(n+32, 0xA0), zeros(n), apeFooter(n+32, 0x80))
+}
+
+// apeFooter returns the header or footer of an APE tag of a size, which does not count a header.
+func apeFooter(size int, flags byte) []byte {
+	return join([]byte("APETAGEX\xD0\x07\x00\x00"), binary.LittleEndian.AppendUint32(nil, uint32(size)), []byte{0, 0, 0, 0, 0, 0, 0, flags}, zeros(8))
 }
 
 // xing returns a first frame of 128 kbit/s with a header of a kind, flags for frames and bytes.
@@ -101,6 +103,9 @@ func TestMPEGAudio(t *testing.T) {
 		"plain size below 128":   {join([]byte("ID3\x03\x00\x00\x00\x00\x30\x00"), noise(0x3000), body), constant},
 		"ID3v1":                  {join(body, text("TAG", noise(125)...)), constant},
 		"APE, Lyrics3 and ID3v1": {join(body, apeTag(900), []byte("LYRICSBEGIN0123456789000021LYRICS200"), text("TAG", noise(125)...)), constant},
+		"extended ID3v1":         {join(body, text("TAG+", noise(223)...), text("TAG", noise(125)...)), constant},
+		"APE without header":     {join(body, apeTag(900)[32:932], apeFooter(932, 0)), constant},
+		"ID3v2 at the end":       {join(body, id3(900, 0x10)), constant},
 		"APE in front":           {join(apeTag(5000), body), constant},
 		"begins in a frame":      {body[200:], found{bitrate.MP3, 128_000, 99 * frame, "frames"}},
 		"junk in the middle":     {join(body[:417*50], noise(300), body[417*50:]), constant},
@@ -141,6 +146,21 @@ func TestMPEGAudioByName(t *testing.T) {
 	assertRefused(t, "a.mp3", id3(500, 0)[:400], bitrate.MP3, bitrate.ErrCorrupt)
 	assertRefused(t, "a.mp3", bytes.Repeat(id3(0, 0), 100), bitrate.MP3, bitrate.ErrCorrupt)
 	assertRefused(t, "a.mp3", audioFrame(mp3Free, 640), bitrate.MP3, bitrate.ErrCorrupt)
+}
+
+// TestMPEGAudioTailsThatLie has tags at the end whose size is more than the file, or no number.
+func TestMPEGAudioTailsThatLie(t *testing.T) {
+	body := audioFrames(mp3At128, 417, 100)
+	for name, tail := range map[string][]byte{
+		"APE":                apeFooter(1<<30, 0x80),
+		"Lyrics3":            []byte("999999LYRICS200"),
+		"Lyrics3, no number": []byte("12 456LYRICS200"),
+		"ID3v2":              []byte("3DI\x04\x00\x10\x7F\x7F\x7F\x7F"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			assertFound(t, join(body, tail), found{bitrate.MP3, 128_000, 100 * 1152.0 / 44100, "frames"})
+		})
+	}
 }
 
 func TestMPEGAudioWantsARun(t *testing.T) {

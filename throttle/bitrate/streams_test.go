@@ -2,6 +2,7 @@ package bitrate_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -126,6 +127,46 @@ func TestNoiseIsNoStream(t *testing.T) {
 		for _, name := range []string{"a.mp3", "a.aac", "a.ac3", "a.ts"} {
 			assert.NoError(t, checkDetection(name, data, int64(len(data))), name)
 		}
+	}
+}
+
+// cutReader fails to read what is at or behind an offset.
+type cutReader struct {
+	data []byte
+	off  int64
+	err  error
+}
+
+func (r cutReader) ReadAt(p []byte, off int64) (int, error) {
+	if off+int64(len(p)) <= r.off {
+		return copy(p, r.data[off:]), nil
+	}
+	n := 0
+	if off < r.off {
+		n = copy(p, r.data[off:r.off])
+	}
+	return n, r.err
+}
+
+// TestErrorsOfReaders reads files of which only the beginning can be read.
+func TestErrorsOfReaders(t *testing.T) {
+	failure := errors.New("disk on fire")
+	for name, data := range map[string][]byte{
+		"mp3":  join(id3(500<<10, 0), audioFrames(mp3At128, 417, 100)),
+		"aac":  repeat(10_000, func(int) []byte { return adtsFrame(4, 300, 1) }),
+		"ogg":  oggFile(vorbisHead(44100, 0, 96_000, 0), oggPages(7, 300, 4410, 4410)),
+		"mkv":  join(docType("webm"), ebmlUnknown(mkvSegment, ebml(mkvInfo), mkvClusters(20, 0))),
+		"ts":   pcrStream(200, 0),
+		"mpg":  repeat(200, func(i int) []byte { return pack2(uint64(i)*3600, 5) }),
+		"flac": join(streamInfo(44100, 0), zeros(100_000)),
+		"wav":  riff("RIFF", chunk("JUNK", zeros(20_000)...), waveFormat(1, 2, 44100, 0, 4, 16)),
+		"aiff": form("AIFF", aiffChunk("SSND", zeros(20_000)...), comm(1, extended44100)),
+	} {
+		d := bitrate.Detector{Name: "a." + name}
+		_, err := d.Detect(cutReader{data, 8 << 10, failure}, int64(len(data)))
+		require.ErrorIs(t, err, failure, name)
+		var located *bitrate.Error
+		require.ErrorAs(t, err, &located, name)
 	}
 }
 

@@ -182,8 +182,8 @@ func (s *source) waveData(w *waveFile, off, size int64) int64 {
 }
 
 // bytesPerSecond returns the rate of the data as a fraction, or zero. Of PCM and ADPCM it follows from the size of a
-// sample or block, which players go by, whatever the average says. Of other formats the number of samples is exact, but many writers
-// leave a nonsense there: it must be about what the average says.
+// sample or block, which players go by, whatever the average says. Of other formats the number of samples is exact, but
+// many writers leave a nonsense there: it must be about what the average says.
 func (w *waveFile) bytesPerSecond() (rate, scale uint64) {
 	switch w.tag {
 	case 1, 3, 6, 7: // PCM, float, A-law, mu-law
