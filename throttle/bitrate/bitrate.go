@@ -50,7 +50,7 @@ const (
 // Info is what is known about a file's rate.
 type Info struct {
 	Container Container
-	// Average is the rate of the whole file, in bit/s: what throttling goes by.
+	// Average is the rate of the content, in bit/s: what throttling goes by. See the package's documentation.
 	Average int64
 	// Peak is the largest rate that the header states, in bit/s: that of ASF and RealMedia, the sum over tracks of
 	// maxBitrate in MP4. Many encoders state one below the average, as it leaves the headers out. Zero means none.

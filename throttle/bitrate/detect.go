@@ -109,7 +109,7 @@ func (d *Detector) declared(s *source, err error) (Info, error) {
 		if !strings.EqualFold(f.Extension, path.Ext(d.Name)) {
 			continue
 		}
-		s.left, s.reads = MaxRead, MaxReads
+		s.reads = MaxReads // of a file that a parser gave up only what is left of the bytes
 		info, ruleErr := f.detect(s)
 		if ruleErr == nil {
 			info, ruleErr = s.checked(info)

@@ -14,6 +14,8 @@
 // AAC frames after junk, formats without a signature), and rules for formats that operators add, in the form of the
 // mediaFormats of IIS Bit Rate Throttling ([Format]).
 //
-// The average is the one that playback needs: size of the file over duration of the content. A container that states
-// rates but no duration (a live capture) gives those.
+// The average is the one that playback needs: size of the file over duration of the content. Streams without a
+// container (MP3, ADTS, AC-3, AMR) leave their tags out, which can be as large as the sound and are not played; MPEG
+// systems streams go by the rate between their clocks; Opus is played for less than it lasts, by what decoders drop at
+// its beginning. A container that states rates but no duration (a live capture) gives those.
 package bitrate

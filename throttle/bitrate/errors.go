@@ -1,6 +1,7 @@
 package bitrate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -27,10 +28,11 @@ type Error struct {
 
 // Error implements error.
 func (e *Error) Error() string {
-	if e.Detail == "" {
-		return fmt.Sprintf("bitrate: %s at offset %d: %v", e.Container, e.Offset, e.Err)
+	s := fmt.Sprintf("bitrate: %s at offset %d: %v", cmp.Or(e.Container, "file"), e.Offset, e.Err)
+	if e.Detail != "" {
+		s += ": " + e.Detail
 	}
-	return fmt.Sprintf("bitrate: %s at offset %d: %v: %s", e.Container, e.Offset, e.Err, e.Detail)
+	return s
 }
 
 // Unwrap implements the interface of package errors.
