@@ -12,6 +12,7 @@ var ErrNoRate = errors.New("throttle: the rate is zero")
 // Why the rate of a response was not found, besides the errors of package bitrate.
 var (
 	errUnknownSize = errors.New("throttle: the size of the file is not known")
+	errInterrupted = errors.New("throttle: the handler panicked while its file was read")
 	errNoContent   = errors.New("throttle: the file cannot be read beside the response")
 )
 

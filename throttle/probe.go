@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// probeTimeout bounds one question to the handler inside.
+// probeTimeout bounds all questions of one detection to the handler inside.
 const probeTimeout = 5 * time.Second
 
 // inside reads a resource by asking its handler for ranges of it, as a client would.
@@ -18,6 +18,7 @@ type inside struct {
 	next  http.Handler
 	r     *http.Request
 	total int64
+	until time.Time // it may take
 }
 
 // size asks for the first byte to learn the size of the resource, -1 if it is not said.
@@ -42,7 +43,7 @@ func (f *inside) ReadAt(p []byte, off int64) (int, error) {
 	}
 	want := fmt.Sprintf("bytes %d-%d/%d", off, off+int64(n)-1, f.total)
 	if got := w.header.Get("Content-Range"); got != want || len(w.buf) != n {
-		return 0, fmt.Errorf("throttle: asked the handler for %s, got %.60q and %d bytes", want, got, len(w.buf))
+		return 0, fmt.Errorf("%w: asked for %s, it answers %.60q and %d bytes", errNoContent, want, got, len(w.buf))
 	}
 	if n < len(p) {
 		return n, io.EOF
@@ -57,7 +58,7 @@ func (f *inside) ask(p []byte, off int64) (w *rangeWriter, err error) {
 			err = fmt.Errorf("throttle: the handler panicked when it was asked for a range: %v", v)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(f.r.Context(), probeTimeout)
+	ctx, cancel := context.WithDeadline(f.r.Context(), f.until)
 	defer cancel()
 	r := f.r.Clone(ctx)
 	r.Method, r.Body = http.MethodGet, http.NoBody
@@ -67,10 +68,16 @@ func (f *inside) ask(p []byte, off int64) (w *rangeWriter, err error) {
 	r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", off, off+int64(len(p))-1))
 	w = &rangeWriter{header: make(http.Header), buf: p[:0:len(p)]}
 	f.next.ServeHTTP(w, r)
-	if w.status != http.StatusPartialContent {
+	if err := ctx.Err(); err != nil {
+		return nil, err // what came is not an answer
+	}
+	switch {
+	case w.status == http.StatusPartialContent:
+		return w, nil
+	case w.status == 0 || w.status >= 500 || w.status == http.StatusTooManyRequests: // may pass
 		return nil, fmt.Errorf("throttle: asked the handler for a range, got status %d", w.status)
 	}
-	return w, nil
+	return nil, fmt.Errorf("%w: asked for a range, it answers %d", errNoContent, w.status)
 }
 
 // rangeWriter keeps the body of a response, as far as it fits.

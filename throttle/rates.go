@@ -41,32 +41,71 @@ type rates struct {
 
 // rateEntry is one file. Its first user detects, others wait for it.
 type rateEntry struct {
-	once sync.Once
+	done chan struct{} // closed when the fields below are final
 	info bitrate.Info
 	err  error
+	gone bool // the client who asked ended it, which says nothing about the file
 }
 
-// of returns the rate of a file, which is detected unless it is known.
-func (c *rates) of(id fileID, formats []bitrate.Format, open func() (io.ReaderAt, error)) (bitrate.Info, error) {
+// of returns the rate of a file, which is detected unless it is known. Who waits for another to find it does so until
+// the context ends.
+func (c *rates) of(ctx context.Context, id fileID, formats []bitrate.Format, open func() (io.ReaderAt, error)) (bitrate.Info, error) {
 	for {
-		e, first := c.entry(id), false
-		e.once.Do(func() {
-			first = true
-			var r io.ReaderAt
-			if r, e.err = open(); e.err == nil {
-				d := bitrate.Detector{Name: path.Base(strings.ReplaceAll(id.name, `\`, "/")), Formats: formats}
-				e.info, e.err = d.Detect(r, id.size)
-			}
-			c.count(id, e)
-		})
-		if e.err == nil || lasting(e.err) {
+		e, first := c.entry(id)
+		if first {
+			c.detect(ctx, id, e, formats, open)
 			return e.info, e.err
 		}
-		c.forget(id, e)
-		if first {
+		select {
+		case <-e.done:
+		case <-ctx.Done():
+			return bitrate.Info{}, ctx.Err()
+		}
+		if !e.gone {
 			return e.info, e.err
-		} // else the client who asked first may just have gone: the next one tries
+		} // the next one looks
 	}
+}
+
+// detect fills in an entry, and drops it if the error is not one of the file.
+func (c *rates) detect(ctx context.Context, id fileID, e *rateEntry, formats []bitrate.Format, open func() (io.ReaderAt, error)) {
+	e.err = errInterrupted
+	defer func() {
+		if e.gone || e.err != nil && !lasting(e.err) {
+			c.forget(id, e)
+		}
+		close(e.done)
+	}()
+	r, err := open()
+	if err == nil {
+		d := bitrate.Detector{Name: path.Base(strings.ReplaceAll(id.name, `\`, "/")), Formats: formats}
+		sticky := &sticky{ReaderAt: r}
+		if e.info, err = d.Detect(sticky, id.size); err != nil && sticky.err != nil {
+			err = sticky.err // what was made of the bytes that were not read says nothing
+		}
+	}
+	e.err = err
+	if e.gone = err != nil && ctx.Err() != nil; !e.gone {
+		c.count(id, e)
+	}
+}
+
+// sticky reads nothing more after an error.
+type sticky struct {
+	io.ReaderAt
+	err error
+}
+
+// ReadAt implements io.ReaderAt.
+func (r *sticky) ReadAt(p []byte, off int64) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	n, err := r.ReaderAt.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+	}
+	return n, err
 }
 
 // reset forgets everything.
@@ -86,22 +125,22 @@ func lasting(err error) bool {
 	return false
 }
 
-// entry returns the entry of a file.
-func (c *rates) entry(id fileID) *rateEntry {
+// entry returns the entry of a file, and whether it has just been made.
+func (c *rates) entry(id fileID) (e *rateEntry, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.new[id]; e != nil {
-		return e
+		return e, false
 	}
-	e := c.old[id]
-	if e == nil {
-		e = new(rateEntry)
+	e = c.old[id]
+	if first = e == nil; first {
+		e = &rateEntry{done: make(chan struct{})}
 	}
 	if c.new == nil || len(c.new) >= maxRates/2 {
 		c.new, c.old = make(map[fileID]*rateEntry), c.new
 	}
 	c.new[id] = e
-	return e
+	return e, first
 }
 
 // forget drops an entry, so that the next one tries again.
@@ -117,9 +156,6 @@ func (c *rates) forget(id fileID, e *rateEntry) {
 
 // count counts and logs a detection.
 func (c *rates) count(id fileID, e *rateEntry) {
-	if errors.Is(e.err, context.Canceled) {
-		return // the client has gone, which says nothing about the file
-	}
 	c.mu.Lock()
 	if e.err != nil {
 		c.stats.undetected++
@@ -151,16 +187,16 @@ type body struct {
 
 // find returns the rate of the file of a body: from the file that is being copied, else from the first bytes, else by
 // asking the handler inside for ranges.
-func (c *rates) find(b *body, formats []bitrate.Format) (bitrate.Info, error) {
+func (c *rates) find(ctx context.Context, b *body, formats []bitrate.Format) (bitrate.Info, error) {
 	if id, r := b.file(); r != nil {
-		return c.of(id, formats, func() (io.ReaderAt, error) { return r, nil })
+		return c.of(ctx, id, formats, func() (io.ReaderAt, error) { return r, nil })
 	}
 	total := b.total
 	if total < 0 && b.probe != nil {
 		total = b.probe(-1).size()
 	}
 	id := fileID{b.path, max(total, -1), b.header.Get("Etag") + " " + b.header.Get("Last-Modified")}
-	return c.of(id, formats, func() (io.ReaderAt, error) {
+	return c.of(ctx, id, formats, func() (io.ReaderAt, error) {
 		if total <= 0 {
 			return nil, errUnknownSize
 		}

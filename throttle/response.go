@@ -232,7 +232,9 @@ func (w *response) begin(src io.Reader, prefix []byte) bool {
 	if w.aside {
 		return false
 	}
-	p, err := w.table.plan(w.setting, &w.vars, func() (bitrate.Info, error) { return w.h.rates.find(w.body(src, prefix), w.table.Formats) })
+	p, err := w.table.plan(w.setting, &w.vars, func() (bitrate.Info, error) {
+		return w.h.rates.find(w.r.Context(), w.body(src, prefix), w.table.Formats)
+	})
 	if w.waiting {
 		w.describe(&p)
 	}
@@ -252,7 +254,7 @@ func (w *response) body(src io.Reader, prefix []byte) *body {
 		b.prefix = prefix
 	}
 	if !w.h.opts.NoProbes && w.r.Method == http.MethodGet && canProbe(w.status, b.header) {
-		b.probe = func(total int64) *inside { return &inside{w.h.next, w.r, total} }
+		b.probe = func(total int64) *inside { return &inside{w.h.next, w.r, total, time.Now().Add(probeTimeout)} }
 	}
 	return b
 }

@@ -1,0 +1,29 @@
+package throttle
+
+import "net/http"
+
+// ContentRange is contentRange.
+func ContentRange(v string) (from, total int64, ok bool) { return contentRange(v) }
+
+// TakeVariables is Variables.take.
+func TakeVariables(v *Variables, h http.Header) []error { return v.take(h) }
+
+// RememberedRates returns the number of files that a handler remembers.
+func (h *Handler) RememberedRates() int {
+	h.rates.mu.Lock()
+	defer h.rates.mu.Unlock()
+	return len(h.rates.new) + len(h.rates.old)
+}
+
+// SessionBytes returns how many bytes the keys of all sessions have.
+func (h *Handler) SessionBytes() (n int) {
+	h.sessions.mu.Lock()
+	defer h.sessions.mu.Unlock()
+	for key := range h.sessions.byKey {
+		n += len(key.client) + len(key.resource)
+	}
+	return n
+}
+
+// MaxRememberedRates is the bound of RememberedRates.
+const MaxRememberedRates = maxRates
