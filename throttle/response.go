@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"io"
 	"net"
 	"net/http"
@@ -326,7 +327,16 @@ func (w *response) aborted() (saved int64, aborted bool) {
 
 // sessionKey names the client and the file.
 func (w *response) sessionKey() sessionKey {
-	return sessionKey{w.h.opts.Client(w.r), cmp.Or(w.r.Host, "-") + w.r.URL.Path}
+	return sessionKey{short(w.h.opts.Client(w.r)), short(cmp.Or(w.r.Host, "-") + w.r.URL.Path)}
+}
+
+// short returns a name that is kept for a while: a hash in its place if it is long, as clients choose it.
+func short(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	hash := sha256.Sum256([]byte(name))
+	return string(hash[:])
 }
 
 // deadline is the rolling write deadline of a response.

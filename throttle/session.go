@@ -10,6 +10,8 @@ import (
 const (
 	// sessionIdle is how long what a client has been sent of a file is remembered after its last response.
 	sessionIdle = 5 * time.Minute
+	// maxName is the longest name of a client or a file that is remembered as it is, in bytes.
+	maxName = 512
 	// maxViewers is the number of viewers that are told apart behind one address, of one file.
 	maxViewers = 16
 	// maxCursors is the number of positions that a budget remembers, one for each response of a player lately.
