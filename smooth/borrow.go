@@ -22,6 +22,9 @@ func (f *Fragment) Borrow(use func(at func(off int64, n int) []byte) error) (boo
 	if data := f.payload; data != nil {
 		return true, use(func(off int64, n int) []byte { return data[off : off+int64(n)] })
 	}
+	if f.within != nil {
+		return f.within.borrow(use)
+	}
 	if f.of != nil {
 		return f.of.Borrow(use)
 	}

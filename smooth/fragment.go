@@ -38,9 +38,10 @@ type Fragment struct {
 	payload []byte      // the sample data if it is in memory, or nil
 	body    io.ReaderAt // else: holds the payload at offset
 	offset  int64
-	size    int64     // of the payload
-	stored  bool      // body holds head directly before the payload
-	of      *Fragment // has the sample data; nil if this one has
+	size    int64      // of the payload
+	stored  bool       // body holds head directly before the payload
+	of      *Fragment  // has the sample data; nil if this one has
+	within  *insertion // what is put into the sample data of of, or nil
 	release func()
 	loan    loan // of a fragment of a file source
 
@@ -70,6 +71,10 @@ type FragmentInit struct {
 	// Of is a fragment whose sample data the new one shows behind its own Head, without a copy. The new one takes over the
 	// caller's reference to it, and closes it with its own last Close.
 	Of *Fragment
+	// Insert, if not empty, are bytes of the new fragment that stand within the sample data of Of, before its byte InsertAt,
+	// such as parameter sets in front of a picture. Head tells of the whole. An InsertAt beyond the end is the end.
+	Insert   []byte
+	InsertAt int64
 
 	// Head holds a moof box and the mdat header. The moof is self-contained: one traf, one trun with all fields
 	// that the track's defaults would otherwise supply, and a data offset that points behind the mdat header.
@@ -99,6 +104,7 @@ func NewFragment(in FragmentInit) *Fragment {
 		f.hold(in.Memory, in.HeadLen)
 	case in.Of != nil:
 		f.over(in.Of)
+		f.insert(in.Insert, in.InsertAt)
 	}
 	f.refs.Store(1)
 	return f
@@ -245,6 +251,9 @@ func (f *Fragment) WritePayloadPart(w io.Writer, off, n int64) (int64, error) {
 	if f.payload != nil {
 		n, err := w.Write(f.payload[off:][:n])
 		return int64(n), err
+	}
+	if f.within != nil {
+		return f.within.write(w, off, n)
 	}
 	if f.of != nil {
 		return f.of.WritePayloadPart(w, off, n)
