@@ -17,7 +17,7 @@ type pace struct {
 	rate    Rate // that the quantum is for
 
 	credit  int64 // granted and not yet used
-	dirty   bool  // bytes have been written since the last flush
+	dirty   bool  // bytes, or the header, have been written since the last flush
 	timer   *time.Timer
 	rc      *http.ResponseController
 	rolling deadline
@@ -31,7 +31,7 @@ type pace struct {
 // newPace enters a response into everything that it shares with others.
 func (h *Handler) newPace(w *response, p *plan, err error) *pace {
 	now := time.Now()
-	c := &pace{h: h, w: w, plan: *p, err: err, rc: http.NewResponseController(w.ResponseWriter)}
+	c := &pace{h: h, w: w, plan: *p, err: err, dirty: true, rc: http.NewResponseController(w.ResponseWriter)}
 	c.setQuantum(p.rate)
 	if h.opts.KernelPacing {
 		c.kernel = newKernelPacing(w.r)
@@ -118,10 +118,14 @@ func (c *pace) refresh(now time.Time) {
 // remaining is the rest of the body where its length is known, else want. Who wants more than the rest does not know
 // the end, and finds it by one byte more.
 func (c *pace) remaining(want int64) int64 {
-	if rest := c.w.length - c.w.sent; c.w.length >= 0 && rest >= 0 {
-		return min(max(rest, want), rest+1)
+	switch rest := c.w.length - c.w.sent; {
+	case c.w.length < 0 || rest < 0:
+		return max(want, c.quantum)
+	case want > rest:
+		return rest + 1
+	default:
+		return rest
 	}
-	return max(want, c.quantum)
 }
 
 // most is the largest write: a quantum, but in the burst, which is until the first wait, more.
