@@ -41,7 +41,8 @@ type HandlerOptions struct {
 	// those so high that it earns more than 1 MiB more often.
 	Interval time.Duration
 	// SeekBurst is the burst that a seek earns, and what a client that was slow may catch up, in time of the content.
-	// Zero means [DefaultSeekBurst]; negative means none.
+	// Zero means [DefaultSeekBurst]; negative means none. What may be an index at the end of a file, as it is one part in
+	// 32 at most or no more than the first burst, is sent like a first burst.
 	SeekBurst time.Duration
 	// WriteTimeout is how long one write may take, at most 1 MiB, before the connection is cut as nobody reads. The
 	// deadline moves with the response, so that http.Server.WriteTimeout does not end it. Zero means

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// indexShare is the part of a file that an index is at most: one in so many.
+const indexShare = 32
+
 // pace is the paced part of a response: it says how many bytes may be written next, and waits until they may.
 type pace struct {
 	h       *Handler
@@ -37,10 +40,20 @@ func (h *Handler) newPace(w *response, p *plan, err error) *pace {
 		c.kernel = newKernelPacing(w.r)
 	}
 	seekBurst := p.seekBurst(h.opts.SeekBurst)
-	c.taken = h.sessions.begin(now, w.sessionKey(), w.from, p, seekBurst, max(seekBurst, c.quantum), &h.site)
+	c.taken = h.sessions.begin(now, w.sessionKey(), w.from, p, seekBurst, c.index(), max(seekBurst, c.quantum), &h.site)
 	h.counters.responses.Add(1)
 	h.counters.active.Add(1)
 	return c
+}
+
+// index returns how much of a response at the end of a file may be an index, such as the moov of an MP4 or the idx1 of an
+// AVI, which players load before they play: up to the burst.
+func (c *pace) index() int64 {
+	w := c.w
+	if w.from == 0 || w.total < 0 || w.length < 0 || w.from+w.length != w.total || w.length > max(c.plan.burst, w.total/indexShare) {
+		return 0
+	}
+	return min(w.length, c.plan.burst)
 }
 
 func (c *pace) setQuantum(rate Rate) {

@@ -134,3 +134,29 @@ func TestParallelRanges(t *testing.T) {
 		assert.InDelta(t, rate.Bytes(60*time.Second+3*time.Second+70*time.Second), got, 200_000, "a seek to the beginning, and a new viewer")
 	})
 }
+
+// A player that looks at the header, loads the index at the end of the file and begins to play has not played what the
+// first of these responses was sent; who asks for the end again and again gets no more than who seeks.
+func TestIndexAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate = throttle.MbitPerSecond
+		size, index := rate.Bytes(10*time.Minute), rate.Bytes(8*time.Second)
+		network := newNetwork(4 << 20) // which takes the whole burst
+		client := serve(t, network, encoded(rate, throttle.NewHandler(content(size), mp4Rules(10*time.Second, 100))))
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		require.ErrorIs(t, read(ctx, client, 0, 1<<40), context.DeadlineExceeded)
+		cancel()
+		require.Greater(t, network.arrived.Load(), rate.Bytes(10*time.Second), "the burst is gone")
+		require.NoError(t, read(t.Context(), client, size-index, index))
+		time.Sleep(10 * time.Millisecond)
+		require.NoError(t, read(t.Context(), client, 48, rate.Bytes(3*time.Second)))
+		assert.Less(t, time.Since(start), 500*time.Millisecond)
+
+		start = time.Now()
+		for range 100 {
+			require.NoError(t, read(t.Context(), client, size-index, index))
+		}
+		assert.Greater(t, time.Since(start), 3*time.Minute)
+	})
+}

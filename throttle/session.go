@@ -24,6 +24,9 @@ const (
 	seekSlack = 64 << 10
 	// seekWait is how long a seek waits for the burst it earns while the response before it is still being sent.
 	seekWait = 2 * time.Second
+	// Whoever has used less of a response than one part in askShare of a seek's burst has asked a question with it, as
+	// for the header of a file, and does not play on with the next one.
+	askShare = 6
 	// resumeShare is the part of what a response was used for that its continuation gets back of what was lost, at most:
 	// one in so many.
 	resumeShare = 5
@@ -78,8 +81,9 @@ func newSessions(most int) *sessions {
 	return &sessions{max: most, byKey: make(map[sessionKey]*session), idle: list.New()}
 }
 
-// begin returns the budget of a response that begins at a byte of the file.
-func (s *sessions) begin(now time.Time, key sessionKey, from int64, p *plan, seekBurst, capacity int64, site *site) *taken {
+// begin returns the budget of a response that begins at a byte of the file. index is what of it a player may need before
+// it can play at all, in bytes.
+func (s *sessions) begin(now time.Time, key sessionKey, from int64, p *plan, seekBurst, index, capacity int64, site *site) *taken {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire(now)
@@ -96,7 +100,7 @@ func (s *sessions) begin(now time.Time, key sessionKey, from int64, p *plan, see
 		t.budget = &budget{session: sess, bucket: NewBucket(p.rate, p.burst, capacity), seeks: NewBucket(seekRate, seekBursts, seekBursts)}
 		sess.budgets = append(sess.budgets, t.budget)
 	} else {
-		t.resume(now, seekBurst)
+		t.resume(now, seekBurst, index)
 	}
 	if t.viewer != nil && t.viewer.floor != p.rate {
 		t.viewer.leave()
@@ -143,15 +147,19 @@ func (b *budget) continues(from int64) int {
 }
 
 // resume gives a further response of a budget what it earns: the continuation of an earlier one some of what was sent
-// and not used, any other, which is a seek, a burst.
-func (t *taken) resume(now time.Time, seekBurst int64) {
-	if i := t.continues(t.cursor.from); i >= 0 {
+// and not used, any other, which is a seek, a burst. An index comes at once, also while the news
+// that the response before it was dropped is on its way.
+func (t *taken) resume(now time.Time, seekBurst, index int64) {
+	if i := t.continues(t.cursor.from); i >= 0 && t.cursor.from-t.cursors[i].from > seekBurst/askShare {
 		c := t.cursors[i]
 		t.bucket.Return(min(max(c.to-t.cursor.from, 0), (t.cursor.from-c.from)/resumeShare))
 		t.cursors[i] = cursor{} // once
 		return
 	}
 	if n, _ := t.seeks.TakeUpTo(now, 1, 1); n == 1 {
+		if index > 0 && seekBurst > 0 {
+			t.bucket.Raise(now, index)
+		}
 		t.seek, t.since = seekBurst, now
 	}
 }
