@@ -308,6 +308,7 @@ func TestTargetRate(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			from := time.Now()
 			time.Sleep(20 * time.Second)
+			synctest.Wait()
 			for i, rate := range want {
 				got := wires[i].sentBetween(from, time.Now())
 				assert.InDelta(t, rate.Bytes(20*time.Second), got, float64(rate.Bytes(300*time.Millisecond)+1), "%s: viewer %d", name, i)

@@ -80,6 +80,7 @@ func TestSharedBucket(t *testing.T) {
 			})
 		}
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		assertShares(t, wires, start, rate.Bytes(10*time.Second))
 		b.SetRate(time.Now(), 2*rate)
 		middle := time.Now()
