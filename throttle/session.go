@@ -147,8 +147,7 @@ func (b *budget) continues(from int64) int {
 }
 
 // resume gives a further response of a budget what it earns: the continuation of an earlier one some of what was sent
-// and not used, any other, which is a seek, a burst. An index comes at once, also while the news
-// that the response before it was dropped is on its way.
+// and not used, any other, which is a seek, a burst, and one that brings all of an index.
 func (t *taken) resume(now time.Time, seekBurst, index int64) {
 	if i := t.continues(t.cursor.from); i >= 0 && t.cursor.from-t.cursors[i].from > seekBurst/askShare {
 		c := t.cursors[i]
@@ -157,10 +156,10 @@ func (t *taken) resume(now time.Time, seekBurst, index int64) {
 		return
 	}
 	if n, _ := t.seeks.TakeUpTo(now, 1, 1); n == 1 {
-		if index > 0 && seekBurst > 0 {
-			t.bucket.Raise(now, index)
-		}
 		t.seek, t.since = seekBurst, now
+		if seekBurst > 0 {
+			t.seek = max(seekBurst, index)
+		}
 	}
 }
 
