@@ -11,6 +11,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -92,14 +93,16 @@ func (cl *client) receive(c *config, id int) error {
 
 // open asks for the file, as a player of its own.
 func open(c *config, id int) (io.ReadCloser, error) {
+	addrs := strings.Split(c.addr, ",")
+	addr := addrs[id%len(addrs)]
 	if s, err := named(c.server); err == nil && s.h2 {
-		return openH2(c, id)
+		return openH2(addr, id)
 	}
-	conn, err := net.Dial("tcp", c.addr)
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	request := fmt.Sprintf("GET /%s HTTP/1.1\r\nHost: %s\r\nX-Playback-Session-Id: %d\r\n\r\n", fileName, c.addr, id)
+	request := fmt.Sprintf("GET /%s HTTP/1.1\r\nHost: %s\r\nX-Playback-Session-Id: %d\r\n\r\n", fileName, addr, id)
 	err = errors.Join(conn.SetDeadline(time.Now().Add(requestTimeout)), send(conn, request))
 	if err != nil {
 		return nil, err
@@ -153,8 +156,8 @@ func skipHeader(r io.Reader) ([]byte, error) {
 }
 
 // openH2 asks on an HTTP/2 connection of its own.
-func openH2(c *config, id int) (io.ReadCloser, error) {
-	r, err := http.NewRequest(http.MethodGet, "https://"+c.addr+"/"+fileName, nil)
+func openH2(addr string, id int) (io.ReadCloser, error) {
+	r, err := http.NewRequest(http.MethodGet, "https://"+addr+"/"+fileName, nil)
 	if err != nil {
 		return nil, err
 	}

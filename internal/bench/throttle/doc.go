@@ -9,9 +9,10 @@
 // -only takes names of the first column; those that end in a star stand for all that begin so. The h2 servers are
 // measured only if they are named.
 //
-// Each server is a process of its own, and so are the clients, one goroutine per connection with the socket buffers that the system
-// gives. All ask for the same file, a sparse one. The clients begin within a second, or more for more than 5,000 of them. When
-// all have settled, CPU is the user and system time of the server (/proc/PID/stat) over the time measured.
+// Each server is a process of its own, or several where the system does not allow as many open files, and so are the
+// clients, one goroutine per connection with the socket buffers that the system gives. All ask for the same file, a sparse
+// one. The clients begin within a second, or more for more than 5,000 of them. When all have settled, CPU is the user and
+// system time of the server (/proc/PID/stat) over the time measured.
 //
 // Memory is anonymous memory (RssAnon of /proc/PID/status) per connection beyond that of the idle server: as it is at the end,
 // and, for servers in Go, after a garbage collection that gives everything unused back. "above" is the latter, less that of
@@ -21,9 +22,10 @@
 // where the window cuts a burst does not count. "resent" are TCP segments that had to be sent again, which on loopback
 // happens when the machine has too much else to do: figures with many of them are worth nothing.
 //
-// -law has one connection at each of several rates, with a burst of a second: how far what was received has been ahead of burst + rate
-// x time at most, and behind it right before something came, in quanta. Time begins when the request is sent. What is behind counts
-// after two seconds, since the burst takes the time that it takes. The scheduling of both processes is part of it.
+// -law has one connection at each of several rates, with a burst of a second: how far what was received has been ahead of
+// burst + rate x time at most, and behind it right before something came, in quanta. Time begins when the request is sent.
+// What is behind counts after two seconds, since the burst takes the time that it takes. The scheduling of both processes
+// is part of it.
 //
 // -netns, as root, puts everything into a network namespace of its own, with reno as congestion control, since bbr, where it is
 // the default, paces by itself and costs more on loopback.

@@ -33,7 +33,7 @@ func (c *config) measureLaw() error {
 	if err != nil {
 		return err
 	}
-	c.conns = 1
+	c.conns, c.processes = 1, 1
 	fmt.Fprintf(c.out, "one connection, a burst of a second, %v each\n\n%-14s %-12s %9s %14s %15s %9s\n", c.duration,
 		"server", "rate", "quantum", "ahead, quanta", "behind, quanta", "MB")
 	for _, s := range list {
@@ -68,12 +68,12 @@ func (c *config) deviationOf(name string) (d deviation, err error) {
 		return d, err
 	}
 	defer srv.stop()
-	watcher, err := c.spawn("-child", "law", "-server", name, "-addr", srv.addr, "-d", c.duration.String())
-	if err != nil {
+	watcher := new(process)
+	if err := watcher.spawn(c, "-child", "law", "-server", name, "-addr", srv.addrs[0], "-d", c.duration.String()); err != nil {
 		return d, err
 	}
 	defer watcher.stop()
-	return d, json.NewDecoder(watcher.out).Decode(&d)
+	return d, json.NewDecoder(watcher.children[0].out).Decode(&d)
 }
 
 // lawChild receives for the time measured, and tells how far it was from the law.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"syscall"
@@ -11,20 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raiseFiles lets the process have so many files open; beyond its hard limit only as root.
-func raiseFiles(n uint64) error {
+// raiseFiles lets the process have n files open, or as many as it may, and returns how many.
+func raiseFiles(n int) (int, error) {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
-		return err
+		return 0, err
 	}
-	if l.Cur >= n {
-		return nil
+	want := uint64(n)
+	raised := unix.Rlimit{Cur: max(want, l.Cur), Max: max(want, l.Max)}
+	if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil { // above the hard limit with a privilege only
+		return int(min(raised.Cur, math.MaxInt32)), nil
 	}
-	l.Cur, l.Max = n, max(l.Max, n)
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
-		return fmt.Errorf("raise the limit of open files to %d: %w", n, err)
-	}
-	return nil
+	l.Cur = l.Max
+	return int(min(l.Cur, math.MaxInt32)), unix.Setrlimit(unix.RLIMIT_NOFILE, &l)
 }
 
 // inNamespace runs the program again in a network namespace of its own.

@@ -31,7 +31,8 @@ type config struct {
 	child, server, addr string
 	stalled             bool
 
-	out io.Writer
+	processes int // of a server in Go
+	out       io.Writer
 }
 
 func main() {
@@ -68,7 +69,7 @@ func (c *config) run() error {
 	if c.conns < 1 || c.rate < 8 || c.rounds < 1 {
 		return fmt.Errorf("%d connections at %v in %d rounds: want at least one, at 8 bit/s, in one", c.conns, c.rate, c.rounds)
 	}
-	if err := raiseFiles(uint64(3*c.conns + 1000)); err != nil {
+	if err := c.allow(); err != nil {
 		return err
 	}
 	switch c.child {
@@ -96,6 +97,23 @@ func (c *config) run() error {
 		c.duration = cmp.Or(c.duration, 12*time.Second)
 		return c.measureAll()
 	})
+}
+
+// spareFiles are those that a process has open besides connections and what it sends on them.
+const spareFiles = 100
+
+// allow sees to it that processes may have as many files open as they have to: a server two for each connection. Where
+// the system does not let it, servers in Go are several processes.
+func (c *config) allow() error {
+	limit, err := raiseFiles(2*c.conns + spareFiles)
+	if err != nil {
+		return err
+	}
+	if limit < c.conns+spareFiles {
+		return fmt.Errorf("%d connections: the system allows %d open files", c.conns, limit)
+	}
+	c.processes = (2*c.conns + limit - spareFiles - 1) / (limit - spareFiles)
+	return nil
 }
 
 // head says under which conditions the figures come about.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (c *config) measureAll() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%d connections at %v, %v after %v\n", c.conns, c.rate, c.duration, c.settle)
+	fmt.Fprintf(c.out, "%d connections at %v, %v after %v; servers in Go are %d process(es)\n", c.conns, c.rate, c.duration, c.settle, c.processes)
 	all := make(map[string][]figures)
 	for i := range c.rounds {
 		fmt.Fprintf(c.out, "\nround %d, load %s\n%s\n", i+1, firstWord("/proc/loadavg"), columns)
@@ -114,12 +115,12 @@ func (c *config) measure(name string) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	clients, err := c.startClients(name, srv.addr)
+	clients, err := c.startClients(name, srv.addrs)
 	if err != nil {
 		return f, err
 	}
 	defer clients.stop()
-	if _, err := clients.out.ReadString('\n'); err != nil {
+	if _, err := clients.children[0].out.ReadString('\n'); err != nil {
 		return f, fmt.Errorf("clients: %w", err)
 	}
 	if err := c.window(srv, clients, name, &f); err != nil {
@@ -140,8 +141,10 @@ func (c *config) measure(name string) (f figures, err error) {
 }
 
 // startClients starts the clients, which then have as long as they take to begin and to settle.
-func (c *config) startClients(name, addr string) (*process, error) {
-	return c.spawn("-child", "clients", "-server", name, "-addr", addr, "-settle", c.settle.String(), fmt.Sprintf("-stalled=%v", name == stalledName))
+func (c *config) startClients(name string, addrs []string) (*process, error) {
+	p := new(process)
+	return p, p.spawn(c, "-child", "clients", "-server", name, "-addr", strings.Join(addrs, ","),
+		"-settle", c.settle.String(), fmt.Sprintf("-stalled=%v", name == stalledName))
 }
 
 // window lets the time pass that is measured.
@@ -163,8 +166,8 @@ func (c *config) window(srv, clients *process, name string, f *figures) error {
 	if err = errors.Join(err, srv.tell("end")); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(clients.in, "result"); err != nil {
+	if _, err := fmt.Fprintln(clients.children[0].in, "result"); err != nil {
 		return err
 	}
-	return json.NewDecoder(clients.out).Decode(&f.received)
+	return json.NewDecoder(clients.children[0].out).Decode(&f.received)
 }

@@ -78,16 +78,19 @@ func juju(_ context.Context, c *config, w http.ResponseWriter, f *os.File) error
 	return err
 }
 
-// sleepChunk is what loops that sleep send at once.
+// sleepChunk is what the loop that sleeps sends at once, unless it is told.
 const sleepChunk = 128 << 10
 
-// sleepFile sends a chunk by sendfile and sleeps until the next one is due.
-func sleepFile(_ context.Context, c *config, w http.ResponseWriter, f *os.File) error {
-	begun := time.Now()
-	for sent := int64(0); ; sent += sleepChunk {
-		time.Sleep(time.Until(begun.Add(c.rate.Time(sent))))
-		if _, err := io.CopyN(w, f, sleepChunk); err != nil {
-			return err
+// sleepFile sends chunks by sendfile, of so many bytes or what the rate earns in an interval, and sleeps until the next is due.
+func sleepFile(chunk int64, interval time.Duration) paced {
+	return func(_ context.Context, c *config, w http.ResponseWriter, f *os.File) error {
+		n := max(chunk, c.rate.Bytes(interval))
+		begun := time.Now()
+		for sent := int64(0); ; sent += n {
+			time.Sleep(time.Until(begun.Add(c.rate.Time(sent))))
+			if _, err := io.CopyN(w, f, n); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,99 +17,130 @@ import (
 
 // process is a server, or the clients, in processes of its own.
 type process struct {
-	addr string
-	pids []int
-	stop func()
+	addrs    []string
+	pids     []int
+	children []child
+	stop     func()
+}
 
-	in  io.WriteCloser // of a child of this program, which ends with it
+// child is this program, which ends when its input does.
+type child struct {
+	in  io.Writer
 	out *bufio.Reader
 }
 
-// spawn starts this program as a child.
-func (c *config) spawn(args ...string) (*process, error) {
+// spawn starts this program as a child, beside those that p has.
+func (p *process) spawn(c *config, args ...string) error {
 	exe, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cmd := exec.Command(exe, append(args, "-n", fmt.Sprint(c.conns), "-rate", c.rate.String(), "-burst", fmt.Sprint(c.burst))...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	return &process{pids: []int{cmd.Process.Pid}, in: in, out: bufio.NewReader(out), stop: func() {
-		in.Close()
-		cmd.Process.Kill()
-		cmd.Wait()
-	}}, nil
-}
-
-// tell gives a child a line, and waits for its answer. Processes that are no children of this program have none.
-func (p *process) tell(line string) error {
-	if p.in == nil {
-		return nil
-	}
-	if _, err := fmt.Fprintln(p.in, line); err != nil {
 		return err
 	}
-	_, err := p.out.ReadString('\n')
-	return err
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.pids = append(p.pids, cmd.Process.Pid)
+	p.children = append(p.children, child{in, bufio.NewReader(out)})
+	others := p.stop
+	p.stop = func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if others != nil {
+			others()
+		}
+	}
+	return nil
+}
+
+// tell gives each child a line, and waits for its answer. nginx is no child of this kind.
+func (p *process) tell(line string) error {
+	for _, c := range p.children {
+		if _, err := fmt.Fprintln(c.in, line); err != nil {
+			return err
+		}
+		if _, err := c.out.ReadString('\n'); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startServer starts a server and waits until it listens.
 func (c *config) startServer(name string) (*process, error) {
-	addr, err := freeAddr()
+	p := &process{stop: func() {}}
+	err := c.startProcesses(p, name)
+	for _, addr := range p.addrs {
+		if err == nil {
+			err = waitFor(addr)
+		}
+	}
+	if err == nil && name == nginxName {
+		err = p.findWorkers()
+	}
 	if err != nil {
+		p.stop()
 		return nil, err
 	}
-	var p *process
+	return p, nil
+}
+
+// startProcesses starts nginx, or as many processes as the limit of open files makes necessary.
+func (c *config) startProcesses(p *process, name string) error {
 	if name == nginxName {
-		p, err = c.startNginx(addr)
-	} else {
+		return c.startNginx(p)
+	}
+	for i := range c.processes {
+		addr, err := freeAddr()
+		if err != nil {
+			return err
+		}
+		p.addrs = append(p.addrs, addr)
 		profile := ""
-		if c.profile != "" {
+		if c.profile != "" && i == 0 {
 			profile = c.profile + "." + name
 		}
-		p, err = c.spawn("-child", "server", "-server", name, "-addr", addr, "-dir", c.dir, "-cpuprofile", profile)
+		if err := p.spawn(c, "-child", "server", "-server", name, "-addr", addr, "-dir", c.dir, "-cpuprofile", profile); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	p.addr = addr
-	if err := waitFor(addr); err != nil {
-		p.stop()
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return p, p.findWorkers(name)
+	return nil
 }
 
 // startNginx starts nginx with two workers and its own limit.
-func (c *config) startNginx(addr string) (*process, error) {
+func (c *config) startNginx(p *process) error {
+	addr, err := freeAddr()
+	if err != nil {
+		return err
+	}
 	conf := fmt.Sprintf(`daemon off; worker_processes 2; worker_rlimit_nofile %[4]d; pid %[1]s/nginx.pid; error_log %[1]s/nginx.log;
 %[5]s events { use epoll; multi_accept on; worker_connections %[4]d; }
 http { access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; gzip off; open_file_cache max=4096; default_type video/mp4;
 server { listen %[2]s reuseport backlog=8192; root %[1]s; limit_rate %[3]d; } }`,
-		c.dir, addr, int64(c.rate)/8, 3*c.conns+1000, userDirective())
+		c.dir, addr, int64(c.rate)/8, c.conns+spareFiles, userDirective())
 	file := filepath.Join(c.dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
-		return nil, err
+		return err
 	}
 	cmd := exec.Command("nginx", "-c", file, "-p", c.dir)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	return &process{pids: []int{cmd.Process.Pid}, stop: func() {
+	p.addrs, p.pids = []string{addr}, []int{cmd.Process.Pid}
+	p.stop = func() {
 		cmd.Process.Signal(os.Interrupt)
 		cmd.Wait()
-	}}, nil
+	}
+	return nil
 }
 
 // userDirective keeps workers of a master that is root able to read the file.
@@ -120,15 +152,11 @@ func userDirective() string {
 }
 
 // findWorkers replaces nginx's master, which does nothing, by its workers.
-func (p *process) findWorkers(name string) error {
-	if name != nginxName {
-		return nil
-	}
+func (p *process) findWorkers() error {
 	master := p.pids[0]
 	for range 100 {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", master, master))
 		if err != nil {
-			p.stop()
 			return err
 		}
 		if f := strings.Fields(string(b)); len(f) == 2 {
@@ -136,7 +164,6 @@ func (p *process) findWorkers(name string) error {
 			for _, s := range f {
 				pid, err := strconv.Atoi(s)
 				if err != nil {
-					p.stop()
 					return err
 				}
 				p.pids = append(p.pids, pid)
@@ -145,8 +172,7 @@ func (p *process) findWorkers(name string) error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	p.stop()
-	return fmt.Errorf("nginx has not started two workers")
+	return errors.New("nginx has not started two workers")
 }
 
 func freeAddr() (string, error) {
