@@ -29,6 +29,8 @@ func viewer(i int, path string) *http.Request {
 
 // sentBetween returns how many bytes were written in a span of time.
 func (w *wire) sentBetween(from, to time.Time) (n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, one := range w.writes {
 		if !one.at.Before(from) && one.at.Before(to) {
 			n += one.n

@@ -20,6 +20,8 @@ type wire struct {
 	flushes   int
 	deadlines []time.Time
 	fail      int64 // the client is gone after so many bytes
+
+	mu sync.Mutex // held while a write is noted, for tests that look while something is sent
 }
 
 type write struct {
@@ -39,6 +41,8 @@ func (w *wire) WriteHeader(status int) {
 }
 
 func (w *wire) took(n int64, file bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.sent += n
 	w.writes = append(w.writes, write{time.Now(), n, file})
 }
