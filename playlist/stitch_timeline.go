@@ -1,0 +1,244 @@
+package playlist
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/smoothkit/smoothkit/smooth"
+)
+
+// maxStreamTime bounds the times of a stream, in ticks of its timescale, so that no sum overflows.
+const maxStreamTime = 1 << 61
+
+// lay puts the parts one behind the other.
+func (b *stitchBuilder) lay() error {
+	chunks := 0
+	for i := range b.st.streams {
+		b.st.streams[i].chooseTimescale()
+	}
+	end := uint64(0)
+	for i := range b.st.parts {
+		if b.st.parts[i].err != nil {
+			continue
+		}
+		var err error
+		if end, err = b.layPart(i, end, &chunks); err != nil {
+			return err
+		}
+	}
+	for i := range b.st.streams { // of which texts may have nothing to give
+		s := &b.st.streams[i]
+		s.spans = slices.DeleteFunc(s.spans, func(x stitchSpan) bool { return len(x.chunks) == 0 })
+	}
+	b.st.streams = slices.DeleteFunc(b.st.streams, func(s stitchStream) bool { return len(s.spans) == 0 })
+	b.layPeriods()
+	return nil
+}
+
+// chooseTimescale keeps the timescale of the parts if all have the same. Otherwise it is that of Smooth Streaming.
+func (s *stitchStream) chooseTimescale() {
+	s.timescale = s.spans[0].scale
+	for _, span := range s.spans {
+		if span.scale != s.timescale {
+			s.timescale = stitchScale
+		}
+	}
+}
+
+// layPart puts part i at start, in ticks of stitchScale, and returns where it ends.
+func (b *stitchBuilder) layPart(i int, start uint64, chunks *int) (uint64, error) {
+	p := &b.st.parts[i]
+	p.start, p.end, p.ref = start, start, math.MaxUint64
+	for n := range b.st.streams {
+		if s := &b.st.streams[n]; s.out.Type != smooth.Text {
+			span := s.spanOf(i)
+			p.ref = min(p.ref, toStitch(span.chunks.Start(), span.scale))
+		}
+	}
+	for n := range b.st.streams { // texts are behind the others
+		s := &b.st.streams[n]
+		span := s.spanOf(i)
+		if span == nil {
+			continue
+		}
+		if s.out.Type == smooth.Text {
+			s.layText(span, p)
+		} else if err := s.laySpan(span, p); err != nil {
+			return 0, err
+		}
+		if *chunks += len(span.chunks); *chunks > smooth.MaxManifestChunks {
+			return 0, fmt.Errorf("more than %d fragments in all parts: %w", smooth.MaxManifestChunks, smooth.ErrTooLarge)
+		}
+	}
+	return p.end, nil
+}
+
+// spanOf returns what a part gives to the stream, or nil.
+func (s *stitchStream) spanOf(part int) *stitchSpan {
+	at, ok := slices.BinarySearchFunc(s.spans, part, func(x stitchSpan, part int) int { return x.part - part })
+	if !ok {
+		return nil
+	}
+	return &s.spans[at]
+}
+
+// placeOf returns where a time of a part is, in ticks of stitchScale; not before the part.
+func (p *stitchPart) placeOf(t, scale uint64) uint64 {
+	at := toStitch(t, scale)
+	return at - min(at, p.ref) + p.start
+}
+
+// laySpan appends the fragments of a picture or sound. All of them are moved by the same time, so that nothing drifts.
+func (s *stitchStream) laySpan(x *stitchSpan, p *stitchPart) error {
+	line := x.chunks
+	place := p.placeOf(line.Start(), x.scale)
+	x.first = len(s.out.Timeline)
+	x.dst = max(smooth.Rescale(place, stitchScale, s.timescale), s.out.Timeline.End()) // the latter because of rounding
+	length := smooth.Rescale(line.End()-line.Start(), x.scale, s.timescale)
+	if place > maxStitched || x.dst > maxStreamTime || length > maxStreamTime {
+		return fmt.Errorf("stream %s lasts %d ticks after %d: %w", s.out.Name, length, x.dst, smooth.ErrTooLarge)
+	}
+	for _, c := range line {
+		s.out.Timeline = append(s.out.Timeline, x.moved(c, s.timescale))
+	}
+	if p.end = max(p.end, toStitch(s.out.Timeline.End(), s.timescale)); p.end > maxStitched {
+		return fmt.Errorf("timeline of %d ticks: %w", p.end, smooth.ErrTooLarge)
+	}
+	return nil
+}
+
+// moved returns a chunk of a part in its place.
+func (x *stitchSpan) moved(c smooth.Chunk, timescale uint64) smooth.Chunk {
+	start, end := x.time(c.Time, timescale), x.time(c.End(), timescale)
+	return smooth.Chunk{Time: start, Duration: end - start}
+}
+
+// time returns where a time of the part, not before the first fragment, is on the timeline of the stream.
+func (x *stitchSpan) time(t, timescale uint64) uint64 {
+	return x.dst + smooth.Rescale(t-x.chunks[0].Time, x.scale, timescale)
+}
+
+// layText appends the fragments of a text that begin within its part, and not before the one before them has ended. None
+// of them lasts longer than the part.
+func (s *stitchStream) layText(x *stitchSpan, p *stitchPart) {
+	line := x.inner.Timeline
+	for len(line) > 0 && !s.fits(line[0], x, p) {
+		line = line[1:]
+	}
+	if len(line) == 0 {
+		return
+	}
+	end := smooth.Rescale(p.end, stitchScale, s.timescale)
+	x.chunks, x.first = line, len(s.out.Timeline)
+	x.dst = max(smooth.Rescale(p.placeOf(line.Start(), x.scale), stitchScale, s.timescale), s.out.Timeline.End())
+	for n, c := range line {
+		c = x.moved(c, s.timescale)
+		if c.Time >= end {
+			x.chunks = line[:n]
+			break
+		}
+		c.Duration = min(c.Duration, end-c.Time)
+		s.out.Timeline = append(s.out.Timeline, c)
+	}
+}
+
+// fits reports whether a fragment of a text begins neither before its part nor before the end of the one before it.
+func (s *stitchStream) fits(c smooth.Chunk, x *stitchSpan, p *stitchPart) bool {
+	return toStitch(c.Time, x.scale) >= p.ref &&
+		smooth.Rescale(p.placeOf(c.Time, x.scale), stitchScale, s.timescale) >= s.out.Timeline.End()
+}
+
+// layPeriods makes the periods: those of each part, in which configurations may change as well.
+func (b *stitchBuilder) layPeriods() {
+	for i := range b.st.parts {
+		p := &b.st.parts[i]
+		if p.err != nil {
+			continue
+		}
+		snap := b.st.sources[p.source].snap
+		scale := snap.Manifest.Timescale
+		if scale == 0 {
+			scale = smooth.DefaultTimescale
+		}
+		for n := range snap.Periods {
+			start := p.start
+			if n > 0 {
+				start = p.placeOf(snap.Periods[n].Start, scale)
+			}
+			next := smooth.Period{Start: start, Discontinuity: uint64(len(b.periods)), Tracks: b.tracks(i, &snap.Periods[n])}
+			last := len(b.periods) - 1
+			switch {
+			case start >= p.end && n > 0: // nothing is left of it
+			case n > 0 && start <= b.periods[last].Start: // nothing is left of the one before
+				next.Start, next.Discontinuity = b.periods[last].Start, b.periods[last].Discontinuity
+				b.periods[last] = next
+			default:
+				b.periods = append(b.periods, next)
+			}
+		}
+	}
+}
+
+// tracks returns the tracks of a period of a part.
+func (b *stitchBuilder) tracks(part int, inner *smooth.Period) []smooth.Track {
+	var out []smooth.Track
+	for i := range b.st.streams {
+		s := &b.st.streams[i]
+		span := s.spanOf(part)
+		if span == nil {
+			continue
+		}
+		for n, l := range s.out.Levels {
+			if c := codecIn(inner, span.inner.Name, span.levels[n]); c != nil {
+				out = append(out, smooth.Track{Stream: s.out.Name, Attrs: l.AttrsKey(), Bitrate: l.Bitrate, Codec: c})
+			}
+		}
+	}
+	return out
+}
+
+// codecIn returns the configuration of a level in a period, or nil.
+func codecIn(p *smooth.Period, stream string, l *smooth.QualityLevel) *smooth.Codec {
+	attrs := l.AttrsKey()
+	for i := range p.Tracks {
+		if tr := &p.Tracks[i]; tr.Bitrate == l.Bitrate && tr.Stream == stream && tr.Attrs == attrs {
+			return tr.Codec
+		}
+	}
+	return nil
+}
+
+// chooseConfigurations finds for each level of the picture the configuration that the manifest tells of, which is that of
+// the largest picture, of those the first, and whether there are several.
+func (b *stitchBuilder) chooseConfigurations() {
+	for i := range b.st.streams {
+		s := &b.st.streams[i]
+		if s.out.Type != smooth.Video {
+			continue
+		}
+		for n := range s.levels {
+			s.levels[n].codec = nil
+			for _, span := range s.spans {
+				snap := b.st.sources[b.st.parts[span.part].source].snap
+				for p := range snap.Periods {
+					if c := codecIn(&snap.Periods[p], span.inner.Name, span.levels[n]); c != nil {
+						s.levels[n].consider(c)
+					}
+				}
+			}
+		}
+	}
+}
+
+// consider takes the configuration of a period into account.
+func (l *stitchLevel) consider(c *smooth.Codec) {
+	if l.codec == nil {
+		l.codec = c
+		return
+	}
+	l.several = l.several || !slices.Equal(l.codec.PrivateData, c.PrivateData)
+	if uint64(c.Width)*uint64(c.Height) > uint64(l.codec.Width)*uint64(l.codec.Height) {
+		l.codec = c
+	}
+}
