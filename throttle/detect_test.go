@@ -152,6 +152,29 @@ func TestDetection(t *testing.T) {
 	}
 }
 
+// Whoever is inside is asked for the bytes of the file, by all methods that tell of it, and nobody else is.
+func TestNoCompressionOfMedia(t *testing.T) {
+	for _, c := range []struct{ method, path, want string }{
+		{"GET", "/x.wav", "identity"}, {"HEAD", "/x.wav", "identity"}, {"POST", "/x.wav", "br"}, {"GET", "/x.dat", "br"}, {"GET", "/x.html", "br"},
+	} {
+		for _, accept := range []string{"br", ""} {
+			var got string
+			b := newBench(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Accept-Encoding") }), siteRules(), nil)
+			r := request(c.method, c.path)
+			if accept != "" {
+				r.Header.Set("Accept-Encoding", accept)
+			}
+			b.ServeHTTP(newWire(), r)
+			want := c.want
+			if want == "br" {
+				want = accept
+			}
+			assert.Equal(t, want, got, "%s %s", c.method, c.path)
+			assert.Equal(t, accept, r.Header.Get("Accept-Encoding"), "the request itself stays as it is")
+		}
+	}
+}
+
 // Compression outside of the handler compresses what is paced.
 func TestCompressionOutside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -160,23 +160,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			resp.refuse()
 			return
 		}
-		if resp.setting.Kind == Media && r.Method == http.MethodGet {
-			r = withoutCompression(r)
-			resp.r = r
-		}
+	}
+	if resp.setting != nil && resp.setting.Kind == Media && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		r = withoutCompression(r)
+		resp.r = r
 	}
 	h.next.ServeHTTP(resp, r)
 }
 
 // withoutCompression returns a request for the bytes of the file: media is compressed already, and the rate is that
-// of its own bytes.
+// of its own bytes. It says so, as a proxy inside would else ask for compression on its own and then not know the length.
 func withoutCompression(r *http.Request) *http.Request {
-	if _, ok := r.Header["Accept-Encoding"]; !ok {
-		return r
-	}
 	plain := *r
 	plain.Header = maps.Clone(r.Header)
-	delete(plain.Header, "Accept-Encoding")
+	if plain.Header == nil {
+		plain.Header = make(http.Header)
+	}
+	plain.Header["Accept-Encoding"] = []string{"identity"}
 	return &plain
 }
 

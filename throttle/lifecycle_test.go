@@ -91,6 +91,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 		assert.Equal(t, time.Second, time.Since(start))
 		assert.True(t, b.last().Aborted)
 		assert.Equal(t, int64(-1), b.last().Length)
+		assert.Equal(t, time.Second, b.last().Waited, "as long as it did")
 	})
 }
 
@@ -479,3 +480,34 @@ func TestSourceErrors(t *testing.T) {
 type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errStore }
+
+// patient takes long for every write and remembers how much of its deadline was left.
+type patient struct {
+	*wire
+	least time.Duration
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	if len(p.deadlines) > 0 {
+		p.least = min(p.least, time.Until(p.deadlines[len(p.deadlines)-1]))
+	}
+	time.Sleep(700 * time.Millisecond)
+	return p.wire.Write(b)
+}
+
+// Every write has all of WriteTimeout, however little of the deadline before is left.
+func TestWriteTimeoutIsWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(make([]byte, 3_000_000)) }),
+			dataRules(throttle.MbitPerSecond), &throttle.HandlerOptions{WriteTimeout: time.Second})
+		w := &patient{newWire(), time.Hour}
+		b.ServeHTTP(struct {
+			http.ResponseWriter
+			deadliner
+		}{w, w}, request("GET", "/x.dat"))
+		assert.Equal(t, int64(3_000_000), w.sent)
+		assert.GreaterOrEqual(t, w.least, time.Second)
+	})
+}
+
+type deadliner interface{ SetWriteDeadline(time.Time) error }

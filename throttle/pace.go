@@ -177,15 +177,19 @@ func (c *pace) wait(d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
+	start := time.Now()
+	c.waits++
+	defer func() { c.waited += time.Since(start) }()
 	if c.dirty {
 		c.dirty = false
 		if err := c.rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
+		if d -= time.Since(start); d <= 0 { // a slow client has been waited for already
+			return nil
+		}
 	}
 	c.rolling.extend(c.rc, time.Now().Add(d), c.h.opts.WriteTimeout) // in HTTP/2 it ends a stream that only waits, too
-	c.waits++
-	c.waited += d
 	c.kernel.set(c.rate, c.quantum)
 	if c.timer == nil {
 		c.timer = time.NewTimer(d)

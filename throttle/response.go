@@ -344,13 +344,13 @@ type deadline struct {
 	set time.Time // zero before the first
 }
 
-// extend gives the next write between half of the timeout and all of it. A deadline costs a timer, so that it is only
-// moved when half of it is over.
+// extend gives a write from now on the timeout, or up to half as much again. A deadline costs a timer, so that it is not
+// moved for every write.
 func (d *deadline) extend(rc *http.ResponseController, now time.Time, timeout time.Duration) {
-	if timeout <= 0 || d.set.Sub(now) > timeout/2 {
+	if timeout <= 0 || d.set.Sub(now) >= timeout {
 		return
 	}
-	d.set = now.Add(timeout)
+	d.set = now.Add(timeout + timeout/2)
 	_ = rc.SetWriteDeadline(d.set) // a writer without deadlines has none to run into either
 }
 
