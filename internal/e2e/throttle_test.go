@@ -32,7 +32,7 @@ func TestThrottle(t *testing.T) {
 		test func(t *testing.T, dir string)
 	}{
 		{"wire", throttleWire}, {"gone", throttleGone}, {"sendfile", throttleSendfile}, {"reopening", throttleReopening},
-		{"ffmpeg", throttleFFmpeg}, {"vlc", throttleVLC}, {"browser", throttleBrowser},
+		{"ffmpeg", throttleFFmpeg}, {"start", throttleStart}, {"vlc", throttleVLC}, {"browser", throttleBrowser},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -55,6 +55,9 @@ var (
 	short = film{"short.mp4", 8, 800}      // for clients that read to the end
 )
 
+// tailAVI is the slow film with its index at the end, in AVI.
+const tailAVI = "slow.avi"
+
 // makeFilms makes the films, and files of the same content that ffmpeg reads to the end.
 func makeFilms(t *testing.T) string {
 	t.Helper()
@@ -63,7 +66,8 @@ func makeFilms(t *testing.T) string {
 	path := func(name string) string { return filepath.Join(dir, name) }
 	encode := func(f film, seconds float64) error {
 		d, rate := strconv.FormatFloat(seconds, 'f', -1, 64), strconv.Itoa(f.kbits)+"k"
-		return ffmpeg(t, "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d="+d+",noise=alls=40:allf=t", "-f", "lavfi", "-i", "sine=r=48000:d="+d,
+		return ffmpeg(t, "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d="+d+",noise=alls=40:allf=t",
+			"-f", "lavfi", "-i", "sine=r=48000:d="+d,
 			"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "50", "-b:v", rate, "-maxrate", rate, "-bufsize", rate,
 			"-c:a", "aac", "-b:a", "64k", "-movflags", "+faststart", path(f.name))
 	}
@@ -72,6 +76,7 @@ func makeFilms(t *testing.T) string {
 	loop := []string{"-stream_loop", "29", "-i", path(slow.name), "-c", "copy"}
 	require.NoError(t, ffmpeg(t, append(loop, path(tail.name))...))
 	require.NoError(t, ffmpeg(t, "-i", path(tail.name), "-c", "copy", "-movflags", "+faststart", path(slow.name)))
+	require.NoError(t, ffmpeg(t, "-i", path(tail.name), "-c", "copy", path(tailAVI)))
 	require.NoError(t, encode(quick, quick.seconds))
 	require.NoError(t, encode(short, short.seconds))
 	for _, name := range shortCopies {

@@ -27,6 +27,9 @@ const (
 // scriptRate is that of the content, in bytes per second: so high that what is in the buffers of connections counts little.
 const scriptRate = 1_000_000
 
+// scriptStepFunc reads from a byte on for one step, and returns how many bytes it got.
+type scriptStepFunc func(ctx context.Context, srv *origin, client *http.Client, from int64) (int64, error)
+
 // throttleReopening plays the script: what the server has sent stays below 1.3 times what was played, of which the
 // naive way sends more than four times as much.
 func throttleReopening(t *testing.T, _ string) {
@@ -35,7 +38,7 @@ func throttleReopening(t *testing.T, _ string) {
 	require.NoError(t, err)
 	require.NoError(t, f.Truncate(scriptRate*120))
 	require.NoError(t, f.Close())
-	play := func(name string, step func(ctx context.Context, srv *origin, client *http.Client, from int64) (int64, error)) func() error {
+	play := func(name string, step scriptStepFunc) func() error {
 		stated := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("ResponseThrottler-FileExtension", "mp4")
 			w.Header().Set("ResponseThrottler-EncodedBitRateKbps", fmt.Sprint(scriptRate*8/1000))
@@ -60,7 +63,8 @@ func throttleReopening(t *testing.T, _ string) {
 			played := float64(read) / (scriptRate * scriptTime.Seconds())
 			t.Logf("%s: sent %.3f times the film, of which %.3f were played, in %v", name, sent, played, took)
 			// A script that is late has had more time to be sent something.
-			return errors.Join(within(name+": sent", sent, 0.9, 1.3*took.Seconds()/scriptTime.Seconds()), within(name+": played", played, 0.9, 1.001),
+			return errors.Join(within(name+": sent", sent, 0.9, 1.3*took.Seconds()/scriptTime.Seconds()),
+				within(name+": played", played, 0.9, 1.001),
 				within(name+": took", took, scriptTime, scriptTime*5/4))
 		}
 	}
