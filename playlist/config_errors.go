@@ -1,0 +1,57 @@
+package playlist
+
+import (
+	"errors"
+
+	"github.com/smoothkit/smoothkit/internal/iisconfig"
+	"github.com/smoothkit/smoothkit/internal/xmltree"
+)
+
+// ErrNoSection is wrapped by the error of [ParseConfig] for a document without a section playlist, which is what most
+// web.config files are. What such a file inherits holds unchanged.
+var ErrNoSection = errors.New("no section playlist")
+
+// ConfigError says what is wrong in a configuration, and where.
+type ConfigError struct {
+	// Line and Column are where the attribute or the element begins, from 1. Columns count bytes of UTF-8. Zero means
+	// that it is about the whole.
+	Line, Column int
+	// Element is its name and key, such as "outputFormat atom". It may be empty.
+	Element string
+	// Attribute and Value are as they are written. They are empty if it is not about an attribute.
+	Attribute, Value string
+	Err              error
+}
+
+// Error implements error, such as: playlist: config line 12: sessionProvider X: timeToLive "0": not between 1 and 525600.
+func (e *ConfigError) Error() string {
+	inner := iisconfig.Error{
+		At: xmltree.Position{Line: e.Line, Column: e.Column}, Element: e.Element, Attribute: e.Attribute, Value: e.Value, Err: e.Err,
+	}
+	return "playlist: " + inner.Error()
+}
+
+// Unwrap returns Err.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// configErrors returns errors in the form of this package, joined if there are several.
+func configErrors[E error](list ...E) error {
+	errs := make([]error, 0, len(list))
+	for _, err := range list {
+		var e *iisconfig.Error
+		if !errors.As(err, &e) {
+			e = &iisconfig.Error{Err: err}
+		}
+		inner := e.Err
+		if errors.Is(inner, iisconfig.ErrNoSection) {
+			inner = ErrNoSection
+		}
+		errs = append(errs, &ConfigError{
+			Line: e.At.Line, Column: e.At.Column, Element: e.Element, Attribute: e.Attribute, Value: e.Value, Err: inner,
+		})
+	}
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}
