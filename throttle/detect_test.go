@@ -398,6 +398,22 @@ func TestRatesAreBounded(t *testing.T) {
 	assert.Equal(t, uint64(3*throttle.MaxRememberedRates/2), b.Stats().Detected, "what is used is remembered")
 }
 
+func TestLongNamesAreBounded(t *testing.T) {
+	film := wav(4000)
+	b := newBench(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(film)))
+		w.Header().Set("Etag", `"`+r.URL.Path+`"`)
+		_, _ = w.Write(film)
+	}), nil, nil)
+	for i := range 20 {
+		for range 2 {
+			b.get(t, fmt.Sprintf("/%s%d.wav", strings.Repeat("x", 500_000), i))
+		}
+	}
+	assert.Equal(t, uint64(20), b.Stats().Detected)
+	assert.Less(t, b.RateBytes(), 20*1000)
+}
+
 // The handler inside is asked only for ranges that it offers, and not at all if it shall not be.
 func TestProbes(t *testing.T) {
 	film := wav(2 * wavBytes)

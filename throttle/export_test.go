@@ -15,6 +15,16 @@ func (h *Handler) RememberedRates() int {
 	return len(h.rates.new) + len(h.rates.old)
 }
 
+// RateBytes returns how many bytes the names and versions of all remembered files have.
+func (h *Handler) RateBytes() (n int) {
+	h.rates.mu.Lock()
+	defer h.rates.mu.Unlock()
+	for id := range h.rates.new {
+		n += len(id.name) + len(id.version)
+	}
+	return n
+}
+
 // SessionBytes returns how many bytes the keys of all sessions have.
 func (h *Handler) SessionBytes() (n int) {
 	h.sessions.mu.Lock()

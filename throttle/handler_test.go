@@ -24,8 +24,8 @@ func site() http.Handler {
 	serve := func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, r.URL.Path, epoch, bytes.NewReader(film))
 	}
-	for _, path := range []string{"/film.wav", "/FILM.WAV", "/film", "/film.bin"} {
-		mux.HandleFunc(path, serve)
+	for _, path := range []string{"/film.wav", "/film.wav. ", "/FILM.WAV", "/film", "/film.bin"} {
+		mux.HandleFunc(strings.ReplaceAll(path, " ", "%20"), serve)
 	}
 	mux.HandleFunc("/typed", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", `Video/MP4; codecs="avc1"`)
@@ -74,6 +74,7 @@ func TestProtocol(t *testing.T) {
 		took               time.Duration // as nothing is paced below a quantum, to half a second
 	}{
 		{"whole file", "GET", "/film.wav", nil, 200, true, 15 * time.Second},
+		{"name of Windows", "GET", "/film.wav.%20", nil, 200, true, 15 * time.Second},
 		{"upper case", "GET", "/FILM.WAV", nil, 200, true, 15 * time.Second},
 		{"HEAD", "HEAD", "/film.wav", nil, 200, false, 0},
 		{"HEAD of a range", "HEAD", "/film.wav", []string{"Range", "bytes=5-500000"}, 206, false, 0},
@@ -265,6 +266,19 @@ func TestEndIsNotWaitedFor(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A handler within another one is paced by the slower of the two, and keeps sendfile.
+func TestNested(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, rates := range [][2]throttle.Rate{{throttle.MbitPerSecond, 2 * throttle.MbitPerSecond}, {2 * throttle.MbitPerSecond, throttle.MbitPerSecond}} {
+			inner := throttle.NewHandler(content(1_250_000), dataRules(rates[0]))
+			w, took := newBench(inner, dataRules(rates[1]), nil).get(t, "/x.dat")
+			assert.Equal(t, int64(1_250_000), w.sent)
+			assert.InDelta(t, 10, took.Seconds(), 0.5)
+			assert.NotContains(t, fileWrites(w), false)
+		}
+	})
 }
 
 func TestInvalidRules(t *testing.T) {

@@ -31,9 +31,10 @@ func newTable(rules *Rules) *table {
 	return t
 }
 
-// byName returns the setting for the extension of a path, or nil.
+// byName returns the setting for the extension of a path, or nil. On Windows a file is also found by its name with dots
+// and blanks behind it.
 func (t *table) byName(name string) *Setting {
-	ext := path.Ext(name)
+	ext := path.Ext(strings.TrimRight(name, ". "))
 	if ext == "" {
 		return nil
 	}

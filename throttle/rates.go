@@ -27,6 +27,9 @@ type fileID struct {
 	version string // time of change of the file, else ETag and Last-Modified of the response
 }
 
+// key returns the identity as it is remembered.
+func (id fileID) key() fileID { return fileID{short(id.name), id.size, short(id.version)} }
+
 // rates remember what was detected, also that nothing was.
 type rates struct {
 	log *slog.Logger
@@ -51,7 +54,7 @@ type rateEntry struct {
 // the context ends.
 func (c *rates) of(ctx context.Context, id fileID, formats []bitrate.Format, open func() (io.ReaderAt, error)) (bitrate.Info, error) {
 	for {
-		e, first := c.entry(id)
+		e, first := c.entry(id.key())
 		if first {
 			c.detect(ctx, id, e, formats, open)
 			return e.info, e.err
@@ -72,7 +75,7 @@ func (c *rates) detect(ctx context.Context, id fileID, e *rateEntry, formats []b
 	e.err = errInterrupted
 	defer func() {
 		if e.gone || e.err != nil && !lasting(e.err) {
-			c.forget(id, e)
+			c.forget(id.key(), e)
 		}
 		close(e.done)
 	}()
