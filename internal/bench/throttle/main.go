@@ -48,7 +48,7 @@ func main() {
 	flag.BoolVar(&c.law, "law", false, "compare what single connections receive with the law")
 	flag.StringVar(&c.rates, "rates", "64 kbit/s,1 Mbit/s,10 Mbit/s,100 Mbit/s,1 Gbit/s", "rates of -law, separated by commas")
 	flag.BoolVar(&c.netns, "netns", false, "run in a network namespace of its own, with reno")
-	flag.StringVar(&c.profile, "cpuprofile", "", "write CPU profiles of servers in Go to this `file`, with the name of the server at the end")
+	flag.StringVar(&c.profile, "cpuprofile", "", "write CPU profiles of servers in Go to this `file` and a dot and the server")
 	flag.StringVar(&c.child, "child", "", "what to do as a child (used by the program itself)")
 	flag.StringVar(&c.server, "server", "", "server of the child")
 	flag.StringVar(&c.addr, "addr", "", "address of the server, for the child")
@@ -122,7 +122,8 @@ func (c *config) head() {
 	if c.child == "namespace" {
 		where = "a network namespace of its own"
 	}
-	fmt.Fprintf(c.out, "congestion control %s, %s, load %s\n", firstWord("/proc/sys/net/ipv4/tcp_congestion_control"), where, firstWord("/proc/loadavg"))
+	control := firstWord("/proc/sys/net/ipv4/tcp_congestion_control")
+	fmt.Fprintf(c.out, "congestion control %s, %s, load %s\n", control, where, firstWord("/proc/loadavg"))
 }
 
 // firstWord returns what a file of the system begins with.

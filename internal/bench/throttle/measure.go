@@ -23,7 +23,8 @@ func (c *config) measureAll() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%d connections at %v, %v after %v; servers in Go are %d process(es)\n", c.conns, c.rate, c.duration, c.settle, c.processes)
+	fmt.Fprintf(c.out, "%d connections at %v, %v after %v; servers in Go are %d process(es)\n",
+		c.conns, c.rate, c.duration, c.settle, c.processes)
 	all := make(map[string][]figures)
 	for i := range c.rounds {
 		fmt.Fprintf(c.out, "\nround %d, load %s\n%s\n", i+1, firstWord("/proc/loadavg"), columns)
@@ -47,7 +48,8 @@ func (c *config) measureAll() error {
 }
 
 // columns are those of row.
-const columns = "server           quanta     cores  us/conn*s x nginx  kB/conn after GC    above  kB/s: mean, sd, least..most; failures; resent"
+const columns = "server           quanta     cores  us/conn*s x nginx  kB/conn after GC    above  " +
+	"kB/s: mean, sd, least..most; failures; resent"
 
 // last returns the figures of the latest round, or none.
 func last(rounds []figures) figures {
@@ -66,8 +68,8 @@ func (c *config) row(s server, f, nginx, stalled figures) {
 		return fmt.Sprintf(format, v)
 	}
 	r := f.received
-	fmt.Fprintf(c.out, "%-16s %-8s %7.3f %10.1f %7s %8.1f %8s %8s  %.1f, %.2f, %.1f..%.1f; %d; %d %s\n", s.name, s.quanta, f.cores, f.perConn,
-		beside(nginx.cores > 0 && s.name != stalledName, "%.2f", f.cores/nginx.cores), f.memory,
+	fmt.Fprintf(c.out, "%-16s %-8s %7.3f %10.1f %7s %8.1f %8s %8s  %.1f, %.2f, %.1f..%.1f; %d; %d %s\n",
+		s.name, s.quanta, f.cores, f.perConn, beside(nginx.cores > 0 && s.name != stalledName, "%.2f", f.cores/nginx.cores), f.memory,
 		beside(s.h != nil, "%.1f", f.live), beside(s.h != nil && stalled.live > 0, "%.1f", f.live-stalled.live),
 		r.Mean/1e3, r.Dev/1e3, r.Least/1e3, r.Most/1e3, r.Failures, f.resent, r.Error)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -127,7 +129,7 @@ func serveChild(c *config) error {
 	if err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: s.h(c), ConnContext: throttle.ConnContext}
+	srv := &http.Server{Handler: s.h(c), ConnContext: throttle.ConnContext, ErrorLog: log.New(io.Discard, "", 0)}
 	failed := make(chan error, 1)
 	go func() {
 		if s.h2 {
