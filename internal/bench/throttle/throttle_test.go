@@ -32,7 +32,8 @@ func TestMeasure(t *testing.T) {
 	requireLinux(t)
 	var out bytes.Buffer
 	c := &config{
-		conns: 6, processes: 2, rate: throttle.MbitPerSecond, settle: 50 * time.Millisecond, duration: 200 * time.Millisecond, rounds: 1, out: &out,
+		conns: 6, processes: 2, rate: throttle.MbitPerSecond, settle: 50 * time.Millisecond,
+		duration: 200 * time.Millisecond, rounds: 1, out: &out,
 	}
 	c.only = "stalled,handler-250ms,writer-250ms,xtime-16k,h2-250ms"
 	if s := (&server{name: nginxName}); s.present() {
