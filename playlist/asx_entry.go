@@ -13,7 +13,7 @@ func (im *asxImporter) entry(n *asxNode) {
 	e := im.rules
 	if skip, ok := n.get("CLIENTSKIP"); ok {
 		all := false
-		im.rule(n, &all, skip)
+		im.rule(n, "CLIENTSKIP", &all, skip)
 		if all {
 			e.NoSeek, e.NoSkipForward, e.NoSkipBack = true, true, true
 		}

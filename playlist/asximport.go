@@ -163,11 +163,11 @@ func (im *asxImporter) params(n *asxNode, rules *Entry) {
 		value, _ := c.get("VALUE")
 		switch strings.ToUpper(strings.TrimSpace(name)) {
 		case "CANSEEK":
-			im.rule(c, &rules.NoSeek, value)
+			im.rule(c, name, &rules.NoSeek, value)
 		case "CANSKIPFORWARD":
-			im.rule(c, &rules.NoSkipForward, value)
+			im.rule(c, name, &rules.NoSkipForward, value)
 		case "CANSKIPBACK":
-			im.rule(c, &rules.NoSkipBack, value)
+			im.rule(c, name, &rules.NoSkipBack, value)
 		case "LASTMODIFIED":
 			im.modified(c, value)
 		case "ENCODING": // the text was read
@@ -177,14 +177,15 @@ func (im *asxImporter) params(n *asxNode, rules *Entry) {
 	}
 }
 
-func (im *asxImporter) rule(n *asxNode, not *bool, value string) {
+// rule reads what the viewer can do, the opposite of a rule.
+func (im *asxImporter) rule(n *asxNode, name string, not *bool, value string) {
 	switch strings.ToUpper(strings.TrimSpace(value)) {
 	case "NO", "FALSE", "0":
 		*not = true
 	case "YES", "TRUE", "1":
 		*not = false
 	default:
-		im.leftOut(n, "neither YES nor NO")
+		im.warn.add(n.at, "%s %q is neither YES nor NO", xmltree.Shorten(name), xmltree.Shorten(value))
 	}
 }
 
