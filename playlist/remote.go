@@ -27,9 +27,9 @@ type Remote struct {
 // NewRemote returns a Remote. It returns an error for a host or a prefix of a credential that cannot be one.
 func NewRemote(opts *RemoteOptions) (*Remote, error) {
 	r := &Remote{opts: opts.withDefaults()}
-	var bad string
-	if r.hosts, bad = newHosts(r.opts.AllowedHosts); bad != "" {
-		return nil, fmt.Errorf("playlist: allowed host %q is none", bad)
+	var err error
+	if r.hosts, err = newHosts(r.opts.AllowedHosts); err != nil {
+		return nil, err
 	}
 	creds, err := newCredentials(r.opts.Credentials)
 	if err != nil {

@@ -2,6 +2,7 @@ package playlist
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -84,17 +85,17 @@ func inAny(list []netip.Prefix, a netip.Addr) bool {
 // hosts are names with or without ports whose addresses are trusted.
 type hosts map[string]bool
 
-// newHosts returns a set of hosts. It reports the first one that is none.
-func newHosts(list []string) (h hosts, bad string) {
-	h = make(hosts)
+// newHosts returns a set of hosts, or an error for one that is none.
+func newHosts(list []string) (hosts, error) {
+	h := make(hosts)
 	for _, s := range list {
 		host, port := splitHost(s)
 		if host == "" {
-			return nil, s
+			return nil, fmt.Errorf("playlist: allowed host %q is none", s)
 		}
 		h[hostKey(host, port)] = true
 	}
-	return h, ""
+	return h, nil
 }
 
 func hostKey(host, port string) string { return strings.ToLower(host) + " " + port }

@@ -60,6 +60,9 @@ func (r *Remote) Proxy(w http.ResponseWriter, req *http.Request, url string) (Pr
 	if method == http.MethodHead || a.StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		return res, nil
 	}
+	if length < 0 {
+		_ = http.NewResponseController(w).Flush() // it may be live: the client knows at once that it has begun
+	}
 	res.Bytes, err = a.copyTo(req.Context(), w, length)
 	return res, err
 }
