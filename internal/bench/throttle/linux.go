@@ -56,3 +56,8 @@ func setUpNamespace() error {
 	}
 	return os.WriteFile("/proc/sys/net/ipv4/tcp_congestion_control", []byte("reno"), 0o644)
 }
+
+// mapped returns the first bytes of a file, as many as an address space has room for.
+func mapped(f *os.File, size int64) ([]byte, error) {
+	return unix.Mmap(int(f.Fd()), 0, int(min(size, math.MaxInt)), unix.PROT_READ, unix.MAP_SHARED)
+}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/juju/ratelimit"
-	"golang.org/x/sys/unix"
 	"golang.org/x/time/rate"
 
 	"github.com/smoothkit/smoothkit/throttle"
@@ -38,7 +37,7 @@ func pacedBy(send paced) func(c *config) http.Handler {
 
 func setHeader(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Length", strconv.Itoa(fileSize))
+	w.Header().Set("Content-Length", strconv.FormatInt(fileSize, 10))
 }
 
 // writer is ours for applications, with a bucket per response that holds a quantum, for turns that come late.
@@ -101,14 +100,14 @@ func sleepMapped(c *config) http.Handler {
 	if err != nil {
 		log.Fatal(err)
 	}
-	data, err := unix.Mmap(int(f.Fd()), 0, fileSize, unix.PROT_READ, unix.MAP_SHARED)
+	data, err := mapped(f, fileSize)
 	if err != nil {
 		log.Fatal(err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		setHeader(w)
 		begun := time.Now()
-		for sent := int64(0); sent < fileSize; sent += sleepChunk {
+		for sent := int64(0); sent+sleepChunk <= int64(len(data)); sent += sleepChunk {
 			time.Sleep(time.Until(begun.Add(c.rate.Time(sent))))
 			if _, err := w.Write(data[sent : sent+sleepChunk]); err != nil {
 				return
