@@ -39,7 +39,8 @@ type StitchOptions struct {
 
 // Stitched is one presentation on demand of several that follow each other, each with its own codec configurations:
 // a programme with advertisements. Its timeline starts at 0, and each part begins where the longest sound or picture of
-// the part before it ends; the streams of a part keep their distance. Each part is a period after a discontinuity.
+// the part before it ends; the streams of a part keep their distance. Where a stream would have a gap between parts, the
+// last sample of the part lasts longer instead. Each part is a period after a discontinuity.
 //
 // The part with the most kinds of streams, and of those the one that lasts longest, says what there is: one picture, its
 // sounds, and the quality levels of both. Every other part gives to each level the one of its own that is nearest in bit
@@ -160,7 +161,7 @@ func (st *stitchState) place(at *stitchedAt, count int) Place {
 	line, scale := at.stream.out.Timeline, at.stream.timescale
 	last := min(at.pos+max(count, 1), at.span.first+len(at.span.chunks)) - 1
 	from, to := toStitch(line[at.pos].Time, scale), toStitch(line[last].End(), scale)
-	from = max(from, p.start)
+	from, to = max(from, p.start), min(to, p.end)
 	return Place{Part: at.span.part, From: wall(from - p.start), To: wall(max(to, from) - p.start)}
 }
 

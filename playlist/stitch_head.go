@@ -80,25 +80,18 @@ func (h *stitchHead) written(moof []byte) ([]byte, error) {
 func (h *stitchHead) samples() ([]fmp4.RunSample, error) {
 	span, scale := h.at.span, h.at.stream.timescale
 	var list []fmp4.RunSample
-	total, left := int64(0), h.at.chunk().Duration
+	total := int64(0)
 	for s, err := range h.inner.Samples() {
 		if err != nil {
 			return nil, err
 		}
-		start, end := span.time(s.DTS, scale), span.time(s.DTS+uint64(s.Duration), scale)
-		out := fmp4.RunSample{Size: s.Size, Flags: s.Flags}
-		length := end - start
-		if h.at.stream.out.Type == smooth.Text { // which may be cut where the part ends
-			length = min(length, left)
-			left -= length
-		}
+		length := span.time(s.DTS+uint64(s.Duration), scale) - span.time(s.DTS, scale)
 		cts := rescaleOffset(s.CTS, span.scale, scale)
 		if length > math.MaxUint32 || cts != int64(int32(cts)) {
 			return nil, fmt.Errorf("sample of %d ticks, shown after %d: %w", length, cts, smooth.ErrTooLarge)
 		}
-		out.Duration, out.CTS = uint32(length), int32(cts)
+		list = append(list, fmp4.RunSample{Duration: uint32(length), Size: s.Size, Flags: s.Flags, CTS: int32(cts)})
 		total += int64(s.Size)
-		list = append(list, out)
 	}
 	if total != h.inner.PayloadSize() {
 		return nil, fmt.Errorf("samples of %d bytes, mdat has %d: %w", total, h.inner.PayloadSize(), smooth.ErrCorrupt)
@@ -109,7 +102,25 @@ func (h *stitchHead) samples() ([]fmp4.RunSample, error) {
 		}
 		list[0].Size += uint32(n)
 	}
+	h.fit(list)
 	return list, nil
+}
+
+// fit makes the samples of the last fragment of a part last until the next one begins, or those of a text until its part
+// ends.
+func (h *stitchHead) fit(list []fmp4.RunSample) {
+	natural := h.at.span.moved(h.at.source(), h.at.stream.timescale).Duration
+	length := h.at.chunk().Duration
+	switch last := len(list) - 1; {
+	case last < 0 || length == natural:
+	case length > natural:
+		list[last].Duration += uint32(min(length-natural, uint64(math.MaxUint32-list[last].Duration)))
+	default:
+		for i := range list {
+			list[i].Duration = uint32(min(uint64(list[i].Duration), length))
+			length -= uint64(list[i].Duration)
+		}
+	}
 }
 
 // rescaleOffset converts a composition offset.

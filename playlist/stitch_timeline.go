@@ -99,6 +99,7 @@ func (s *stitchStream) laySpan(x *stitchSpan, p *stitchPart) error {
 	if place > maxStitched || x.dst > maxStreamTime || length > maxStreamTime {
 		return fmt.Errorf("stream %s lasts %d ticks after %d: %w", s.out.Name, length, x.dst, smooth.ErrTooLarge)
 	}
+	s.fill(x.dst)
 	for _, c := range line {
 		s.out.Timeline = append(s.out.Timeline, x.moved(c, s.timescale))
 	}
@@ -106,6 +107,16 @@ func (s *stitchStream) laySpan(x *stitchSpan, p *stitchPart) error {
 		return fmt.Errorf("timeline of %d ticks: %w", p.end, smooth.ErrTooLarge)
 	}
 	return nil
+}
+
+// fill makes the last fragment last until a time: what follows begins there. Without it there would be a gap of some
+// frames between parts, as picture and sound hardly ever begin and end together, and dash.js looks for the next fragment
+// where the last one ends, and no further.
+func (s *stitchStream) fill(until uint64) {
+	if n := len(s.out.Timeline); n > 0 {
+		last := &s.out.Timeline[n-1]
+		last.Duration = until - last.Time
+	}
 }
 
 // moved returns a chunk of a part in its place.
