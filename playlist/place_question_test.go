@@ -45,7 +45,8 @@ func TestQuestionURL(t *testing.T) {
 		{"httpd://{HTTP_HOST}/", "media.example:8080", "http://media.example:81/"},
 		{"httpd://{HTTP_HOST}/", "[2001:db8::1]", "http://[2001:db8::1]:82/"},
 		{"httpd://{SERVER_NAME}/pick", "evil.example", "http://www.example/pick"},
-		{"httpd://ads/{SERVER_NAME}/{SERVER_PORT}?h={HTTP_HOST}", "evil.example:1", "http://ads/www.example/8080?h=evil.example%3A1"},
+		{"httpd://ads/{SERVER_NAME}/{SERVER_PORT}?h={HTTP_HOST}", "evil.example:1",
+			"http://ads/www.example/8080?h=evil.example%3A1"},
 		{"httpd://ads/?ip={REMOTE_ADDR}&p={REMOTE_PORT}", "x", "http://ads/?ip=2001%3Adb8%3A%3A9&p=4711"},
 		{"httpd://ads/?{QUERY_STRING}", "x", "http://ads/?sessionId=g;entryId=1&q=a%20b"},
 		{"httpd://ads/?l=1&{QUERY_STRING}&m=2", "x", "http://ads/?l=1&sessionId=g;entryId=1&q=a%20b&m=2"},
@@ -68,7 +69,8 @@ func TestQuestionURL(t *testing.T) {
 
 // TestQuestionHost: without names, the server that is asked is the one that the client has connected to.
 func TestQuestionHost(t *testing.T) {
-	for _, host := range []string{"", "evil.example", "evil.example:22", "192.0.2.7", "127.0.0.1:6379", "a@evil.example", "x/", "x?", "x#", `x\`, "{URL}", "[::1]"} {
+	for _, host := range []string{"", "evil.example", "evil.example:22", "192.0.2.7", "127.0.0.1:6379",
+		"a@evil.example", "x/", "x?", "x#", `x\`, "{URL}", "[::1]"} {
 		for _, src := range []string{"httpd://{SERVER_NAME}:{SERVER_PORT}/pick", "httpd://{HTTP_HOST}/pick"} {
 			u, err := questionURL(src, serverVariables(asked("/a.isx", host), nil))
 			require.NoError(t, err, host)
@@ -104,11 +106,16 @@ func TestQuestionUnderPrefix(t *testing.T) {
 
 func TestQuestionForbidden(t *testing.T) {
 	for _, src := range []string{
-		"http://ads/", "httpd://", "httpd:///pick", "httpd://user@ads/", "httpd://{REMOTE_ADDR}/", "httpd://{URL}", "httpd://ads{URL}",
-		"httpd://{QUERY_STRING}/", "httpd://{HTTP_USER_AGENT}/", "httpd://ads/{}", "httpd://ads/{NONE}", "httpd://ads/{HTTP_}", "httpd://ads/{URL",
-		"httpd://ads/URL}", "httpd://ads/{{URL}}", "httpd://ads/{HTTP_COOKIE}", "httpd://ads/?{HTTP_AUTHORIZATION}", "httpd://ads/?{http_proxy_authorization}",
-		"httpd://ads/{AUTH_PASSWORD}", "httpd://ads/{PATH_TRANSLATED}", "httpd://ads/../x", "httpd://ads/%2e%2e/x", "httpd://ads/..%5cx",
-		"httpd://ads/pick?{URL}" + strings.Repeat("a", maxSource), "httpd://ads:{SERVER_NAME}/", "httpd://ads/\r\nx", `httpd://{SERVER_NAME}\@evil/`,
+		"http://ads/", "httpd://", "httpd:///pick", "httpd://user@ads/", "httpd://{REMOTE_ADDR}/", "httpd://{URL}",
+		"httpd://ads{URL}",
+		"httpd://{QUERY_STRING}/", "httpd://{HTTP_USER_AGENT}/", "httpd://ads/{}", "httpd://ads/{NONE}",
+		"httpd://ads/{HTTP_}", "httpd://ads/{URL",
+		"httpd://ads/URL}", "httpd://ads/{{URL}}", "httpd://ads/{HTTP_COOKIE}", "httpd://ads/?{HTTP_AUTHORIZATION}",
+		"httpd://ads/?{http_proxy_authorization}",
+		"httpd://ads/{AUTH_PASSWORD}", "httpd://ads/{PATH_TRANSLATED}", "httpd://ads/../x", "httpd://ads/%2e%2e/x",
+		"httpd://ads/..%5cx",
+		"httpd://ads/pick?{URL}" + strings.Repeat("a", maxSource), "httpd://ads:{SERVER_NAME}/", "httpd://ads/\r\nx",
+		`httpd://{SERVER_NAME}\@evil/`,
 	} {
 		_, err := questionURL(src, serverVariables(asked("/a.isx", "x"), []string{"www.example"}))
 		assert.ErrorIs(t, err, ErrForbiddenSource, src)

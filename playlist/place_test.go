@@ -98,7 +98,8 @@ func TestPlaceErrorsTellNothing(t *testing.T) {
 
 func TestPhysicalPath(t *testing.T) {
 	roots, err := newPhysicalRoots(map[string]string{
-		`C:\inetpub\wwwroot`: "", `c:/inetpub/wwwroot/Ads/`: "ads", `D:\`: "d", `\\Server\Share\media`: "share", "/srv/media": "unix",
+		`C:\inetpub\wwwroot`: "", `c:/inetpub/wwwroot/Ads/`: "ads", `D:\`: "d", `\\Server\Share\media`: "share",
+		"/srv/media": "unix",
 	})
 	require.NoError(t, err)
 	for src, want := range map[string]place{
@@ -124,8 +125,10 @@ func TestPhysicalPath(t *testing.T) {
 	for _, src := range []string{
 		"", "a.wmv", `..\a.wmv`, `C:a.wmv`, `C:`, `C:\`, `C:\inetpub\wwwroot`, `C:\inetpub\wwwroot\`, `C:\inetpub\wwwroot\.`,
 		`C:\inetpub\wwwrootx\a.wmv`, `C:\inetpub\wwwroot\..\a.wmv`, `C:\inetpub\wwwroot\..\..\..\a.wmv`, `D:\..\a.wmv`,
-		`E:\a.wmv`, `\\server\share\..\media\a.wmv`, `\\server\other\media\a.wmv`, `\\server\share`, `\\server`, `\\`, `\\\share\media\a`,
-		`\\?\C:\inetpub\wwwroot\a.wmv`, `\\.\C:\inetpub\wwwroot\a.wmv`, `\??\C:\inetpub\wwwroot\a.wmv`, `\\?\UNC\server\share\media\a.wmv`,
+		`E:\a.wmv`, `\\server\share\..\media\a.wmv`, `\\server\other\media\a.wmv`, `\\server\share`, `\\server`, `\\`,
+		`\\\share\media\a`,
+		`\\?\C:\inetpub\wwwroot\a.wmv`, `\\.\C:\inetpub\wwwroot\a.wmv`, `\??\C:\inetpub\wwwroot\a.wmv`,
+		`\\?\UNC\server\share\media\a.wmv`,
 		`file:///C:/inetpub/wwwroot/a.wmv`, "/srv/a.wmv", "/srv/media", "/srv/media/../a", `\\ser:ver\share\media\a`,
 		`C:\inetpub\wwwroot\a.wmv::$DATA`, `C:\inetpub\wwwroot\NUL`, `C:\inetpub\wwwroot\a.wmv.`, "C:\\inetpub\\wwwroot\\a\x00.wmv",
 		`C:\inetpub\wwwroot\..%2fa.wmv`, `1:\inetpub\wwwroot\a.wmv`, "\u017f:\\a",
@@ -174,7 +177,8 @@ func TestRelativeToRemote(t *testing.T) {
 			assert.Equal(t, want, got.remote.String())
 		}
 	}
-	for _, src := range []string{"//other/a.wmv", `\\other\a.wmv`, "http://other/a", "http://host:81/a", "ftp:a", "a%zz", "//u@host:81/a"} {
+	for _, src := range []string{"//other/a.wmv", `\\other\a.wmv`, "http://other/a", "http://host:81/a", "ftp:a",
+		"a%zz", "//u@host:81/a"} {
 		_, err := resolvePlace(list, RelativeURI, src, nil)
 		assert.ErrorIs(t, err, ErrForbiddenSource, src)
 	}
@@ -197,9 +201,12 @@ func TestRemoteURL(t *testing.T) {
 		}
 	}
 	for _, src := range []string{
-		"", "a.wmv", "/a.wmv", "//host/a.wmv", "http:", "http:a", "http:///a", "http://:80/", "ftp://host/a", "file:///etc/passwd", "mms://host/a",
-		"httpd://host/a", "javascript:alert(1)", "http://user:pw@host/a", "http://user@host/", `http://host\@other/`, "http://ho st/",
-		"http://host:0/", "http://host:65536/", "http://host:x/", "http://[fe80::1%25eth0]/", "http://host/\r\nX: y", "http://host/\x00",
+		"", "a.wmv", "/a.wmv", "//host/a.wmv", "http:", "http:a", "http:///a", "http://:80/", "ftp://host/a",
+		"file:///etc/passwd", "mms://host/a",
+		"httpd://host/a", "javascript:alert(1)", "http://user:pw@host/a", "http://user@host/", `http://host\@other/`,
+		"http://ho st/",
+		"http://host:0/", "http://host:65536/", "http://host:x/", "http://[fe80::1%25eth0]/", "http://host/\r\nX: y",
+		"http://host/\x00",
 		"http://host/\xff", "http://host%2f@other/", "http://host/%zz", "http://host/" + strings.Repeat("a", maxSource),
 	} {
 		_, err := resolvePlace(here, RemoteURL, src, nil)
@@ -208,7 +215,8 @@ func TestRemoteURL(t *testing.T) {
 }
 
 func FuzzPlace(f *testing.F) {
-	for _, src := range append(forbiddenURIs, "a.wmv", "../media/a.wmv?x=1#y", "http://host/a b?c d", `C:\media\a.wmv`, `\\server\share\a.wmv`) {
+	for _, src := range append(forbiddenURIs, "a.wmv", "../media/a.wmv?x=1#y", "http://host/a b?c d", `C:\media\a.wmv`,
+		`\\server\share\a.wmv`) {
 		for t := range 3 {
 			f.Add("lists/evening.isx", src, t)
 		}

@@ -68,12 +68,13 @@ func (r *Remote) Close() error {
 
 // checkRedirect is called before a redirect is followed.
 func (r *Remote) checkRedirect(next *http.Request, via []*http.Request) error {
-	why := badRemote(next.URL)
+	why, limit := badRemote(next.URL), max(r.opts.MaxRedirects, 0)
 	switch {
 	case why != "":
 		return forbidden("redirect to a "+why, next.URL.String())
-	case len(via) > max(r.opts.MaxRedirects, 0):
-		return &sourceError{kind: ErrRemote, why: fmt.Sprintf("more than %d redirects", max(r.opts.MaxRedirects, 0)), source: next.URL.String()}
+	case len(via) > limit:
+		why = fmt.Sprintf("more than %d redirects", limit)
+		return &sourceError{kind: ErrRemote, why: why, source: next.URL.String()}
 	case r.hosts.hasURL(next.URL) && !r.hosts.hasURL(via[0].URL):
 		return forbidden("redirect to a host that only playlists may name", next.URL.String())
 	}

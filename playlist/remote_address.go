@@ -130,6 +130,9 @@ func (r *Remote) dial(ctx context.Context, network, address string) (net.Conn, e
 	if host, port, err := net.SplitHostPort(address); err == nil && r.hosts.has(host, port) {
 		limit = reachOther
 	}
+	if a, err := netip.ParseAddrPort(address); err == nil && reachOf(a.Addr()) > limit { // before there is a socket
+		return nil, forbidden("address that is not public", address)
+	}
 	d := net.Dialer{Timeout: r.opts.ResolveTimeout + r.opts.ConnectTimeout, Resolver: r.opts.Resolver}
 	d.ControlContext = func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		return checkAddress(network, address, limit)

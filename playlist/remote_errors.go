@@ -24,7 +24,8 @@ type sourceError struct {
 	kind   error  // that callers act on, such as ErrForbiddenSource
 	why    string // without any part of the source
 	source string
-	cause  error // nil if none
+	also   error // that it is too, such as context.Canceled; nil if nothing
+	cause  error // only for Debug, as it may be an error of the system that means something else here; nil if none
 }
 
 // forbidden returns an error that wraps ErrForbiddenSource.
@@ -48,10 +49,10 @@ func (e *sourceError) Debug() string {
 
 // Unwrap implements the interface of package errors.
 func (e *sourceError) Unwrap() []error {
-	if e.cause == nil {
+	if e.also == nil {
 		return []error{e.kind}
 	}
-	return []error{e.kind, e.cause}
+	return []error{e.kind, e.also}
 }
 
 // errStalled is the cause of requests that have been ended because nothing came.
@@ -70,7 +71,7 @@ func remoteFailure(ctx context.Context, u *url.URL, cause error) error {
 	case errors.As(cause, &inner):
 		e.kind, e.why = inner.kind, inner.why
 	case errors.Is(ctx.Err(), context.Canceled):
-		e.why, e.cause = "request cancelled", ctx.Err()
+		e.why, e.also = "request cancelled", ctx.Err()
 	case errors.Is(cause, errStalled), errors.Is(cause, os.ErrDeadlineExceeded), errors.Is(cause, context.DeadlineExceeded),
 		errors.As(cause, &timeout) && timeout.Timeout():
 		e.kind, e.why = ErrRemoteTimeout, "nothing received in time"

@@ -74,7 +74,7 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 // reply makes an answer of a transport.
 func reply(r *http.Request, status int, body io.ReadCloser, headers ...string) *http.Response {
-	resp := &http.Response{StatusCode: status, Header: make(http.Header), Body: body, ContentLength: -1, Request: r, ProtoMajor: 1, ProtoMinor: 1}
+	resp := &http.Response{StatusCode: status, Header: make(http.Header), Body: body, ContentLength: -1, Request: r}
 	for i := 0; i+1 < len(headers); i += 2 {
 		resp.Header.Set(headers[i], headers[i+1])
 	}

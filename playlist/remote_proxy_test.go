@@ -38,7 +38,9 @@ func serveMedium(w http.ResponseWriter, r *http.Request) {
 }
 
 // through passes one request on to target and returns the answer.
-func through(t *testing.T, r *playlist.Remote, target, method string, headers ...string) (*httptest.ResponseRecorder, playlist.ProxyResult, error) {
+func through(
+	t *testing.T, r *playlist.Remote, target, method string, headers ...string,
+) (*httptest.ResponseRecorder, playlist.ProxyResult, error) {
 	t.Helper()
 	req := httptest.NewRequestWithContext(t.Context(), method, "/list.isx?entryId=1", nil)
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -58,30 +60,33 @@ func TestProxy(t *testing.T) {
 		serveMedium(w, r)
 	})
 	r := newRemote(t, nil)
-	n := len(medium)
-	size := strconv.Itoa(n)
+	type result = playlist.ProxyResult
+	const n, size = int64(len(medium)), "36"
+	whole := result{Status: 200, Bytes: n, Size: n}
+	part := func(from, bytes int64) result { return result{Status: 206, From: from, Bytes: bytes, Size: n} }
 	for _, c := range []struct {
 		name, method string
 		headers      []string
 		status       int
 		body         string
 		contentRange string
-		result       playlist.ProxyResult
+		result       result
 	}{
-		{"whole", "GET", nil, 200, medium, "", playlist.ProxyResult{Status: 200, Bytes: int64(n), Size: int64(n)}},
-		{"other method", "POST", nil, 200, medium, "", playlist.ProxyResult{Status: 200, Bytes: int64(n), Size: int64(n)}},
-		{"head", "HEAD", nil, 200, "", "", playlist.ProxyResult{Status: 200, Size: int64(n)}},
-		{"range", "GET", []string{"Range", "bytes=3-5"}, 206, "345", "bytes 3-5/" + size, playlist.ProxyResult{Status: 206, From: 3, Bytes: 3, Size: int64(n)}},
-		{"open range", "GET", []string{"Range", "bytes=30-"}, 206, medium[30:], "bytes 30-35/" + size, playlist.ProxyResult{Status: 206, From: 30, Bytes: 6, Size: int64(n)}},
-		{"suffix", "GET", []string{"Range", "bytes=-2"}, 206, "yz", "bytes 34-35/" + size, playlist.ProxyResult{Status: 206, From: 34, Bytes: 2, Size: int64(n)}},
-		{"range beyond", "GET", []string{"Range", "bytes=99-"}, 416, "", "bytes */" + size, playlist.ProxyResult{Status: 416, Size: int64(n)}},
-		{"several ranges", "GET", []string{"Range", "bytes=0-1,5-6"}, 200, medium, "", playlist.ProxyResult{Status: 200, Bytes: int64(n), Size: int64(n)}},
-		{"ranges twice", "GET", []string{"Range", "bytes=0-1", "Range", "bytes=5-6"}, 200, medium, "", playlist.ProxyResult{Status: 200, Bytes: int64(n), Size: int64(n)}},
-		{"other unit", "GET", []string{"Range", "seconds=0-1"}, 200, medium, "", playlist.ProxyResult{Status: 200, Bytes: int64(n), Size: int64(n)}},
-		{"if range", "GET", []string{"Range", "bytes=0-1", "If-Range", `"v1"`}, 206, "01", "bytes 0-1/" + size, playlist.ProxyResult{Status: 206, Bytes: 2, Size: int64(n)}},
-		{"if range of another", "GET", []string{"Range", "bytes=0-1", "If-Range", `"v0"`}, 200, medium, "", playlist.ProxyResult{Status: 200, Bytes: int64(n), Size: int64(n)}},
-		{"what is not passed on", "GET", []string{"Cookie", "a=b", "Authorization", "x", "If-None-Match", `"v1"`, "X-Forwarded-For", "::1", "Referer", "/"}, 200, medium, "",
-			playlist.ProxyResult{Status: 200, Bytes: int64(n), Size: int64(n)}},
+		{"whole", "GET", nil, 200, medium, "", whole},
+		{"other method", "POST", nil, 200, medium, "", whole},
+		{"head", "HEAD", nil, 200, "", "", result{Status: 200, Size: n}},
+		{"range", "GET", []string{"Range", "bytes=3-5"}, 206, "345", "bytes 3-5/" + size, part(3, 3)},
+		{"open range", "GET", []string{"Range", "bytes=30-"}, 206, medium[30:], "bytes 30-35/" + size, part(30, 6)},
+		{"suffix", "GET", []string{"Range", "bytes=-2"}, 206, "yz", "bytes 34-35/" + size, part(34, 2)},
+		{"range beyond", "GET", []string{"Range", "bytes=99-"}, 416, "", "bytes */" + size, result{Status: 416, Size: n}},
+		{"several ranges", "GET", []string{"Range", "bytes=0-1,5-6"}, 200, medium, "", whole},
+		{"ranges twice", "GET", []string{"Range", "bytes=0-1", "Range", "bytes=5-6"}, 200, medium, "", whole},
+		{"other unit", "GET", []string{"Range", "seconds=0-1"}, 200, medium, "", whole},
+		{"if range", "GET", []string{"Range", "bytes=0-1", "If-Range", `"v1"`}, 206, "01", "bytes 0-1/" + size, part(0, 2)},
+		{"if range of another", "GET", []string{"Range", "bytes=0-1", "If-Range", `"v0"`}, 200, medium, "", whole},
+		{"what is not passed on", "GET", []string{"Cookie", "a=b", "Authorization", "x", "If-None-Match", `"v1"`,
+			"X-Forwarded-For", "::1", "Referer", "/"}, 200, medium, "",
+			whole},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w, res, err := through(t, r, srv.URL+"/secret.wmv", c.method, c.headers...)
@@ -129,8 +134,10 @@ func TestProxyAnswers(t *testing.T) {
 		{"416 that was not asked for", "", 416, nil, "", playlist.ErrRemote},
 		{"another range", "bytes=3-", 206, []string{"Content-Range", "bytes 4-5/9"}, "45", playlist.ErrRemote},
 		{"no range", "bytes=3-", 206, nil, "45", playlist.ErrRemote},
-		{"several parts", "bytes=3-", 206, []string{"Content-Type", "multipart/byteranges; boundary=x"}, "--x--", playlist.ErrRemote},
-		{"body of another length", "bytes=3-", 206, []string{"Content-Range", "bytes 3-5/9", "Content-Length", "2"}, "34", playlist.ErrRemote},
+		{"several parts", "bytes=3-", 206, []string{"Content-Type", "multipart/byteranges; boundary=x"},
+			"--x--", playlist.ErrRemote},
+		{"body of another length", "bytes=3-", 206, []string{"Content-Range", "bytes 3-5/9", "Content-Length", "2"},
+			"34", playlist.ErrRemote},
 		{"compressed", "", 200, []string{"Content-Encoding", "gzip"}, "x", playlist.ErrRemote},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -98,7 +99,8 @@ func TestFetch(t *testing.T) {
 	r := newRemote(t, nil)
 	doc, err := r.Fetch(t.Context(), srv.URL+"/moved", 10)
 	require.NoError(t, err)
-	assert.Equal(t, &playlist.Document{URL: srv.URL + "/lists/a.asx?x=1", MediaType: "video/x-ms-asf", Body: []byte("0123456789")}, doc)
+	want := &playlist.Document{URL: srv.URL + "/lists/a.asx?x=1", MediaType: "video/x-ms-asf", Body: []byte("0123456789")}
+	assert.Equal(t, want, doc)
 	for path, kind := range map[string]error{"/gzip": playlist.ErrRemote, "/cut": playlist.ErrRemote} {
 		_, err = r.Fetch(t.Context(), srv.URL+path, 10)
 		checkQuiet(t, err, kind, srv.URL+path)
@@ -106,6 +108,7 @@ func TestFetch(t *testing.T) {
 	for _, path := range []string{"/", "/chunked"} {
 		_, err = r.Fetch(t.Context(), srv.URL+path, 9)
 		checkQuiet(t, err, playlist.ErrTooLarge, srv.URL+path)
+		assert.ErrorIs(t, err, playlist.ErrRemote)
 		_, err = r.Fetch(t.Context(), srv.URL+path, -1)
 		assert.ErrorIs(t, err, playlist.ErrTooLarge)
 	}
@@ -121,11 +124,14 @@ func TestRefusedAddresses(t *testing.T) {
 	srv := elsewhere(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
 	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
 	require.NoError(t, err)
-	resolver := names(map[string]string{"rebound.example": "127.0.0.1", "mapped.example": "::ffff:127.0.0.1", "metadata.example": "169.254.169.254"})
+	resolver := names(map[string]string{"rebound.example": "127.0.0.1", "mapped.example": "::ffff:127.0.0.1",
+		"metadata.example": "169.254.169.254"})
 	r := newRemote(t, &playlist.RemoteOptions{Resolver: resolver})
 	for _, host := range []string{
-		"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::1]", "127.1.2.3", "0.0.0.0", "[::]", "10.0.0.1", "192.168.1.1", "172.16.0.1",
-		"100.64.0.1", "169.254.169.254", "[fe80::1]", "[fc00::1]", "[64:ff9b::127.0.0.1]", "224.0.0.1", "255.255.255.255", "192.0.2.1",
+		"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::1]", "127.1.2.3", "0.0.0.0", "[::]", "10.0.0.1", "192.168.1.1",
+		"172.16.0.1",
+		"100.64.0.1", "169.254.169.254", "[fe80::1]", "[fc00::1]", "[64:ff9b::127.0.0.1]", "224.0.0.1", "255.255.255.255",
+		"192.0.2.1",
 		"rebound.example", "mapped.example", "metadata.example",
 	} {
 		u := "http://" + host + ":" + port + "/pick"
@@ -158,7 +164,8 @@ func TestAllowedHosts(t *testing.T) {
 	}
 	opts := playlist.RemoteOptions{
 		AllowedHosts: []string{"ads.example:" + port, "other.example:1"},
-		Resolver:     names(map[string]string{"ads.example": "127.0.0.1", "other.example": "127.0.0.1", "open.example": "127.0.0.1"}),
+		Resolver: names(map[string]string{"ads.example": "127.0.0.1", "other.example": "127.0.0.1",
+			"open.example": "127.0.0.1"}),
 	}
 	r := newRemote(t, &opts)
 	got, err := r.Decide(t.Context(), at("ADS.example", ""))
@@ -168,7 +175,8 @@ func TestAllowedHosts(t *testing.T) {
 	checkQuiet(t, err, playlist.ErrForbiddenSource, at("other.example", ""))
 	_, err = r.Decide(t.Context(), at("ads.example", at("ads.example", "")))
 	assert.NoError(t, err, "redirect to itself")
-	for _, to := range []string{srv.URL, at("other.example", ""), "http://169.254.169.254/latest", "file:///etc/passwd", "ftp://ads.example/", "http://u@ads.example/"} {
+	for _, to := range []string{srv.URL, at("other.example", ""), "http://169.254.169.254/latest", "file:///etc/passwd",
+		"ftp://ads.example/", "http://u@ads.example/"} {
 		_, err = r.Decide(t.Context(), at("ads.example", to))
 		checkQuiet(t, err, playlist.ErrForbiddenSource, to)
 	}
@@ -220,9 +228,12 @@ func TestCredentials(t *testing.T) {
 		}),
 	})
 	for target, want := range map[string]string{
-		"http://origin/media": "mepw", "http://ORIGIN/media/a": "mepw", "http://origin:80/media/a?x": "mepw", "http://origin/media/ads/a": "k",
-		"http://origin/media/adsx": "mepw", "http://origin/mediax": "", "http://origin/": "", "https://origin/media/a": "", "http://origin:81/media/a": "",
-		"http://other/media/a": "", "http://origin/media/../x": "", "http://origin/media/%2e%2e/x": "", "http://origin/media/..%2fx": "",
+		"http://origin/media": "mepw", "http://ORIGIN/media/a": "mepw", "http://origin:80/media/a?x": "mepw",
+		"http://origin/media/ads/a": "k",
+		"http://origin/media/adsx":  "mepw", "http://origin/mediax": "", "http://origin/": "", "https://origin/media/a": "",
+		"http://origin:81/media/a": "",
+		"http://other/media/a":     "", "http://origin/media/../x": "", "http://origin/media/%2e%2e/x": "",
+		"http://origin/media/..%2fx": "",
 	} {
 		_, err := r.Decide(t.Context(), target)
 		require.NoError(t, err, target)
@@ -233,7 +244,8 @@ func TestCredentials(t *testing.T) {
 	assert.Equal(t, "k", seen["http://origin/media/ads/b?to=http://other/media/c"])
 	got, ok := seen["http://other/media/c"]
 	assert.True(t, ok && got == "", "a redirect carries no credential along")
-	for _, prefix := range []string{"", "origin", "ftp://origin/", "http://origin/?x", "http://origin/a/../b", "http://u@origin/"} {
+	for _, prefix := range []string{"", "origin", "ftp://origin/", "http://origin/?x", "http://origin/a/../b",
+		"http://u@origin/"} {
 		_, err := playlist.NewRemote(&playlist.RemoteOptions{Credentials: []playlist.Credential{{Prefix: prefix}}})
 		assert.Error(t, err, prefix)
 	}
@@ -256,14 +268,22 @@ func TestRemoteFailures(t *testing.T) {
 	secure := newTLS(t)
 	large := elsewhere(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 80<<10)) })
 	r := newRemote(t, nil)
-	for target, why := range map[string]string{closed.URL: "no valid answer", secure: "certificate not accepted", large.URL: "no valid answer"} {
+	for target, why := range map[string]string{
+		closed.URL: "no valid answer", secure: "certificate not accepted", large.URL: "no valid answer",
+	} {
 		_, err := r.Decide(t.Context(), target)
 		checkQuiet(t, err, playlist.ErrRemote, target)
 		assert.ErrorContains(t, err, why)
 	}
+	refusing := newRemote(t, &playlist.RemoteOptions{Transport: transport(func(*http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: "dial", Err: fs.ErrPermission}
+	})})
+	_, err := refusing.Decide(t.Context(), "http://secret/")
+	checkQuiet(t, err, playlist.ErrRemote, "http://secret/")
+	assert.False(t, errors.Is(err, fs.ErrPermission), "a firewall is not an access right to the entry")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := r.Decide(ctx, large.URL)
+	_, err = r.Decide(ctx, large.URL)
 	assert.ErrorIs(t, err, context.Canceled)
 	checkQuiet(t, err, playlist.ErrRemote, large.URL)
 }
@@ -312,7 +332,8 @@ func wait(ctx context.Context, d time.Duration) error {
 
 func TestTimeouts(t *testing.T) {
 	opts := playlist.RemoteOptions{ // at most 1 + 2*1 + 1 + 5 s to the answer
-		ResolveTimeout: time.Second, ConnectTimeout: time.Second, SendTimeout: time.Second, ReceiveTimeout: 5 * time.Second, TotalTimeout: 30 * time.Second,
+		ResolveTimeout: time.Second, ConnectTimeout: time.Second, SendTimeout: time.Second,
+		ReceiveTimeout: 5 * time.Second, TotalTimeout: 30 * time.Second,
 	}
 	for name, c := range map[string]struct {
 		s    stalling

@@ -18,7 +18,8 @@ const maxRemoteBody = 64 << 20
 
 // Decide asks a server for the place of an entry, as httpd:// sources do. The answer has status 200 and type text/plain
 // and is one line of UTF-8, of which white space around it is no part, and not another question. What it may name is
-// still to be checked. Errors wrap [ErrForbiddenSource], [ErrNotFound], [ErrRemoteTimeout] or [ErrRemote].
+// still to be checked. Errors wrap [ErrForbiddenSource], [ErrNotFound], [ErrRemoteTimeout] or
+// [ErrRemote], and [ErrTooLarge] besides for an answer that is too long.
 func (r *Remote) Decide(ctx context.Context, url string) (string, error) {
 	a, err := r.send(ctx, http.MethodGet, url, http.Header{"Accept": {"text/plain"}})
 	if err != nil {
@@ -68,7 +69,8 @@ type Document struct {
 	Body      []byte
 }
 
-// Fetch gets a document of at most limit bytes, or 64 MiB if that is less. Errors wrap [ErrTooLarge] or those of [Remote.Decide].
+// Fetch gets a document of at most limit bytes, or 64 MiB if that is less. Errors are those of
+// [Remote.Decide].
 func (r *Remote) Fetch(ctx context.Context, url string, limit int64) (*Document, error) {
 	a, err := r.send(ctx, http.MethodGet, url, http.Header{"Accept": {"*/*"}})
 	if err != nil {
@@ -89,16 +91,22 @@ func (r *Remote) Fetch(ctx context.Context, url string, limit int64) (*Document,
 func (a *answer) read(limit int64) ([]byte, error) {
 	limit = min(max(limit, 0), maxRemoteBody)
 	if a.ContentLength > limit {
-		return nil, a.failed(ErrTooLarge, fmt.Sprintf("answer of %d bytes, at most %d are read", a.ContentLength, limit))
+		return nil, a.tooLarge(limit)
 	}
 	body, err := io.ReadAll(io.LimitReader(a.Body, limit+1))
 	if err != nil {
 		return nil, remoteFailure(a.ctx, a.Request.URL, stalledOr(a.Request.Context(), err))
 	}
 	if int64(len(body)) > limit {
-		return nil, a.failed(ErrTooLarge, fmt.Sprintf("answer of more than %d bytes", limit))
+		return nil, a.tooLarge(limit)
 	}
 	return body, nil
+}
+
+// tooLarge returns the error for a body above a limit. It is a fault of the server elsewhere.
+func (a *answer) tooLarge(limit int64) error {
+	why := fmt.Sprintf("answer of more than %d bytes", limit)
+	return &sourceError{kind: ErrTooLarge, also: ErrRemote, why: why, source: a.Request.URL.String()}
 }
 
 // mediaType returns the media type of an answer in lower case, empty if there is none that is valid.
