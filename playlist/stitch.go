@@ -45,7 +45,7 @@ type StitchOptions struct {
 // The part with the most kinds of streams, and of those the one that lasts longest, says what there is: one picture, its
 // sounds, and the quality levels of both. Every other part gives to each level the one of its own that is nearest in bit
 // rate, and to each sound the one in the same language or else its first. Texts are those of all parts; where a part
-// has none there is a gap. Times of text must count from the fragment, as those of packagers do.
+// has none there are fragments without text. Times of text must count from the fragment, as those of packagers do.
 //
 // A part is left out, with a warning, if it cannot be opened, is live or protected, lacks sound or picture where the
 // others have it, or has another codec; [Stitched.Parts] tells why. Sizes of pictures and parameter sets may differ. As
@@ -159,7 +159,7 @@ func (s *Stitched) Locate(ctx context.Context, k smooth.FragmentKey, count int) 
 func (st *stitchState) place(at *stitchedAt, count int) Place {
 	p := &st.parts[at.span.part]
 	line, scale := at.stream.out.Timeline, at.stream.timescale
-	last := min(at.pos+max(count, 1), at.span.first+len(at.span.chunks)) - 1
+	last := min(at.pos+max(count, 1), at.span.first+at.stream.count(at.span)) - 1
 	from, to := toStitch(line[at.pos].Time, scale), toStitch(line[last].End(), scale)
 	from, to = max(from, p.start), min(to, p.end)
 	return Place{Part: at.span.part, From: wall(from - p.start), To: wall(max(to, from) - p.start)}

@@ -126,7 +126,8 @@ type stitchStream struct {
 	out       *smooth.Stream
 	timescale uint64
 	levels    []stitchLevel // as in out
-	spans     []stitchSpan  // in order; parts that have no such text have none
+	spans     []stitchSpan  // of parts, in order; those without such a text have none
+	laid      []stitchSpan  // in order of the timeline, with pauses of texts among them
 }
 
 // stitchLevel is a quality level across all parts.
@@ -139,7 +140,7 @@ type stitchLevel struct {
 // stitchSpan is what a part gives to a stream.
 type stitchSpan struct {
 	part   int
-	inner  *smooth.Stream
+	inner  *smooth.Stream         // nil for a pause of a text
 	scale  uint64                 // of inner, in ticks per second
 	levels []*smooth.QualityLevel // of inner, for each level of the stream
 	chunks smooth.Timeline        // of inner, those that are kept

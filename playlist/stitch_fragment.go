@@ -65,8 +65,8 @@ func (st *stitchState) find(k smooth.FragmentKey) (stitchedAt, error) {
 	if at.pos, ok = out.Timeline.Find(k.Time); !ok {
 		return at, fmt.Errorf("fragment %s %d: %w", k.Stream, k.Time, smooth.ErrNotFound)
 	}
-	n, _ := slices.BinarySearchFunc(at.stream.spans, at.pos+1, func(x stitchSpan, pos int) int { return x.first - pos })
-	at.span = &at.stream.spans[n-1]
+	n, _ := slices.BinarySearchFunc(at.stream.laid, at.pos+1, func(x stitchSpan, pos int) int { return x.first - pos })
+	at.span = &at.stream.laid[n-1]
 	return at, nil
 }
 
@@ -78,6 +78,14 @@ func (s *Stitched) fragment(ctx context.Context, st *stitchState, k smooth.Fragm
 		return nil, errMoved
 	case err != nil:
 		return nil, fmt.Errorf("playlist: %s: %w", s.name, err)
+	}
+	k.Stream = at.stream.out.Name
+	place := st.place(&at, 1)
+	if at.span.inner == nil {
+		if err := s.pass(ctx, k, place); err != nil {
+			return nil, err
+		}
+		return s.silent(ctx, &at, k, place)
 	}
 	source := &st.sources[st.parts[at.span.part].source]
 	p, err := s.src.Open(ctx, source.name)
@@ -91,12 +99,8 @@ func (s *Stitched) fragment(ctx context.Context, st *stitchState, k smooth.Fragm
 	case now != source.snap:
 		return nil, errMoved
 	}
-	k.Stream = at.stream.out.Name
-	place := st.place(&at, 1)
-	if s.gate != nil {
-		if err := s.gate(ctx, place.Part, k, place.From, place.To); err != nil {
-			return nil, err
-		}
+	if err := s.pass(ctx, k, place); err != nil {
+		return nil, err
 	}
 	inner, err := p.Fragment(ctx, at.key())
 	if err != nil {
@@ -108,6 +112,14 @@ func (s *Stitched) fragment(ctx context.Context, st *stitchState, k smooth.Fragm
 		return nil, fmt.Errorf("playlist: %s: %s %d: %w", s.name, k.Stream, k.Time, err)
 	}
 	return f, nil
+}
+
+// pass asks the gate.
+func (s *Stitched) pass(ctx context.Context, k smooth.FragmentKey, place Place) error {
+	if s.gate == nil {
+		return nil
+	}
+	return s.gate(ctx, place.Part, k, place.From, place.To)
 }
 
 // stitched returns a fragment of a part in its place, which owns it.
@@ -142,6 +154,9 @@ func (s *Stitched) FragmentSize(k smooth.FragmentKey) (int64, error) {
 	at, err := st.find(k)
 	if err != nil {
 		return 0, fmt.Errorf("playlist: %s: %w", s.name, err)
+	}
+	if at.span.inner == nil {
+		return int64(len(at.stream.silence())), nil
 	}
 	p, err := s.src.Open(context.Background(), st.sources[st.parts[at.span.part].source].name)
 	if err != nil {

@@ -27,11 +27,7 @@ func (b *stitchBuilder) lay() error {
 			return err
 		}
 	}
-	for i := range b.st.streams { // of which texts may have nothing to give
-		s := &b.st.streams[i]
-		s.spans = slices.DeleteFunc(s.spans, func(x stitchSpan) bool { return len(x.chunks) == 0 })
-	}
-	b.st.streams = slices.DeleteFunc(b.st.streams, func(s stitchStream) bool { return len(s.spans) == 0 })
+	b.st.streams = slices.DeleteFunc(b.st.streams, func(s stitchStream) bool { return len(s.laid) == 0 }) // texts
 	b.layPeriods()
 	return nil
 }
@@ -58,16 +54,13 @@ func (b *stitchBuilder) layPart(i int, start uint64, chunks *int) (uint64, error
 	}
 	for n := range b.st.streams { // texts are behind the others
 		s := &b.st.streams[n]
-		span := s.spanOf(i)
-		if span == nil {
-			continue
-		}
+		before := len(s.out.Timeline)
 		if s.out.Type == smooth.Text {
-			s.layText(span, p)
-		} else if err := s.laySpan(span, p); err != nil {
+			s.layText(i, p)
+		} else if err := s.laySpan(*s.spanOf(i), p); err != nil {
 			return 0, err
 		}
-		if *chunks += len(span.chunks); *chunks > smooth.MaxManifestChunks {
+		if *chunks += len(s.out.Timeline) - before; *chunks > smooth.MaxManifestChunks {
 			return 0, fmt.Errorf("more than %d fragments in all parts: %w", smooth.MaxManifestChunks, smooth.ErrTooLarge)
 		}
 	}
@@ -90,7 +83,7 @@ func (p *stitchPart) placeOf(t, scale uint64) uint64 {
 }
 
 // laySpan appends the fragments of a picture or sound. All of them are moved by the same time, so that nothing drifts.
-func (s *stitchStream) laySpan(x *stitchSpan, p *stitchPart) error {
+func (s *stitchStream) laySpan(x stitchSpan, p *stitchPart) error {
 	line := x.chunks
 	place := p.placeOf(line.Start(), x.scale)
 	x.first = len(s.out.Timeline)
@@ -103,6 +96,7 @@ func (s *stitchStream) laySpan(x *stitchSpan, p *stitchPart) error {
 	for _, c := range line {
 		s.out.Timeline = append(s.out.Timeline, x.moved(c, s.timescale))
 	}
+	s.laid = append(s.laid, x)
 	if p.end = max(p.end, toStitch(s.out.Timeline.End(), s.timescale)); p.end > maxStitched {
 		return fmt.Errorf("timeline of %d ticks: %w", p.end, smooth.ErrTooLarge)
 	}
@@ -128,36 +122,6 @@ func (x *stitchSpan) moved(c smooth.Chunk, timescale uint64) smooth.Chunk {
 // time returns where a time of the part, not before the first fragment, is on the timeline of the stream.
 func (x *stitchSpan) time(t, timescale uint64) uint64 {
 	return x.dst + smooth.Rescale(t-x.chunks[0].Time, x.scale, timescale)
-}
-
-// layText appends the fragments of a text that begin within its part, and not before the one before them has ended. None
-// of them lasts longer than the part.
-func (s *stitchStream) layText(x *stitchSpan, p *stitchPart) {
-	line := x.inner.Timeline
-	for len(line) > 0 && !s.fits(line[0], x, p) {
-		line = line[1:]
-	}
-	if len(line) == 0 {
-		return
-	}
-	end := smooth.Rescale(p.end, stitchScale, s.timescale)
-	x.chunks, x.first = line, len(s.out.Timeline)
-	x.dst = max(smooth.Rescale(p.placeOf(line.Start(), x.scale), stitchScale, s.timescale), s.out.Timeline.End())
-	for n, c := range line {
-		c = x.moved(c, s.timescale)
-		if c.Time >= end {
-			x.chunks = line[:n]
-			break
-		}
-		c.Duration = min(c.Duration, end-c.Time)
-		s.out.Timeline = append(s.out.Timeline, c)
-	}
-}
-
-// fits reports whether a fragment of a text begins neither before its part nor before the end of the one before it.
-func (s *stitchStream) fits(c smooth.Chunk, x *stitchSpan, p *stitchPart) bool {
-	return toStitch(c.Time, x.scale) >= p.ref &&
-		smooth.Rescale(p.placeOf(c.Time, x.scale), stitchScale, s.timescale) >= s.out.Timeline.End()
 }
 
 // layPeriods makes the periods: those of each part, in which configurations may change as well.
@@ -197,11 +161,15 @@ func (b *stitchBuilder) tracks(part int, inner *smooth.Period) []smooth.Track {
 	for i := range b.st.streams {
 		s := &b.st.streams[i]
 		span := s.spanOf(part)
-		if span == nil {
-			continue
-		}
 		for n, l := range s.out.Levels {
-			if c := codecIn(inner, span.inner.Name, span.levels[n]); c != nil {
+			var c *smooth.Codec
+			if span != nil {
+				c = codecIn(inner, span.inner.Name, span.levels[n])
+			}
+			if c == nil && s.out.Type == smooth.Text {
+				c = s.levels[n].codec // of a pause
+			}
+			if c != nil {
 				out = append(out, smooth.Track{Stream: s.out.Name, Attrs: l.AttrsKey(), Bitrate: l.Bitrate, Codec: c})
 			}
 		}
