@@ -125,6 +125,14 @@ func TestPageURLs(t *testing.T) {
 	}
 }
 
+// TestPageEmpty: a playlist without entries and title has a page too.
+func TestPageEmpty(t *testing.T) {
+	s := appended(t, playlist.HTML{}, &playlist.Listing{})
+	assert.Contains(t, s, "This playlist is empty.")
+	assert.Contains(t, s, "<title>Playlist</title>")
+	assert.NotContains(t, appended(t, playlist.HTML{}, evening()), "This playlist is empty.")
+}
+
 // TestPageControls: what needs a name for screen readers has one.
 func TestPageControls(t *testing.T) {
 	all := readHTML(t, appended(t, playlist.HTML{}, evening()))

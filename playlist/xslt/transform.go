@@ -49,8 +49,8 @@ type Options struct {
 	// replaced before the transformation by others of the same length, and put back afterwards, so that one result in
 	// the cache is good for all sessions. Only strings of 16 or more letters, digits, and the characters - . _ ~ are:
 	// they look the same in any encoding and escape.
-	// They must come in an order that is the same for all clients. A stylesheet that looks into them, or changes their case, must not
-	// have this. Nil means none.
+	// They must come in an order that is the same for all clients. A stylesheet that looks into them, or changes their
+	// case, must not have this. Nil means none.
 	Volatile func(l *playlist.Listing) []string
 }
 

@@ -134,18 +134,22 @@ func TestVolatileUnfit(t *testing.T) {
 	for name, s := range map[string]string{"short": "abcdefghijklmno", "escaped": "abcdefghijklmnop&", "umlaut": "abcdefghijklmnopü"} {
 		t.Run(name, func(t *testing.T) {
 			p := &fake{}
-			f := newTransform(t, sheet(""), xslt.Options{Processor: p, Input: urls{}, Volatile: func(*playlist.Listing) []string { return []string{s} }})
+			f := newTransform(t, sheet(""), xslt.Options{Processor: p, Input: urls{}, Volatile: always(s)})
 			assert.Equal(t, "<"+s+"\n>", appended(t, f, listing(s)))
 			assert.Equal(t, s+"\n", p.last())
 		})
 	}
 	const id = "261276a9-99c2-4af6-b81d-47e88b7ce18c"
 	p := &fake{}
-	f := newTransform(t, sheet(""), xslt.Options{Processor: p, Input: urls{}, Volatile: func(*playlist.Listing) []string { return []string{id} }})
+	f := newTransform(t, sheet(""), xslt.Options{Processor: p, Input: urls{}, Volatile: always(id)})
 	appended(t, f, listing(id))
 	standIn := strings.TrimSpace(p.last())
 	require.NotEqual(t, id, standIn)
 	assert.Equal(t, "<"+id+"\n"+standIn+"\n>", appended(t, f, listing(id, standIn)))
+}
+
+func always(s string) func(*playlist.Listing) []string {
+	return func(*playlist.Listing) []string { return []string{s} }
 }
 
 func TestLimits(t *testing.T) {

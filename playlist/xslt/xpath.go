@@ -87,5 +87,5 @@ func isInner(c byte) bool { return '0' <= c && c <= '9' || c == '-' || c == '.' 
 
 // isNameByte takes bytes of any character outside of ASCII as part of names, which is enough to tell calls.
 func isNameByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '.' || c >= utf8.RuneSelf
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || isInner(c) || c >= utf8.RuneSelf
 }
