@@ -114,12 +114,13 @@ func (b *configBuilder) section(base *configLayer, s iisconfig.Section) {
 	seen := make(map[string]xmltree.Position)
 	for _, child := range s.Children {
 		name := strings.ToLower(child.Name)
-		if at, twice := seen[name]; twice {
+		at, twice := seen[name]
+		switch {
+		case twice:
 			b.log.FailElement(child, "there is one at %v already", at)
-			continue
-		}
-		seen[name] = child.At
-		if !b.part(&l, child) {
+		case b.part(&l, child):
+			seen[name] = child.At
+		default:
 			b.log.Unknown(s.Element, child)
 		}
 	}

@@ -3,8 +3,10 @@
 package iisconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/smoothkit/smoothkit/internal/xmltree"
@@ -135,8 +137,11 @@ func (l *Log) Errors() []*Error {
 	return append(l.errs, &Error{Err: fmt.Errorf("%d more errors", l.moreErrs)})
 }
 
-// Warnings returns the warnings that were kept, and one that counts the others.
+// Warnings returns the warnings that were kept, in order of the document, and one that counts the others.
 func (l *Log) Warnings() []Warning {
+	slices.SortStableFunc(l.warnings, func(a, b Warning) int {
+		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column))
+	})
 	if l.moreWarnings == 0 {
 		return l.warnings
 	}
