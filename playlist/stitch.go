@@ -42,8 +42,8 @@ type StitchOptions struct {
 // the part before it ends; the streams of a part keep their distance. Where a stream would have a gap between parts, the
 // last sample of the part lasts longer instead. Each part is a period after a discontinuity.
 //
-// The part with the most kinds of streams, and of those the one that lasts longest, says what there is: one picture, its
-// sounds, and the quality levels of both. Every other part gives to each level the one of its own that is nearest in bit
+// The part with the most kinds of streams, of those the one that lasts longest, and of those the one with the most levels,
+// says what there is: one picture, its sounds, and the quality levels of both. Every other part gives to each level the one of its own that is nearest in bit
 // rate, and to each sound the one in the same language or else its first. Texts are those of all parts; where a part
 // has none there are fragments without text. Times of text must count from the fragment, as those of packagers do.
 //

@@ -1,7 +1,6 @@
 package playlist
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -84,16 +83,10 @@ func (s *stitching) openParts(ctx context.Context, st *stitchState) error {
 
 // mainPart returns the part that says what streams and levels there are, or -1.
 func (st *stitchState) mainPart() int {
-	best, most := -1, 0
-	var longest uint64
+	best := -1
 	for i := range st.parts {
-		p := &st.parts[i]
-		if p.err != nil {
-			continue
-		}
-		kinds, length := p.offer.kinds(), p.offer.end-p.offer.start
-		if best < 0 || cmp.Or(cmp.Compare(kinds, most), cmp.Compare(length, longest)) > 0 {
-			best, most, longest = i, kinds, length
+		if p := &st.parts[i]; p.err == nil && (best < 0 || p.offer.compare(&st.parts[best].offer) > 0) {
+			best = i
 		}
 	}
 	return best

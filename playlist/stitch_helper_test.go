@@ -2,16 +2,17 @@ package playlist_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"log/slog"
 	"os"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smoothkit/smoothkit/internal/fmp4"
 	"github.com/smoothkit/smoothkit/internal/testmedia"
 	"github.com/smoothkit/smoothkit/playlist"
 	"github.com/smoothkit/smoothkit/smooth"
@@ -34,18 +35,18 @@ func stitchFiles(t *testing.T) fstest.MapFS {
 	return files
 }
 
-// fileSource returns a source of files that looks for changes at every use.
-func fileSource(t *testing.T, files fstest.MapFS) *smooth.FileSource {
+// openStitchFiles returns a source of files that looks for changes at every use.
+func openStitchFiles(t *testing.T, files fstest.MapFS) *smooth.FileSource {
 	t.Helper()
-	src := smooth.FS(files, &smooth.FileOptions{Revalidate: -1, Logger: quiet()})
+	src := smooth.FS(files, &smooth.FileOptions{Revalidate: -1, Logger: quietLog()})
 	t.Cleanup(func() { src.Close() })
 	return src
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// partsOf returns parts of which the entries are numbered.
-func partsOf(names ...string) []playlist.Part {
+// stitchParts returns parts of which the entries are numbered.
+func stitchParts(names ...string) []playlist.Part {
 	var parts []playlist.Part
 	for i, name := range names {
 		parts = append(parts, playlist.Part{Name: name, Entry: i + 1})
@@ -55,17 +56,11 @@ func partsOf(names ...string) []playlist.Part {
 
 // stitch returns the presentation of parts.
 func stitch(src smooth.Source, names ...string) *playlist.Stitched {
-	return playlist.NewStitched(src, "list", partsOf(names...), &playlist.StitchOptions{Logger: quiet()})
+	return playlist.NewStitched(src, "list", stitchParts(names...), &playlist.StitchOptions{Logger: quietLog()})
 }
 
-// one is a source of one presentation.
-type one struct {
-	name string
-	p    smooth.Presentation
-}
-
-// errorsOf returns why parts are left out, by position.
-func errorsOf(t *testing.T, p *playlist.Stitched) map[int]string {
+// leftOut returns why parts are left out, by position.
+func leftOut(t *testing.T, p *playlist.Stitched) map[int]string {
 	t.Helper()
 	parts, err := p.Parts(t.Context())
 	require.NoError(t, err)
@@ -78,8 +73,8 @@ func errorsOf(t *testing.T, p *playlist.Stitched) map[int]string {
 	return out
 }
 
-// keysOf returns the key of every fragment of a stream at a level.
-func keysOf(st *smooth.Stream, l *smooth.QualityLevel) []smooth.FragmentKey {
+// fragmentKeys returns the key of every fragment of a stream at a level.
+func fragmentKeys(st *smooth.Stream, l *smooth.QualityLevel) []smooth.FragmentKey {
 	var keys []smooth.FragmentKey
 	for _, c := range st.Timeline {
 		keys = append(keys, smooth.FragmentKey{Stream: st.Name, Attrs: l.AttrsKey(), Bitrate: l.Bitrate, Time: c.Time})
@@ -87,14 +82,14 @@ func keysOf(st *smooth.Stream, l *smooth.QualityLevel) []smooth.FragmentKey {
 	return keys
 }
 
-// sampleOf is a sample of a fragment with its bytes.
-type sampleOf struct {
+// readSample is a sample of a fragment with its bytes.
+type readSample struct {
 	smooth.Sample
 	data []byte
 }
 
-// samplesOf returns the samples of a fragment, which it closes.
-func samplesOf(t *testing.T, p smooth.Presentation, k smooth.FragmentKey) (list []sampleOf, f *smooth.Fragment) {
+// fragmentSamples returns the samples of a fragment, which it closes.
+func fragmentSamples(t testing.TB, p smooth.Presentation, k smooth.FragmentKey) (list []readSample, f *smooth.Fragment) {
 	t.Helper()
 	f, err := p.Fragment(t.Context(), k)
 	require.NoError(t, err)
@@ -103,7 +98,7 @@ func samplesOf(t *testing.T, p smooth.Presentation, k smooth.FragmentKey) (list 
 	require.NoError(t, err)
 	for s, err := range f.Samples() {
 		require.NoError(t, err)
-		list = append(list, sampleOf{s, bytes.Clone(data[s.Offset : s.Offset+int64(s.Size)])})
+		list = append(list, readSample{s, bytes.Clone(data[s.Offset : s.Offset+int64(s.Size)])})
 	}
 	var whole bytes.Buffer
 	n, err := f.WriteTo(&whole)
@@ -116,7 +111,91 @@ func samplesOf(t *testing.T, p smooth.Presentation, k smooth.FragmentKey) (list 
 	return list, f
 }
 
-const second = smooth.DefaultTimescale
+// stitchSecond is a second in ticks of Smooth Streaming.
+const stitchSecond = smooth.DefaultTimescale
 
-// ticks returns a duration as ticks of 100 ns.
-func ticks(d time.Duration) uint64 { return uint64(d / 100) }
+// inParts is what each part of a presentation is called, and which of its streams and levels belong to one of the whole.
+type inParts struct {
+	stream string   // of the whole
+	level  int      // of the stream
+	names  []string // of the parts that have it, in order
+	inner  []string // streams of the parts
+	rates  []uint64 // of the level in the parts
+}
+
+// requireStream expects that a level of a stream has the samples of its parts, with times that go on without a gap but for
+// the last sample of a part, and numbers that count. It returns the bytes that were put into each fragment.
+func requireStream(t *testing.T, src smooth.Source, p *playlist.Stitched, in inParts) (inserted []string) {
+	t.Helper()
+	s, err := p.Snapshot(t.Context())
+	require.NoError(t, err)
+	st := s.Manifest.Stream(in.stream)
+	require.NotNil(t, st)
+	scale := s.Manifest.TimescaleOf(st)
+	keys, pos := fragmentKeys(st, st.Levels[in.level]), 0
+	for n, name := range in.names {
+		part, err := src.Open(t.Context(), name)
+		require.NoError(t, err)
+		whole, err := part.Snapshot(t.Context())
+		require.NoError(t, err)
+		inner := whole.Manifest.Stream(in.inner[n])
+		require.NotNil(t, inner)
+		from := whole.Manifest.TimescaleOf(inner)
+		moved := func(tick uint64) uint64 {
+			return keys[pos].Time + smooth.Rescale(tick, from, scale) // of the first fragment of the part
+		}
+		start := inner.Timeline.Start()
+		next := uint64(0)
+		for i, c := range inner.Timeline {
+			k := keys[pos+i]
+			require.Equal(t, moved(c.Time-start), k.Time, "fragment %d of part %d", i, n)
+			list, f := fragmentSamples(t, p, k)
+			require.Equal(t, k, f.Key)
+			require.Equal(t, scale, f.Timescale)
+			require.Equal(t, st.Timeline[pos+i].Duration, f.Duration)
+			requireHead(t, f, uint32(pos+i+1))
+			want, _ := fragmentSamples(t, part, smooth.FragmentKey{Stream: inner.Name, Bitrate: in.rates[n], Time: c.Time})
+			require.Len(t, list, len(want))
+			last := i == len(inner.Timeline)-1
+			for j, w := range want {
+				g := list[j]
+				require.Equal(t, moved(w.DTS-start), g.DTS)
+				if next = moved(w.DTS + uint64(w.Duration) - start); last && j == len(want)-1 && pos+i+1 < len(keys) {
+					next = keys[pos+i+1].Time // the gap between parts
+				}
+				require.EqualValues(t, next-g.DTS, g.Duration)
+				require.Equal(t, w.Flags, g.Flags)
+				require.InDelta(t, float64(w.CTS)*float64(scale)/float64(from), float64(g.CTS), 1)
+				if j == 0 {
+					extra := len(g.data) - len(w.data)
+					require.GreaterOrEqual(t, extra, 0)
+					at := bytes.LastIndex(g.data, w.data[min(len(w.data), 16):]) - min(len(w.data), 16) - extra
+					require.GreaterOrEqual(t, at, 0)
+					inserted = append(inserted, string(g.data[at:at+extra]))
+					g.data = append(bytes.Clone(g.data[:at]), g.data[at+extra:]...)
+				}
+				require.Equal(t, w.data, g.data, "sample %d of fragment %d of part %d", j, i, n)
+			}
+		}
+		pos += len(inner.Timeline)
+		require.NoError(t, part.Close())
+	}
+	require.Len(t, keys, pos)
+	return inserted
+}
+
+// requireHead expects a plain moof box with the time and the number of a fragment.
+func requireHead(t *testing.T, f *smooth.Fragment, sequence uint32) {
+	t.Helper()
+	head, err := f.Header(smooth.Smooth)
+	require.NoError(t, err)
+	n := fmp4.MoofSize(head)
+	require.Equal(t, len(head)-8, n)
+	require.EqualValues(t, f.PayloadSize()+8, binary.BigEndian.Uint32(head[n:]))
+	h, err := fmp4.Inspect(head[:n], 0, fmp4.Defaults{})
+	require.NoError(t, err)
+	require.True(t, h.Plain && h.Ordered && h.HasTfxd)
+	require.Equal(t, f.Key.Time, h.Time)
+	require.Equal(t, f.Duration, h.Duration)
+	require.Equal(t, sequence, h.Sequence)
+}

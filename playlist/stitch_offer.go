@@ -2,6 +2,7 @@ package playlist
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -40,6 +41,20 @@ func (o *stitchOffer) kinds() (n int) {
 		n++
 	}
 	return n
+}
+
+// compare orders what parts have: by kinds of streams, length, and levels of the picture.
+func (o *stitchOffer) compare(other *stitchOffer) int {
+	return cmp.Or(cmp.Compare(o.kinds(), other.kinds()), cmp.Compare(o.end-o.start, other.end-other.start),
+		cmp.Compare(o.heights(), other.heights()))
+}
+
+// heights returns the number of levels of the picture.
+func (o *stitchOffer) heights() int {
+	if o.video == nil {
+		return 0
+	}
+	return len(o.video.levels)
 }
 
 // offerOf returns what a presentation has, or why it can be no part.
