@@ -27,8 +27,13 @@ const (
 	// retryAfter and refusal are what a response that was refused says: when to come back, in seconds, and the body.
 	retryAfter = 5
 	refusal    = "Too many connections of this kind, try again later.\n"
-	// tick is the raster of wake-ups. Of 2,000 responses that wait a second each, forty wake at once.
-	tick = 20 * time.Millisecond
+	// leastTick and mostTick bound the raster of wake-ups, which is a fifth of the interval. Of 2,000 responses that wait a
+	// second each, a hundred wake at once.
+	leastTick = 20 * time.Millisecond
+	mostTick  = 50 * time.Millisecond
+	// slack is how much less than a quantum a response waits for, so that a wait that would end just before a tick can
+	// end at it.
+	slack = 2 * time.Millisecond
 )
 
 // HandlerOptions tune a [Handler]. A nil pointer and the zero value mean the documented defaults.
@@ -75,6 +80,8 @@ type Handler struct {
 	next     http.Handler
 	opts     HandlerOptions
 	start    time.Time
+	tick     time.Duration // wake-ups are at multiples of it since start
+	alarms   alarms
 	changing sync.Mutex // held by SetRules, so that everything is of the same rules
 	table    atomic.Pointer[table]
 	groups   groups
@@ -118,6 +125,7 @@ func New(next http.Handler, rules *Rules, opts *HandlerOptions) *Handler {
 	if o.MaxSessions <= 0 {
 		o.MaxSessions = DefaultMaxSessions
 	}
+	h.tick = min(max(o.Interval/5, leastTick), mostTick)
 	h.rates.log = o.Logger
 	h.sessions = newSessions(o.MaxSessions)
 	if rules == nil {
@@ -141,6 +149,7 @@ func (h *Handler) SetRules(rules *Rules) error {
 	now := time.Now()
 	h.groups.set(now, copied.Groups)
 	h.site.setTarget(copied.TargetRate)
+	h.sessions.changes.Add(1)
 	setShared(&h.ceiling, now, copied.Ceiling)
 	h.table.Store(newTable(&copied))
 	h.rates.reset() // other formats may find what these did not

@@ -17,7 +17,9 @@ type pace struct {
 	err     error // of the detection
 	taken   *taken
 	quantum int64
-	rate    Rate // that the quantum is for
+	slack   int64  // how much less than a quantum is waited for
+	rate    Rate   // that the quantum is for
+	changes uint64 // of sessions, when the rate was looked at
 
 	credit  int64 // granted and not yet used
 	dirty   bool  // bytes, or the header, have been written since the last flush
@@ -58,7 +60,11 @@ func (c *pace) index() int64 {
 
 func (c *pace) setQuantum(rate Rate) {
 	c.rate = rate
-	c.quantum = quantum(rate, c.h.opts.Interval, c.w.table.minSendSize())
+	least := c.w.table.minSendSize()
+	c.quantum = quantum(rate, c.h.opts.Interval, least)
+	if c.slack = rate.Bytes(slack); c.quantum-c.slack < max(c.quantum/2, least) {
+		c.slack = 0
+	}
 }
 
 // grant waits until bytes may be written and returns how many, at most want and more than zero.
@@ -91,7 +97,7 @@ func (c *pace) earn(want int64) error {
 	now := time.Now()
 	c.refresh(now)
 	remaining := c.remaining(want)
-	least := min(remaining, c.quantum)
+	least := min(remaining, c.quantum-c.slack)
 	if rest := c.plan.burst - c.w.sent; rest > 0 && c.waits == 0 {
 		least = min(least, rest) // the burst is exact
 	}
@@ -101,15 +107,22 @@ func (c *pace) earn(want int64) error {
 		most = min(most, max(least, sharedQuantum))
 	}
 	n, wait := c.taken.bucket.next(now, min(remaining, most), least)
+	var tick time.Duration
 	if wait > 0 {
-		n, wait = c.align(now, n, wait)
+		n, wait, tick = c.align(now, n, wait)
 	}
-	wait = max(wait, group.take(now, n), ceiling.take(now, n))
-	if err := c.wait(wait); err != nil {
+	if others := max(group.take(now, n), ceiling.take(now, n)); others > wait {
+		wait, tick = others, 0
+	}
+	if err := c.wait(now, wait, tick); err != nil {
 		c.taken.bucket.Return(n)
 		group.giveBack(n)
 		ceiling.giveBack(n)
 		return err
+	}
+	if wait > 0 && group == nil && ceiling == nil && n < c.quantum { // what has been earned between least and now
+		more, _ := c.taken.bucket.TakeUpTo(time.Now(), min(remaining, c.quantum)-n, 1)
+		n += more
 	}
 	c.credit = n
 	return nil
@@ -118,6 +131,11 @@ func (c *pace) earn(want int64) error {
 // refresh takes over what has changed around the response.
 func (c *pace) refresh(now time.Time) {
 	c.h.sessions.settle(now, c.taken)
+	changes := c.h.sessions.changes.Load()
+	if changes == c.changes {
+		return
+	}
+	c.changes = changes
 	rate := c.h.sessions.rate(c.taken)
 	if most := c.w.table.MaxRate; most > 0 {
 		rate = min(rate, most)
@@ -157,27 +175,33 @@ func (c *pace) shared() (group, ceiling *shared) {
 	return group, c.h.ceiling.Load()
 }
 
-// align makes a wait end earlier, at the next tick of the handler, with as much less to send, so that many responses
-// are woken at once: a processor that is asleep takes longer to wake than to send.
-func (c *pace) align(now time.Time, n int64, wait time.Duration) (int64, time.Duration) {
-	early := (now.Sub(c.h.start) + wait) % tick
-	if early == 0 || early >= wait {
-		return n, wait
+// align makes a wait end at a tick of the handler, so that many responses are woken at once: a processor that is asleep
+// takes longer to wake than to send. It is the last tick before, with as much less to send, unless the next is so near
+// that the response is not late by it. It returns the tick as its time since the handler began, or zero if the wait stays
+// as it is.
+func (c *pace) align(now time.Time, n int64, wait time.Duration) (int64, time.Duration, time.Duration) {
+	end := now.Sub(c.h.start) + wait
+	early := end % c.h.tick
+	if late := (c.h.tick - early) % c.h.tick; c.rate.Bytes(late) <= c.slack {
+		return n, wait + late, end + late
+	}
+	if early >= wait {
+		return n, wait, 0
 	}
 	less := c.rate.Bytes(early) + 1
 	if n-less < max(n/2, c.w.table.minSendSize()) {
-		return n, wait
+		return n, wait, 0
 	}
 	c.taken.bucket.Return(less)
-	return n - less, wait - early
+	return n - less, wait - early, end - early
 }
 
-// wait sleeps until the client is gone or d is over. What has been written is on its way meanwhile.
-func (c *pace) wait(d time.Duration) error {
+// wait sleeps until the client is gone or d from start is over, which is at a tick unless that is zero. What has been
+// written is on its way meanwhile.
+func (c *pace) wait(start time.Time, d, tick time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	start := time.Now()
 	c.waits++
 	defer func() { c.waited += time.Since(start) }()
 	if c.dirty {
@@ -191,12 +215,20 @@ func (c *pace) wait(d time.Duration) error {
 	}
 	c.rolling.extend(c.rc, time.Now().Add(d), c.h.opts.WriteTimeout) // in HTTP/2 it ends a stream that only waits, too
 	c.kernel.set(c.rate, c.quantum)
+	ctx := c.w.r.Context()
+	if tick > 0 {
+		select {
+		case <-c.h.alarms.wait(c.h.start, tick):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if c.timer == nil {
 		c.timer = time.NewTimer(d)
 	} else {
 		c.timer.Reset(d)
 	}
-	ctx := c.w.r.Context()
 	select {
 	case <-c.timer.C:
 		return nil

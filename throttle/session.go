@@ -3,6 +3,7 @@ package throttle
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,7 +39,8 @@ type sessionKey struct{ client, resource string }
 // sessions remember what clients have been sent, so that a seek or a reopened connection does not begin with a burst
 // again, and parallel ranges of one player share one rate.
 type sessions struct {
-	max int // sessions without a response are forgotten above it
+	max     int           // sessions without a response are forgotten above it
+	changes atomic.Uint64 // counts what may have changed somebody's rate
 
 	mu    sync.Mutex // guards the fields below and all sessions and budgets
 	byKey map[sessionKey]*session
@@ -111,6 +113,7 @@ func (s *sessions) begin(now time.Time, key sessionKey, from int64, p *plan, see
 		t.bucket.SetRate(now, p.rate)
 	}
 	t.bucket.SetCapacity(now, capacity)
+	s.changes.Add(1)
 	t.active++
 	t.used = now
 	sess.active++
@@ -195,6 +198,7 @@ func (s *sessions) end(now time.Time, t *taken, sent int64) {
 		t.next = (t.next + 1) % maxCursors
 	}
 	t.used = now
+	s.changes.Add(1)
 	if t.active--; t.active == 0 {
 		t.viewer.leave()
 		t.viewer = nil

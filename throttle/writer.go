@@ -143,18 +143,16 @@ func grant(ctx context.Context, want int64, interval time.Duration, buckets []*B
 // buffers are what is copied through where there is no sendfile.
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// copyN is io.CopyN with a buffer of the pool.
-func copyN(w io.Writer, r io.Reader, n int64) (int64, error) {
+// copyN copies what r has left, with a buffer of the pool where w does not read itself.
+func copyN(w io.Writer, r *io.LimitedReader) (m int64, err error) {
+	n := r.N
 	if rf, ok := w.(io.ReaderFrom); ok {
-		m, err := rf.ReadFrom(&io.LimitedReader{R: r, N: n})
-		if m < n && err == nil {
-			err = io.EOF
-		}
-		return m, err
+		m, err = rf.ReadFrom(r)
+	} else {
+		buf := buffers.Get().(*[32 << 10]byte)
+		defer buffers.Put(buf)
+		m, err = io.CopyBuffer(w, r, buf[:])
 	}
-	buf := buffers.Get().(*[32 << 10]byte)
-	defer buffers.Put(buf)
-	m, err := io.CopyBuffer(w, &io.LimitedReader{R: r, N: n}, buf[:])
 	if m < n && err == nil {
 		err = io.EOF
 	}
@@ -170,12 +168,14 @@ func copyQuanta(w io.Writer, src io.Reader, grant func(want int64) (int64, error
 		r, left = whole.R, whole.N // sendfile knows a limited file, but not one that is limited twice
 		defer func() { whole.N -= sent }()
 	}
+	part := &io.LimitedReader{R: r}
 	for left > 0 {
 		n, err := grant(left)
 		if err != nil {
 			return sent, err
 		}
-		m, err := copyN(w, r, n)
+		part.N = n
+		m, err := copyN(w, part)
 		sent += m
 		left -= m
 		done(n, m)
