@@ -1,6 +1,7 @@
 package playlist
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -81,11 +82,28 @@ func (s *stitching) openParts(ctx context.Context, st *stitchState) error {
 	return nil
 }
 
-// mainPart returns the part that says what streams and levels there are, or -1.
+// mainPart returns the part that says what streams and levels there are, or -1: of those with the most kinds of streams,
+// and of these of those in the codecs that most of the time is in, the longest one.
 func (st *stitchState) mainPart() int {
+	times := make(map[stitchKind]uint64)
+	for i := range st.parts {
+		if p := &st.parts[i]; p.err == nil {
+			times[p.offer.kind()] += p.offer.end - p.offer.start
+		}
+	}
 	best := -1
 	for i := range st.parts {
-		if p := &st.parts[i]; p.err == nil && (best < 0 || p.offer.compare(&st.parts[best].offer) > 0) {
+		p := &st.parts[i]
+		if p.err != nil {
+			continue
+		}
+		if best < 0 {
+			best = i
+			continue
+		}
+		a, b := p.offer.kind(), st.parts[best].offer.kind()
+		order := cmp.Or(cmp.Compare(a.streams, b.streams), cmp.Compare(times[a], times[b]))
+		if order > 0 || a == b && p.offer.compare(&st.parts[best].offer) > 0 {
 			best = i
 		}
 	}

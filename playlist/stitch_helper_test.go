@@ -31,6 +31,7 @@ func stitchFiles(t *testing.T) fstest.MapFS {
 	for _, name := range []string{"av.mp4", "two.mp4", "hevc.mp4"} {
 		files[name] = &fstest.MapFile{Data: testmedia.File(t, name)}
 	}
+	files["broken.mp4"] = &fstest.MapFile{Data: files["low.mp4"].Data[:900]}
 	files["film/high.mp4"], files["film/low.mp4"] = files["high.mp4"], files["low.mp4"]
 	return files
 }

@@ -32,21 +32,28 @@ type stitchInputLevel struct {
 	codec *smooth.Codec // when the stream begins
 }
 
-// kinds counts picture and sound.
-func (o *stitchOffer) kinds() (n int) {
-	if o.video != nil {
-		n++
-	}
-	if len(o.audio) > 0 {
-		n++
-	}
-	return n
+// stitchKind is what two parts have to have in common.
+type stitchKind struct {
+	streams      int // one if there is only picture or only sound
+	video, audio string
 }
 
-// compare orders what parts have: by kinds of streams, length, and levels of the picture.
+// kind returns the codecs of picture and sound.
+func (o *stitchOffer) kind() (k stitchKind) {
+	if o.video != nil {
+		k.streams++
+		k.video = familyOf(o.video.levels[0].codec)
+	}
+	if len(o.audio) > 0 {
+		k.streams++
+		k.audio = familyOf(o.audio[0].levels[0].codec)
+	}
+	return k
+}
+
+// compare orders parts of one kind: by length, then by levels of the picture.
 func (o *stitchOffer) compare(other *stitchOffer) int {
-	return cmp.Or(cmp.Compare(o.kinds(), other.kinds()), cmp.Compare(o.end-o.start, other.end-other.start),
-		cmp.Compare(o.heights(), other.heights()))
+	return cmp.Or(cmp.Compare(o.end-o.start, other.end-other.start), cmp.Compare(o.heights(), other.heights()))
 }
 
 // heights returns the number of levels of the picture.
@@ -82,7 +89,7 @@ func offerOf(snap *smooth.Snapshot) (stitchOffer, error) {
 		}
 		o.take(in)
 	}
-	if o.kinds() == 0 {
+	if o.video == nil && len(o.audio) == 0 {
 		return o, fmt.Errorf("playlist: a part without picture and sound: %w", smooth.ErrUnsupported)
 	}
 	if o.end < o.start || o.end > maxStitched {
