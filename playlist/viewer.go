@@ -13,9 +13,9 @@ const (
 	// maxSpans is the number of separate parts of an entry that are remembered as delivered; players read a header, an
 	// index at the end and the rest.
 	maxSpans = 12
-	// maxStates is the number of entries whose progress is remembered beside those that are done. Only entries that may
-	// not be left need it.
-	maxStates = 64
+	// maxStates is the number of entries whose progress is remembered beside those that are done: where the viewer is, and
+	// where it was last.
+	maxStates = 4
 )
 
 // path names an entry by its number in each list from the outermost on, counted from 1.
