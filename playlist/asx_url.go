@@ -91,7 +91,10 @@ func asxSource(s string) (src string, t SrcType, problem string) {
 	case "mms", "mmst", "mmsu", "mmsh", "rtsp", "rtspt", "rtspu":
 		return s, RemoteURL, ""
 	case "file":
-		return filePath(s), PhysicalPath, ""
+		if src = filePath(s); src == "" {
+			return "", 0, "a file without a name"
+		}
+		return src, PhysicalPath, ""
 	case "httpd":
 		return "", 0, "httpd is for playlists of this server"
 	case "":

@@ -23,7 +23,7 @@ func requireWithin(tb testing.TB, p *playlist.Playlist) {
 	for _, w := range p.Warnings {
 		require.Positive(tb, w.Line)
 		require.Positive(tb, w.Column)
-		require.Less(tb, len(w.Text), 512)
+		require.Less(tb, len(w.Text), 1024)
 	}
 }
 
@@ -35,7 +35,7 @@ func requireSyntaxError(tb testing.TB, err error) {
 	require.Positive(tb, e.Line)
 	require.Positive(tb, e.Column)
 	require.Contains(tb, []error{playlist.ErrNotPlaylist, playlist.ErrSyntax, playlist.ErrTooLarge}, e.Err)
-	require.Less(tb, len(e.Detail), 512)
+	require.Less(tb, len(e.Detail), 1024)
 }
 
 // FuzzParseISX: what is read is within the limits, and is read as equal when it is written.

@@ -75,7 +75,7 @@ func (r *Reader) token() (xml.Token, error) {
 		return nil, r.Fail(r.at, ErrSyntax, "unexpected end of input")
 	case errors.As(err, &syntax):
 		line, column := r.dec.InputPos()
-		return nil, r.Fail(Position{line, column}, ErrSyntax, "%s", syntax.Msg)
+		return nil, r.Fail(Position{line, column}, ErrSyntax, "%s", shorten(syntax.Msg, 128))
 	case err != nil:
 		return nil, r.Fail(r.at, ErrSyntax, "%v", err)
 	}

@@ -99,8 +99,9 @@ func (e *Element) GetFold(name string) (Attr, bool) {
 }
 
 // Shorten keeps messages short.
-func Shorten(s string) string {
-	const limit = 64
+func Shorten(s string) string { return shorten(s, 64) }
+
+func shorten(s string, limit int) string {
 	if len(s) > limit {
 		return strings.ToValidUTF8(s[:limit], "") + "..."
 	}

@@ -168,3 +168,12 @@ func FuzzReader(f *testing.F) {
 		require.True(t, err == nil || errors.As(err, &e), "%v", err)
 	})
 }
+
+func TestErrorsAreShort(t *testing.T) {
+	name := strings.Repeat("x", 900)
+	for _, doc := range []string{"<" + name + "></y>", "<a>&" + name + ";</a>", "<a></" + name + ">", "<a " + name + "='12345678901'/>"} {
+		_, err := read(doc)
+		require.Error(t, err)
+		assert.Less(t, len(err.Error()), 300, doc)
+	}
+}
