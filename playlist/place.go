@@ -103,11 +103,5 @@ func relativeToRemote(list *url.URL, src string) (place, error) {
 		return place{}, forbidden("no relative URI", src)
 	}
 	u, err := parseRemote(list.ResolveReference(ref).String())
-	if err != nil {
-		return place{}, err
-	}
-	if u.Scheme != list.Scheme || !strings.EqualFold(u.Host, list.Host) {
-		return place{}, forbidden("relative URI with a host", src)
-	}
-	return place{remote: u}, nil
+	return place{remote: u}, err
 }

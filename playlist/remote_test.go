@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -251,16 +254,27 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// TestNoProxy: the environment has no say.
+// TestNoProxy: the environment has no say. Package http reads it once, so this test runs again in a process of its own.
 func TestNoProxy(t *testing.T) {
-	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1/")
-	t.Setenv("http_proxy", "http://127.0.0.1:1/")
+	if os.Getenv("HTTP_PROXY") != deadProxy {
+		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNoProxy$")
+		again.Env = append(os.Environ(), "HTTP_PROXY="+deadProxy, "http_proxy="+deadProxy, "NO_PROXY=", "no_proxy=")
+		out, err := again.CombinedOutput()
+		require.NoError(t, err, string(out))
+		return
+	}
+	proxy, err := http.ProxyFromEnvironment(httptest.NewRequest(http.MethodGet, "http://ads.example/", nil))
+	require.NoError(t, err)
+	require.NotNil(t, proxy, "others would use it")
 	resolver := names(map[string]string{"ads.example": "127.0.0.1"}) // the environment does not apply to localhost
 	srv := elsewhere(t, text("text/plain", "a"))
 	r := newRemote(t, &playlist.RemoteOptions{AllowPrivate: true, Resolver: resolver})
-	_, err := r.Decide(t.Context(), strings.Replace(srv.URL, "127.0.0.1", "ads.example", 1))
+	_, err = r.Decide(t.Context(), strings.Replace(srv.URL, "127.0.0.1", "ads.example", 1))
 	assert.NoError(t, err)
 }
+
+// deadProxy is where nobody listens.
+const deadProxy = "http://127.0.0.1:1/"
 
 func TestRemoteFailures(t *testing.T) {
 	closed := elsewhere(t, nil)
