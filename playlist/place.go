@@ -60,28 +60,25 @@ func relativeURI(list place, src string) (place, error) {
 		return place{}, forbidden("encoded separator", src)
 	}
 	decoded := decodeEscapes(ref)
-	var base []string
 	switch {
 	case len(decoded) > 1 && isSeparator(decoded[0]) && isSeparator(decoded[1]):
 		return place{}, forbidden("relative URI with a host", src)
-	case decoded != "" && isSeparator(decoded[0]):
-	default:
-		base = strings.Split(list.file, "/")
-		base = base[:len(base)-1]
+	case decoded == "" || !isSeparator(decoded[0]):
+		decoded = list.file[:strings.LastIndexByte(list.file, '/')+1] + decoded
 	}
-	file, why := joinFile(base, decoded)
+	file, why := joinFile(decoded)
 	if why != "" {
 		return place{}, forbidden(why, src)
 	}
 	return place{root: list.root, file: file, query: query, fragment: fragment}, nil
 }
 
-// joinFile returns the path of a file below the root from elements and a path relative to them, or why there is none.
-func joinFile(base []string, rel string) (file, why string) {
-	if last := rel[strings.LastIndexAny(rel, `/\`)+1:]; last == "" || last == "." || last == ".." {
+// joinFile returns the plain path of a file below the root, or why there is none.
+func joinFile(name string) (file, why string) {
+	if last := name[strings.LastIndexAny(name, `/\`)+1:]; last == "" || last == "." || last == ".." {
 		return "", "names no file"
 	}
-	elements, why := walk(base, rel)
+	elements, why := walk(name)
 	if why != "" {
 		return "", why
 	}

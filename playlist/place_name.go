@@ -9,14 +9,13 @@ import (
 // isSeparator reports whether a byte separates the elements of paths: both kinds of slash do, on every system.
 func isSeparator(c byte) bool { return c == '/' || c == '\\' }
 
-// walk goes from elements of a path along a relative path. It returns the elements there, a new slice, or why it cannot:
-// the path leads above the first element, or an element does not name the same file on every system.
-func walk(base []string, rel string) (elements []string, why string) {
-	if why := badText(rel); why != "" {
+// walk returns the elements of a path from its root, without those that are dots, or why there are none: the path leads
+// above the root, or an element does not name the same file on every system.
+func walk(name string) (elements []string, why string) {
+	if why := badText(name); why != "" {
 		return nil, why
 	}
-	elements = append(elements, base...)
-	for _, e := range strings.FieldsFunc(rel, func(r rune) bool { return r == '/' || r == '\\' }) {
+	for _, e := range strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == '\\' }) {
 		switch e {
 		case ".":
 		case "..":

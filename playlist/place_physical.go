@@ -28,7 +28,7 @@ func newPhysicalRoots(table map[string]string) (*physicalRoots, error) {
 		if why != "" {
 			return nil, fmt.Errorf("playlist: root %q: %s", dir, why)
 		}
-		elements, why := walk(nil, rest)
+		elements, why := walk(rest)
 		if why != "" {
 			return nil, fmt.Errorf("playlist: root %q: %s", dir, why)
 		}
@@ -60,7 +60,7 @@ func (p *physicalRoots) resolve(src string) (place, error) {
 	if why != "" {
 		return place{}, forbidden(why, src)
 	}
-	file, why := joinFile(nil, rest)
+	file, why := joinFile(rest)
 	if why != "" {
 		return place{}, forbidden(why, src)
 	}
