@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -128,7 +129,7 @@ func (s *Store) Create(ctx context.Context, session *playlist.Session) error {
 
 // Update implements [playlist.Store]. Users of this server wait for each other, without any connection; change is
 // called again only when another server was faster. It returns an error that wraps ErrBusy when others have been faster
-// again and again.
+// again and again. A change that changes nothing is not written.
 func (s *Store) Update(ctx context.Context, id playlist.ID, now time.Time, change func(*playlist.Session) error) error {
 	if err := s.turns.Take(ctx, id); err != nil {
 		return err
@@ -148,7 +149,7 @@ func (s *Store) Update(ctx context.Context, id playlist.ID, now time.Time, chang
 // try makes a change once. It returns false if another server was faster.
 func (s *Store) try(ctx context.Context, id playlist.ID, now time.Time, change func(*playlist.Session) error) (bool, error) {
 	var session playlist.Session
-	stamp, err := s.load(ctx, id, &session)
+	old, err := s.load(ctx, id, &session)
 	if err != nil {
 		return false, err
 	}
@@ -164,7 +165,10 @@ func (s *Store) try(ctx context.Context, id playlist.ID, now time.Time, change f
 	if err != nil {
 		return false, err
 	}
-	args := []any{stamp, record, s.ttl(&session, now).Milliseconds()}
+	if bytes.Equal(old[stampSize:], record[stampSize:]) {
+		return true, nil // change only looked
+	}
+	args := []any{old[:stampSize], record, s.ttl(&session, now).Milliseconds()}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	pipe := s.client.Pipeline()
@@ -181,25 +185,25 @@ func (s *Store) try(ctx context.Context, id playlist.ID, now time.Time, change f
 	return swapped == 1, nil
 }
 
-// load reads a session and the stamp of its record.
-func (s *Store) load(ctx context.Context, id playlist.ID, session *playlist.Session) (stamp string, err error) {
+// load reads a session, and returns its record.
+func (s *Store) load(ctx context.Context, id playlist.ID, session *playlist.Session) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	record, err := s.client.Get(ctx, s.key(id)).Bytes()
 	switch {
 	case errors.Is(err, redis.Nil):
-		return "", playlist.ErrNotFound
+		return nil, playlist.ErrNotFound
 	case err != nil:
-		return "", fmt.Errorf("redisstore: read session: %w", err)
+		return nil, fmt.Errorf("redisstore: read session: %w", err)
 	case len(record) == stampSize:
-		return "", playlist.ErrExpired
+		return nil, playlist.ErrExpired
 	case len(record) < stampSize:
-		return "", fmt.Errorf("redisstore: session of %d bytes", len(record))
+		return nil, fmt.Errorf("redisstore: session of %d bytes", len(record))
 	}
 	if err := session.UnmarshalBinary(record[stampSize:]); err != nil {
-		return "", fmt.Errorf("redisstore: %w", err)
+		return nil, fmt.Errorf("redisstore: %w", err)
 	}
-	return string(record[:stampSize]), nil
+	return record, nil
 }
 
 // Delete implements [playlist.Store].

@@ -133,7 +133,7 @@ func TestFasterServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	err = slow.Update(ctx, session.ID, epoch, func(p *playlist.Session) error {
 		cancel()
-		return fast.Update(t.Context(), session.ID, epoch, count)
+		return errors.Join(fast.Update(t.Context(), session.ID, epoch, count), count(p))
 	})
 	assert.ErrorIs(t, err, context.Canceled)
 }
@@ -163,6 +163,21 @@ func TestAnswerLost(t *testing.T) {
 	assert.Positive(t, twice)
 }
 
+// A look at a session writes nothing.
+func TestLook(t *testing.T) {
+	client := startServer(t).client(t)
+	store := redisstore.New(client, &redisstore.Options{Now: frozen})
+	session := newSession()
+	require.NoError(t, store.Create(t.Context(), session))
+	key := "playlist:session:" + session.ID.String()
+	before := client.Get(t.Context(), key).Val()
+	require.NotEmpty(t, before)
+	require.NoError(t, store.Update(t.Context(), session.ID, epoch, nothing))
+	assert.Equal(t, before, client.Get(t.Context(), key).Val())
+	require.NoError(t, store.Update(t.Context(), session.ID, epoch, count))
+	assert.NotEqual(t, before, client.Get(t.Context(), key).Val())
+}
+
 // What Redis keeps ends some time after the session that it is of.
 func TestLives(t *testing.T) {
 	client := startServer(t).client(t)
@@ -180,7 +195,7 @@ func TestLives(t *testing.T) {
 		later := epoch.Add(5 * time.Minute)
 		require.NoError(t, store.Update(ctx, session.ID, later, func(p *playlist.Session) error { p.Used = later; return nil }))
 		assert.Equal(t, 10*time.Minute+c.extra, ttl(key), name)
-		require.NoError(t, store.Update(ctx, session.ID, later.Add(5*time.Minute), nothing))
+		require.NoError(t, store.Update(ctx, session.ID, later.Add(5*time.Minute), count))
 		assert.Equal(t, 5*time.Minute+c.extra, ttl(key), name)
 		require.NoError(t, store.Delete(ctx, session.ID))
 		err := store.Update(ctx, session.ID, epoch, nothing)
