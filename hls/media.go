@@ -31,7 +31,7 @@ func (o *Output) mediaPlaylist(w *show, r *rendition, link linker, name string) 
 	m := mediaWriter{show: w, o: o, r: r, plan: newPlan(w.snap, w.referenceOf(r), o.length()), link: link}
 	list := m.complete(m.plan.segments(make([]segment, 0, len(m.plan.line)/2+1)))
 	w.markSound(r, &m.plan, list)
-	dst := m.appendHead(make([]byte, 0, 512+160*len(list)), list, mediaPlaylist)
+	dst := m.appendInterstitials(m.appendHead(make([]byte, 0, 512+160*len(list)), list, mediaPlaylist))
 	e := entryWriter{mediaWriter: &m, target: m.segmentTarget(), extra: m.soundOption(r)}
 	if w.snap.Manifest.IsLive {
 		dst = e.appendLive(dst, list, o.live, name+"\x00"+e.extra) // filters of the query, which name leaves out, choose the sound

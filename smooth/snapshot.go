@@ -29,6 +29,8 @@ type Snapshot struct {
 	// that only one of the outputs can send, or that nothing of it is listed yet. It wraps [ErrUnsupported] or [ErrNotYet]
 	// and is the answer to a request for the client manifest; nil for nearly all presentations.
 	NotSmooth error
+	// Interstitials in ascending order of At.
+	Interstitials []Interstitial
 
 	memo       memo
 	derived    sync.Map
