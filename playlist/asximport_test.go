@@ -205,6 +205,11 @@ func TestParseASXLenient(t *testing.T) {
 		"behind":          {asxFile("<ENTRY><REF HREF='a'/></ENTRY>") + "<ASX><ENTRY><REF HREF='b'/></ENTRY></ASX>", "a", "3, 7: what follows </ASX> is ignored"},
 		"stray bytes":     {asxFile("<ENTRY x ' \" = =><REF HREF='a' / 'b'/></ENTRY></>"), "a", "2, 1: attribute X of ENTRY is left out; 2, 18: attribute B of REF is left out; 2, 47: text \"</>\" in ASX is left out"},
 		"unknown around":  {asxFile("<BODY><ENTRY><REF HREF='a'/></ENTRY></BODY>"), "a", "2, 1: BODY is left out: it is in ASX; 2, 7: BODY is not closed before ENTRY; 2, 37: </BODY> closes nothing"},
+		"end tags":        {"<ASX VERSION='3'><ENTRY><REF HREF='a'></REF</ENTRY<ENTRY><REF HREF='b'/></ENTRY></ASX", "a b", ""},
+		"references":      {asxFile("<ENTRY><REF HREF='&gt;&lt;&quot;&apos;&#x41;&#66;&#x;&#0;&'/></ENTRY>"), `><"'AB&#x;&#0;&`, ""},
+		"in repeat":       {asxFile("<REPEAT COUNT=1><TITLE>x</TITLE><ENTRYREF HREF='a'/><X/></REPEAT>"), "a", "2, 17: TITLE is left out: it is in REPEAT; 2, 53: X is left out: it is in REPEAT"},
+		"second ASX":      {asxFile("<TITLE>x</TITLE><ASX><ENTRYREF HREF='a'/><TITLE>y</TITLE></ASX>"), "a", "2, 17: ASX is in ASX: what is in it plays"},
+		"empty ASX":       {"<ASX VERSION='3'/>", "", "1, 1: ASX has nothing in it; 1, 1: there is no entry; 1, 19: ASX is not closed"},
 		"version 2":       {"<ASX VERSION='2.0'><ENTRY><REF HREF='a'/></ENTRY></ASX>", "a", `1, 1: VERSION "2.0" is not 3.0`},
 	} {
 		p := parseASX(t, c.doc)

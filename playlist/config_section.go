@@ -39,7 +39,8 @@ func baseLayer(parent *Config) *configLayer {
 	l.scalars.OutputFormats, l.scalars.Locations, l.scalars.Warnings = nil, nil, nil
 	l.sessions = iisconfig.NewCollection(parent.SessionProviders, func(p ConfigSessionProvider) string { return p.Name }, builtin)
 	l.access = iisconfig.NewCollection(parent.AccessOptions, func(a ConfigAccessOption) string { return a.Path }, false)
-	l.providers = iisconfig.NewCollection(parent.PlaylistProviders, func(p ConfigPlaylistProvider) string { return p.Extension }, false)
+	l.providers = iisconfig.NewCollection(parent.PlaylistProviders,
+		func(p ConfigPlaylistProvider) string { return p.Extension }, false)
 	l.formats = iisconfig.NewCollection(parent.OutputFormats, func(f ConfigOutputFormat) string { return f.Format }, false)
 	return l
 }

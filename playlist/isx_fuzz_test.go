@@ -14,11 +14,11 @@ func requireWithin(tb testing.TB, p *playlist.Playlist) {
 	tb.Helper()
 	require.LessOrEqual(tb, len(p.Entries), playlist.MaxEntries)
 	require.LessOrEqual(tb, len(p.Warnings), 257)
-	for _, e := range p.Entries {
-		require.NotEmpty(tb, e.Src)
-		require.Contains(tb, []playlist.SrcType{playlist.PhysicalPath, playlist.RelativeURI, playlist.RemoteURL}, e.SrcType)
-		require.GreaterOrEqual(tb, e.Duration, 0*e.Duration)
-		require.LessOrEqual(tb, max(len(e.Src), len(e.Title), len(e.ExtraParam), len(e.Role)), playlist.MaxValue)
+	for _, e := range p.Entries { // without testify, there are up to ten thousand
+		longest := max(len(e.Src), len(e.Title), len(e.ExtraParam), len(e.Role))
+		if e.Src == "" || e.SrcType < playlist.PhysicalPath || e.SrcType > playlist.RemoteURL || e.Duration < 0 || longest > playlist.MaxValue {
+			tb.Fatalf("entry %+v", e)
+		}
 	}
 	for _, w := range p.Warnings {
 		require.Positive(tb, w.Line)
@@ -73,7 +73,7 @@ func FuzzParseASX(f *testing.F) {
 	for _, doc := range []string{
 		string(iisSample(f, "hello-playlist-answer.asx")), "[Reference]\nRef1=http://a/b\nRef2=c", "[", "<ASX",
 		asxFile("<TITLE>a & <b> < c<ENTRY CLIENTSKIP=no><REF HREF=\"a /><BASE HREF='http://b'></ENTRY><ENTRYREF HREF=c:\\d>"),
-		asxFile("<REPEAT COUNT=99999><ENTRYREF HREF='file:///C:/%41'/></REPEAT><EVENT/>"), "<asx/>\x00\xfc",
+		asxFile("<REPEAT COUNT=9><ENTRYREF HREF='file:///C:/%41'/></REPEAT><EVENT/>"), "<asx/>\x00\xfc",
 		asxFile("<ENTRY><REF HREF='a'><DURATION VALUE='1:01.5'></REF><BANNER HREF='b'><ABSTRACT><![CDATA[<]]></ABSTRACT></BANNER></ENTRY>"),
 	} {
 		f.Add([]byte(doc))

@@ -69,7 +69,8 @@ func wrap(err error) error {
 // root reads a root. Several are possible only as locations.
 func (s *sectionReader) root(el *xmltree.Element) error {
 	if s.first != nil && !(el.Is("location") && s.first.Is("location")) {
-		return s.Fail(el.At, xmltree.ErrSyntax, "a second root element, the first is %s of %v", xmltree.Shorten(s.first.Name), s.first.At)
+		return s.Fail(el.At, xmltree.ErrSyntax, "a second root element, the first is %s of %v",
+			xmltree.Shorten(s.first.Name), s.first.At)
 	}
 	if s.first == nil {
 		s.first = el
