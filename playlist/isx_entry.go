@@ -145,6 +145,9 @@ func (p *isxParser) entry(el *xmltree.Element) error {
 		p.warn.add(el.At, "%s without src is left out", xmltree.Shorten(el.Name))
 		return nil
 	}
+	if scheme := asxScheme(e.Src); e.SrcType == RelativeURI && (scheme == "http" || scheme == "https") {
+		p.warn.add(src.At, "src %q is a URL, but its srcType is relativeURI", xmltree.Shorten(e.Src))
+	}
 	if len(p.list.Entries) == MaxEntries {
 		return p.fail(el.At, ErrTooLarge, fmt.Sprintf("more than %d entries", MaxEntries))
 	}

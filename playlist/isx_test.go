@@ -120,6 +120,8 @@ func TestISXStructure(t *testing.T) {
 		"meta":           {`<meta name="title" content="x"/>`, "", "5, 1: meta is ignored here"},
 		"param no name":  {`<ref src="a"><param value="x"/></ref>`, "a", "5, 14: param without name is ignored"},
 		"param no value": {`<ref src="a"><param name="canSeek"/></ref>`, "a", "5, 14: param canSeek without value is ignored"},
+		"URL":            {`<ref src="http://a/b"/>`, "http://a/b", `5, 6: src "http://a/b" is a URL, but its srcType is relativeURI`},
+		"dynamic":        {`<ref src="httpd://{SERVER_NAME}/c"/>`, "httpd://{SERVER_NAME}/c", ""},
 		"comment":        {"<!-- <ref src='a'/> --><?x y?>" + ref("b"), "b", ""},
 	} {
 		p, err := playlist.ParseISX([]byte(isxOf("", c.seq)))
