@@ -47,7 +47,8 @@ func TestMemoryStoreExpiry(t *testing.T) {
 		}
 	}
 	forgotten := 0
-	for _, now = range []time.Time{storeEpoch.Add(2000 * time.Second), storeEpoch.Add(4000 * time.Second), storeEpoch.Add(2 * time.Hour)} {
+	for _, after := range []time.Duration{2000 * time.Second, 4000 * time.Second, 2 * time.Hour} {
+		now = storeEpoch.Add(after)
 		alive := 0
 		for _, id := range ids {
 			err := m.Update(t.Context(), id, now, func(s *playlist.Session) error {

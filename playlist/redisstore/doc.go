@@ -3,7 +3,9 @@
 //
 //	client := redis.NewClient(&redis.Options{Addr: "10.0.0.5:6379", ContextTimeoutEnabled: true})
 //	store := redisstore.New(client, &redisstore.Options{MaxSessions: 100_000})
-//	http.Handle("/", playlist.NewHandler(provider, &playlist.HandlerOptions{Store: store}))
+//	http.Handle("/", playlist.NewHandler(provider, &playlist.HandlerOptions{Store: store, Keys: keys}))
+//
+// The keys are those of signed cookies and tokens, the same on all servers.
 //
 // # What is in Redis
 //
