@@ -108,6 +108,10 @@ type HandlerOptions struct {
 	Presentations smooth.Source
 	// Outputs show presentations, and the stitched one, in further formats; see [smooth.HandlerOptions].
 	Outputs []smooth.Output
+	// Interstitials offers playlists as HLS whose advertisements are put in by players, at ?format=hls-interstitials: the
+	// entries with the role "advertisement", or those that may not be skipped where no entry has a role. Rules are then
+	// only asked of players; nothing enforces them.
+	Interstitials bool
 	// Media wraps the handler that sends media files, such as by a throttle. The path of requests is not that of the
 	// file, but ends in its extension.
 	Media func(http.Handler) http.Handler

@@ -15,7 +15,12 @@ import (
 
 // serveList answers with a playlist and begins a session.
 func (h *Handler) serveList(w http.ResponseWriter, r *http.Request, name string, q query) error {
-	formatName, format, err := h.format(r, q)
+	id := NewID()
+	below, presentation := h.presentationOf(q["format"], id.String())
+	formatName, format, err := q["format"], Format(nil), error(nil)
+	if !presentation {
+		formatName, format, err = h.format(r, q)
+	}
 	if err != nil {
 		return err
 	}
@@ -24,7 +29,7 @@ func (h *Handler) serveList(w http.ResponseWriter, r *http.Request, name string,
 		return err
 	}
 	v := h.lists.of(p)
-	s := &Session{ID: NewID(), Playlist: name, Version: v.digest}
+	s := &Session{ID: id, Playlist: name, Version: v.digest}
 	s.Created = h.opts.Now()
 	s.Used = s.Created
 	s.TimeToLive, s.InactivityTimeout = h.opts.TimeToLive, h.opts.InactivityTimeout
@@ -33,6 +38,9 @@ func (h *Handler) serveList(w http.ResponseWriter, r *http.Request, name string,
 	}
 	if p.InactivityTimeout > 0 {
 		s.InactivityTimeout = p.InactivityTimeout
+	}
+	if presentation {
+		return h.redirectTo(w, r, s, v, below)
 	}
 	text := s.ID.String()
 	if h.stateless(v) {

@@ -26,7 +26,7 @@ type sessionSource struct{ h *Handler }
 
 // Open implements smooth.Source.
 func (s *sessionSource) Open(ctx context.Context, name string) (smooth.Presentation, error) {
-	p, ok := ctx.Value(stitchedKey{}).(*Stitched)
+	p, ok := ctx.Value(stitchedKey{}).(smooth.Presentation)
 	if !ok {
 		return nil, fmt.Errorf("playlist: %s: %w", name, smooth.ErrNotFound)
 	}
@@ -70,13 +70,17 @@ func (h *Handler) serveStitched(w http.ResponseWriter, r *http.Request, list str
 	if i := strings.Index(r.URL.EscapedPath(), "/"+id.String()+"/"); i >= 0 { // parentheses as the client wrote them
 		u.RawPath = r.URL.EscapedPath()[i+1+len(id.String()):]
 	}
-	inner := r.WithContext(context.WithValue(r.Context(), stitchedKey{}, p))
+	var shown smooth.Presentation = p
+	if name == programmeName {
+		shown = &programme{p, numbers, v.list, h.belowSession(r, id), h.manifestOf("m3u8")}
+	}
+	inner := r.WithContext(context.WithValue(r.Context(), stitchedKey{}, shown))
 	inner.URL = u
 	req, err := smooth.ParseRequest(u)
 	if err != nil {
 		return err
 	}
-	if req.Kind != smooth.FragmentRequest || req.Noun == smooth.FragmentInfo {
+	if name == programmeName || req.Kind != smooth.FragmentRequest || req.Noun == smooth.FragmentInfo {
 		h.noCache(w.Header())
 		h.stitched.ServeHTTP(w, inner)
 		return nil
@@ -85,13 +89,25 @@ func (h *Handler) serveStitched(w http.ResponseWriter, r *http.Request, list str
 	return h.serveSpan(w, inner, e, v, p, numbers, &req)
 }
 
+// belowSession returns the absolute URL of what is below a session, as the client asked for it.
+func (h *Handler) belowSession(r *http.Request, id ID) string {
+	base := h.base(r, "")
+	if i := strings.Index(base, "/"+id.String()+"/"); i >= 0 {
+		return base[:i+len(id.String())+2]
+	}
+	return base + "/"
+}
+
 // stitch returns the presentation of a name: of all entries that are presentations, or of one. The numbers are those of
 // the entries of its parts.
 func (h *Handler) stitch(v *version, list, name string) (*Stitched, []int, error) {
 	var parts []Part
 	var numbers []int
 	only := 0
-	if name != stitchedName {
+	if name == programmeName && !h.opts.Interstitials {
+		return nil, nil, ErrNotFound
+	}
+	if name != stitchedName && name != programmeName {
 		p := parsePath(strings.TrimSuffix(name, ".ism"))
 		if len(p) != 1 || !strings.HasSuffix(name, ".ism") {
 			return nil, nil, ErrNotFound
@@ -100,7 +116,7 @@ func (h *Handler) stitch(v *version, list, name string) (*Stitched, []int, error
 	}
 	for i := range v.list.Entries {
 		e := &v.list.Entries[i]
-		if only > 0 && i+1 != only || !isPresentation(e) && !isMP4(e) {
+		if only > 0 && i+1 != only || !isPresentation(e) && !isMP4(e) || name == programmeName && isAdvertisement(v.list, e) {
 			continue
 		}
 		at, err := resolvePlace(place{file: list}, e.SrcType, withoutManifest(e.Src), nil)
