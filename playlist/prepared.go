@@ -14,9 +14,6 @@ type version struct {
 	digest string // of its content
 	// locked says that an entry of the list has a rule, so that progress has to be kept while bytes are sent.
 	locked bool
-
-	mu   sync.Mutex // guards kept
-	kept time.Time  // when it was last given to the store
 }
 
 // maxVersions is the number of versions that a handler remembers; those that are used least are made again.

@@ -72,17 +72,10 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s *Session, v *v
 	return h.opts.Store.Create(r.Context(), s)
 }
 
-// keep gives a version to the store, unless it has it for long enough.
+// keep gives the version of a session to the store for as long as the session may live: always, as a store may have lost
+// it, and knows itself whether it has.
 func (h *Handler) keep(ctx context.Context, v *version, s *Session) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if !v.kept.IsZero() && s.Created.Sub(v.kept) < s.TimeToLive/2 {
-		if _, memory := h.opts.Store.(*MemoryStore); !memory {
-			return nil
-		}
-	}
-	v.kept = s.Created
-	return h.opts.Store.PutList(ctx, v.digest, v.list, s.TimeToLive+s.TimeToLive/2)
+	return h.opts.Store.PutList(ctx, v.digest, v.list, s.TimeToLive)
 }
 
 // shown is a playlist that is to be answered, for one session.
