@@ -5,12 +5,13 @@
 //	http.Handle("/media/", throttle.NewHandler(http.FileServer(dir), nil))
 //
 // A [Handler] stands around any other. [Rules] say which responses it paces and how: media by the encoded bit rate that
-// package bitrate finds in the file, data by sizes and rates. [ParseRules] reads the configuration section of IIS, and
-// [Variables] change a single response. Responses of one player share a budget, so that seeks and parallel ranges do
-// not begin with a burst again. What is not paced is not touched, and what is keeps sendfile.
+// package bitrate finds in the file, data by sizes and rates. A file whose rate is not found is sent unthrottled, unless
+// [Rules].DefaultRate is set. [ParseRules] reads the configuration section of IIS, and [Variables] change a single
+// response. Responses of one player share a budget, so that seeks and parallel ranges do not begin with a burst again.
+// What is not paced is not touched, and what is keeps sendfile on plain HTTP/1.1.
 //
 // [Bucket], [Writer] and [Reader] are the same law for applications: any number of streams may share a bucket, whose
-// rate may change at any time. Package limit bounds viewers, connections and bandwidth; it is independent of this one.
+// rate may change at any time. Package limit bounds viewers, connections and bandwidth, around this handler or any other.
 //
 // What it is not: no traffic shaper of the machine, and no protection against floods. It trusts a player to be one
 // player for as long as it uses the same address and name.

@@ -61,8 +61,8 @@ type Info struct {
 	Method string
 }
 
-// Detect finds the rate of a file of size bytes. It reads at most [MaxRead] bytes and allocates in proportion to that,
-// whatever the file says. It is safe for concurrent use if r is.
+// Detect finds the rate of a file of size bytes. It reads at most [MaxRead] bytes, or [MaxReadFragmented] of fragmented
+// MP4 that needs it, and allocates in proportion to that, whatever the file says. It is safe for concurrent use if r is.
 //
 // Errors are [ErrUnknownContainer], or an [*Error] with the container and the offset, around [ErrUnknownRate],
 // [ErrCorrupt], [ErrLimit] or the error of the reader.

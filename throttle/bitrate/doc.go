@@ -1,8 +1,9 @@
 // Package bitrate finds the encoded bit rate of media files from their headers.
 //
 // [Detect] looks at the first bytes of a file to see which container it is, and then at as little as that container
-// needs: of a file of any size at most [MaxRead] bytes are read, in a few reads at its beginning and its end. What it
-// finds is an [Info]: the average and the stated peak rate, the duration, and how they were found.
+// needs: of a file of any size at most [MaxRead] bytes are read, mostly at its beginning and its end. (Fragmented MP4
+// whose duration only its fragments say is the exception, see [MaxReadFragmented].) What it finds is an [Info]: the
+// average and the stated peak rate, the duration, and how they were found.
 //
 //	info, err := bitrate.Detect(file, size)
 //	if err != nil {
