@@ -27,7 +27,7 @@ type audioGroup struct {
 	id     string
 	list   []*rendition
 	weight // of the heaviest
-	codecs string
+	codecs []string
 }
 
 // masterWriter writes a master playlist. See RFC 8216 section 4.3.4.
@@ -116,15 +116,15 @@ func (m *masterWriter) groups() ([]*audioGroup, error) {
 	}
 	for i := range m.audio {
 		r := &m.audio[i]
-		name := codecsOf(r.codec, m.layout)
-		family, _, _ := strings.Cut(name, ".")
-		n := slices.IndexFunc(groups, func(g *audioGroup) bool { f, _, _ := strings.Cut(g.codecs, "."); return f == family })
+		names := m.formatsOf(r)
+		family, _, _ := strings.Cut(names[0], ".")
+		n := slices.IndexFunc(groups, func(g *audioGroup) bool { f, _, _ := strings.Cut(g.codecs[0], "."); return f == family })
 		if n < 0 {
 			id := "audio"
 			if len(groups) > 0 {
 				id += "-" + family
 			}
-			n, groups = len(groups), append(groups, &audioGroup{id: id, codecs: name})
+			n, groups = len(groups), append(groups, &audioGroup{id: id, codecs: names[:1:1]})
 		}
 		v, err := m.weigh(r)
 		if err != nil {
@@ -132,6 +132,11 @@ func (m *masterWriter) groups() ([]*audioGroup, error) {
 		}
 		g := groups[n]
 		g.list = append(g.list, r)
+		for _, name := range names {
+			if !slices.Contains(g.codecs, name) {
+				g.codecs = append(g.codecs, name)
+			}
+		}
 		g.peak, g.average = max(g.peak, v.peak), max(g.average, v.average)
 	}
 	return groups, nil
@@ -169,9 +174,9 @@ func (m *masterWriter) variantsOf(r *rendition, groups []*audioGroup) ([]variant
 	}
 	text := m.textWeight()
 	v.peak, v.average = v.peak+text.peak, v.average+text.average
-	one := variant{main: r, weight: v, codecs: []string{codecsOf(r.codec, m.layout)}}
+	one := variant{main: r, weight: v, codecs: m.formatsOf(r)}
 	if sound := m.sound(r); sound != nil {
-		one.codecs = append(one.codecs, codecsOf(sound.codec, m.layout))
+		one.codecs = append(one.codecs, m.formatsOf(sound)...)
 	}
 	if len(groups) == 0 {
 		return []variant{one}, nil
@@ -180,7 +185,7 @@ func (m *masterWriter) variantsOf(r *rendition, groups []*audioGroup) ([]variant
 	for _, g := range groups {
 		x := one
 		x.group = g
-		x.codecs = append(slices.Clone(one.codecs), g.codecs)
+		x.codecs = slices.Concat(one.codecs, g.codecs)
 		x.peak, x.average = v.peak+g.peak, v.average+g.average
 		list = append(list, x)
 	}
@@ -241,7 +246,7 @@ func (m *masterWriter) soundAlone(groups []*audioGroup) ([]variant, error) {
 			v = g.weight
 		}
 		if err == nil {
-			list = append(list, variant{main: r, group: g, weight: v, codecs: []string{codecsOf(r.codec, m.layout)}})
+			list = append(list, variant{main: r, group: g, weight: v, codecs: m.formatsOf(r)})
 		}
 		return err
 	}
@@ -328,8 +333,8 @@ func (m *masterWriter) appendVariant(dst []byte, v *variant) []byte {
 	if !m.o.opts.OmitCodecs {
 		dst = fmt.Appendf(dst, `,CODECS="%s"`, strings.Join(v.codecs, ","))
 	}
-	if c := v.main.codec; c.Width > 0 {
-		dst = fmt.Appendf(dst, ",RESOLUTION=%dx%d", c.Width, c.Height)
+	if w, h := m.sizeOf(v.main); w > 0 {
+		dst = fmt.Appendf(dst, ",RESOLUTION=%dx%d", w, h)
 	}
 	if v.frameRate > 0 {
 		dst = fmt.Appendf(dst, ",FRAME-RATE=%d.%03d", v.frameRate/1000, v.frameRate%1000)
@@ -435,10 +440,10 @@ func (m *masterWriter) appendIFrames(dst []byte, variants []variant) []byte {
 		dst = append(dst, "#EXT-X-I-FRAME-STREAM-INF:"...)
 		dst = strconv.AppendUint(append(dst, "BANDWIDTH="...), m.iframeRate(v.main, v.peak), 10)
 		if !m.o.opts.OmitCodecs {
-			dst = fmt.Appendf(dst, `,CODECS="%s"`, codecsOf(v.main.codec, m.layout))
+			dst = fmt.Appendf(dst, `,CODECS="%s"`, strings.Join(m.formatsOf(v.main), ","))
 		}
-		if c := v.main.codec; c.Width > 0 {
-			dst = fmt.Appendf(dst, ",RESOLUTION=%dx%d", c.Width, c.Height)
+		if w, h := m.sizeOf(v.main); w > 0 {
+			dst = fmt.Appendf(dst, ",RESOLUTION=%dx%d", w, h)
 		}
 		dst = m.appendURI(dst, v.main, iframePlaylist)
 	}
