@@ -38,8 +38,8 @@ type StitchOptions struct {
 }
 
 // Stitched is one presentation on demand of several that follow each other, each with its own codec configurations:
-// a programme with advertisements. Its timeline starts at 0, and each part begins where the longest sound or picture of
-// the part before it ends; the streams of a part keep their distance. Where a stream would have a gap between parts, the
+// a programme with advertisements. Its timeline starts at 0, and each part begins as early as none of its streams overlaps
+// that of the part before it; the streams of a part keep their distance. Where a stream would have a gap between parts, the
 // last sample of the part lasts longer instead. Each part is a period after a discontinuity.
 //
 // One part says what there is: one picture, its sounds, and the quality levels of both. It is the longest one in the

@@ -3,10 +3,32 @@ package playlist
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/smoothkit/smoothkit/internal/fmp4"
 	"github.com/smoothkit/smoothkit/smooth"
 )
+
+// layTexts appends the texts of all parts, whose ends are known. Streams that have none are left out.
+func (b *stitchBuilder) layTexts(chunks int) error {
+	for n := range b.st.streams {
+		s := &b.st.streams[n]
+		if s.out.Type != smooth.Text {
+			continue
+		}
+		for i := range b.st.parts {
+			if p := &b.st.parts[i]; p.err == nil {
+				s.layText(i, p)
+			}
+			if chunks+len(s.out.Timeline) > smooth.MaxManifestChunks {
+				return tooManyChunks()
+			}
+		}
+		chunks += len(s.out.Timeline)
+	}
+	b.st.streams = slices.DeleteFunc(b.st.streams, func(s stitchStream) bool { return len(s.laid) == 0 })
+	return nil
+}
 
 // layText appends the fragments of a text of a part that begin within the part, and not before the one before them has
 // ended. None of them lasts longer than the part. Before and after them, and where the part has no such text, there are

@@ -17,17 +17,22 @@ func (b *stitchBuilder) lay() error {
 	for i := range b.st.streams {
 		b.st.streams[i].chooseTimescale()
 	}
-	end := uint64(0)
+	last := -1
 	for i := range b.st.parts {
 		if b.st.parts[i].err != nil {
 			continue
 		}
-		var err error
-		if end, err = b.layPart(i, end, &chunks); err != nil {
+		if err := b.layPart(i, &chunks); err != nil {
 			return err
 		}
+		if last >= 0 {
+			b.st.parts[last].end = b.st.parts[i].start
+		}
+		last = i
 	}
-	b.st.streams = slices.DeleteFunc(b.st.streams, func(s stitchStream) bool { return len(s.laid) == 0 }) // texts
+	if err := b.layTexts(chunks); err != nil {
+		return err
+	}
 	b.layPeriods()
 	return nil
 }
@@ -42,29 +47,58 @@ func (s *stitchStream) chooseTimescale() {
 	}
 }
 
-// layPart puts part i at start, in ticks of stitchScale, and returns where it ends.
-func (b *stitchBuilder) layPart(i int, start uint64, chunks *int) (uint64, error) {
+// layPart puts the picture and sound of part i behind those before it.
+func (b *stitchBuilder) layPart(i int, chunks *int) error {
 	p := &b.st.parts[i]
-	p.start, p.end, p.ref = start, start, math.MaxUint64
+	p.ref = math.MaxUint64
 	for n := range b.st.streams {
 		if s := &b.st.streams[n]; s.out.Type != smooth.Text {
 			span := s.spanOf(i)
 			p.ref = min(p.ref, toStitch(span.chunks.Start(), span.scale))
 		}
 	}
-	for n := range b.st.streams { // texts are behind the others
-		s := &b.st.streams[n]
-		before := len(s.out.Timeline)
-		if s.out.Type == smooth.Text {
-			s.layText(i, p)
-		} else if err := s.laySpan(*s.spanOf(i), p); err != nil {
-			return 0, err
-		}
-		if *chunks += len(s.out.Timeline) - before; *chunks > smooth.MaxManifestChunks {
-			return 0, fmt.Errorf("more than %d fragments in all parts: %w", smooth.MaxManifestChunks, smooth.ErrTooLarge)
+	for n := range b.st.streams {
+		if s := &b.st.streams[n]; s.out.Type != smooth.Text {
+			p.start = max(p.start, s.startAfter(s.spanOf(i), p.ref))
 		}
 	}
-	return p.end, nil
+	p.end = p.start
+	for n := range b.st.streams {
+		s := &b.st.streams[n]
+		if s.out.Type == smooth.Text {
+			continue
+		}
+		before := len(s.out.Timeline)
+		if err := s.laySpan(*s.spanOf(i), p); err != nil {
+			return err
+		}
+		if *chunks += len(s.out.Timeline) - before; *chunks > smooth.MaxManifestChunks {
+			return tooManyChunks()
+		}
+	}
+	return nil
+}
+
+func tooManyChunks() error {
+	return fmt.Errorf("more than %d fragments in all parts: %w", smooth.MaxManifestChunks, smooth.ErrTooLarge)
+}
+
+// mostOverlap is how much earlier a part may begin than the last sound of the part before it ends, in ticks of stitchScale.
+const mostOverlap = stitchScale / 10
+
+// startAfter returns the earliest time at which a part may begin, so that what it gives to the stream is behind what is
+// there. The frames of sound that come before the first picture of a part, as encoders of AAC have them, may lie under the
+// last picture of the part before.
+func (s *stitchStream) startAfter(x *stitchSpan, ref uint64) uint64 {
+	n := len(s.out.Timeline)
+	if n == 0 {
+		return 0
+	}
+	last := s.out.Timeline[n-1]
+	lead := toStitch(x.chunks.Start(), x.scale) - ref
+	lead = min(lead, mostOverlap, toStitch(last.Duration, s.timescale)/2)
+	end := toStitch(last.End(), s.timescale)
+	return end - min(lead, end)
 }
 
 // spanOf returns what a part gives to the stream, or nil.
