@@ -91,7 +91,7 @@ func asxSource(s string) (src string, t SrcType, problem string) {
 	case "mms", "mmst", "mmsu", "mmsh", "rtsp", "rtspt", "rtspu":
 		return s, RemoteURL, ""
 	case "file":
-		if src = filePath(s); src == "" {
+		if src = strings.TrimSpace(filePath(s)); src == "" {
 			return "", 0, "a file without a name"
 		}
 		return src, PhysicalPath, ""

@@ -243,6 +243,8 @@ func TestParseASXSources(t *testing.T) {
 		"httpd://{SERVER_NAME}/pick": {"", 0, "httpd is for playlists of this server"},
 		"javascript:alert(1)":        {"", 0, "scheme javascript is not known"},
 		"file:":                      {"", 0, "a file without a name"},
+		"file:%20":                   {"", 0, "a file without a name"},
+		"file: a":                    {"a", playlist.PhysicalPath, `"a" is a path of the server, which must be allowed`},
 		"server:8080/a.wmv":          {"", 0, "a host without a scheme"},
 		"file:///C:/a%00":            {"", 0, "its HREF cannot be written"},
 	} {
