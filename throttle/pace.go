@@ -84,8 +84,10 @@ func (c *pace) use(n int64) {
 	c.dirty = true
 	if c.waits > 0 {
 		c.after += n
+		c.h.counters.steady.Add(uint64(n))
 	} else {
 		c.burst += n
+		c.h.counters.burst.Add(uint64(n))
 	}
 }
 
@@ -203,7 +205,11 @@ func (c *pace) wait(start time.Time, d, tick time.Duration) error {
 		return nil
 	}
 	c.waits++
-	defer func() { c.waited += time.Since(start) }()
+	defer func() {
+		waited := time.Since(start)
+		c.waited += waited
+		c.h.counters.waited.Add(int64(waited))
+	}()
 	if c.dirty {
 		c.dirty = false
 		if err := c.rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -250,9 +256,10 @@ func (c *pace) end(sent int64) {
 	c.kernel.end()
 	c.rolling.restore(c.rc, c.w.r.Context(), now)
 	c.h.counters.active.Add(-1)
-	var o Observation
-	c.observe(&o)
-	c.h.counters.observed(&o)
+	if saved, aborted := c.w.aborted(); aborted {
+		c.h.counters.aborted.Add(1)
+		c.h.counters.saved.Add(uint64(saved))
+	}
 }
 
 // observe fills in what the response did.

@@ -59,14 +59,3 @@ type Observation struct {
 	Refused     bool  // 503, as the group was full
 	Err         error // of the detection
 }
-
-// observed adds what a response did to the totals.
-func (c *counters) observed(o *Observation) {
-	c.burst.Add(uint64(o.BurstBytes))
-	c.steady.Add(uint64(o.SteadyBytes))
-	c.waited.Add(int64(o.Waited))
-	if o.Aborted {
-		c.aborted.Add(1)
-		c.saved.Add(uint64(o.Saved))
-	}
-}
