@@ -15,7 +15,7 @@ import (
 //	opened lists [] of (Parent s, Playlist s, Version s)
 //
 //	viewer: At [] of u · Done [] of u · Nested [] of s ·
-//	        States [] of (Entry s, Size u, Began time, Spans [] of (u from the end of the one before, u length))
+//	        States [] of (Entry s, Size u, Began time, Plays v, Spans [] of (u from the end of the one before, u length))
 //	time:   v seconds since Created, or since 1970 for Created itself · u nanoseconds
 const sessionVersion = 1
 
@@ -81,6 +81,7 @@ func (v *viewer) append(b []byte, created time.Time) []byte {
 		b = appendString(b, g.Entry)
 		b = binary.AppendUvarint(b, uint64(g.Size))
 		b = appendTime(b, g.Began, created)
+		b = binary.AppendVarint(b, int64(g.Plays))
 		b = binary.AppendUvarint(b, uint64(len(g.Spans)))
 		end := int64(0)
 		for _, p := range g.Spans {

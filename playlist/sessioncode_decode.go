@@ -60,10 +60,11 @@ func (r *sessionReader) viewer(v *viewer, created time.Time) {
 	v.At = readList(r, maxSessionDepth, 1, func(n *int) { *n = int(min(r.uvarint(), MaxEntries+1)) })
 	v.Done = readList(r, maxDoneWords, 1, func(word *uint64) { *word = r.uvarint() })
 	v.Nested = readList(r, maxNested, 1, func(name *string) { *name = r.string() })
-	v.States = readList(r, maxStates, 5, func(g *progress) {
+	v.States = readList(r, maxStates, 6, func(g *progress) {
 		g.Entry = r.string()
 		g.Size = r.int()
 		g.Began = r.time(created)
+		g.Plays = time.Duration(r.varint())
 		end := int64(0)
 		g.Spans = readList(r, maxSpans, 2, func(p *span) {
 			p.From = end + r.int() // what overflows is out of order

@@ -68,7 +68,7 @@ func TestSessionCodeStable(t *testing.T) {
 	const record = "01" + "0102030405064708890a0b0c0d0e0f10" + "062f612e697378" + "0176" + "0163" + // to Client
 		"88f9a49a0d" + "00" + "3c" + "01" + "8080c58bc6d101" + "80e0ba84bf03" + // times
 		"02" + "05" + "01" + "01" + "03" + "01" + "03342e31" + // viewer: At, Done, Nested
-		"01" + "0135" + "64" + "04" + "0a" + "01" + "14" + "05" + // States
+		"01" + "0135" + "64" + "04" + "0a" + "8090dfc04a" + "01" + "14" + "05" + // States
 		"00000000" + "00" // stitched, lists
 	data, err := hex.DecodeString(record)
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestSessionCodeStable(t *testing.T) {
 		Created: time.Date(2026, 3, 1, 20, 15, 0, 0, time.UTC), Used: time.Date(2026, 3, 1, 20, 15, 30, 1, time.UTC),
 		TimeToLive: time.Hour, InactivityTimeout: time.Minute,
 		viewer: viewer{At: path{5, 1}, Done: []uint64{3}, Nested: []string{"4.1"}, States: []progress{
-			{Entry: "5", Size: 100, Began: time.Date(2026, 3, 1, 20, 15, 2, 10, time.UTC), Spans: []span{{20, 25}}},
+			{Entry: "5", Size: 100, Began: time.Date(2026, 3, 1, 20, 15, 2, 10, time.UTC), Plays: 10 * time.Second, Spans: []span{{20, 25}}},
 		}},
 	}
 	written, err := want.AppendBinary(nil)

@@ -58,7 +58,9 @@ type progress struct {
 	Entry string    // its path
 	Size  int64     // in the unit of spans, zero if unknown
 	Began time.Time // when the first part of it was
-	Spans []span    // in order, apart from each other
+	// Plays is how long the entry plays, found when it was sent: the list may not say. Zero means unknown.
+	Plays time.Duration
+	Spans []span // in order, apart from each other
 }
 
 // delivered returns how much of the entry has been delivered at least once.
@@ -277,7 +279,7 @@ func (g *progress) over(now time.Time, r *rules, e *Entry) error {
 	if have, need := g.delivered(), g.Size/100*min(percent, 100-tolerance); g.Size <= 0 || have < need {
 		return &RuleError{Rule: NoSkipForward, Entry: g.Entry, Detail: strconv.FormatInt(have, 10) + " of " + strconv.FormatInt(g.Size, 10) + " delivered, " + strconv.Itoa(r.percent) + " percent needed"}
 	}
-	if wait := e.Duration*time.Duration(percent)/100 - r.early - now.Sub(g.Began); wait > 0 {
+	if wait := max(e.Duration, g.Plays)*time.Duration(percent)/100 - r.early - now.Sub(g.Began); wait > 0 {
 		return &RuleError{Rule: NoSkipForward, Entry: g.Entry, Wait: wait, Detail: "delivered faster than it plays"}
 	}
 	return nil
@@ -304,6 +306,7 @@ func (v *viewer) deliver(now time.Time, r *rules, p path, e *Entry, from, to, si
 		g = &v.States[len(v.States)-1]
 	}
 	g.Size = max(g.Size, size)
+	g.Plays = max(g.Plays, e.Duration)
 	g.add(from, to)
 	if g.delivered() >= g.Size/100*(100-tolerance) && g.Size > 0 && g.over(now, r, e) == nil {
 		v.finish(p)

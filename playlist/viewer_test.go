@@ -162,3 +162,13 @@ func TestProgress(t *testing.T) {
 	g.add(3000, 3001)
 	assert.Equal(t, int64(2001), g.delivered())
 }
+
+// TestViewerFoundDuration: how long an entry plays counts where it was found when the entry was sent, and the list does
+// not say.
+func TestViewerFoundDuration(t *testing.T) {
+	w := newWatcher(t, []Entry{{NoSkipForward: true}, {}})
+	found := Entry{NoSkipForward: true, Duration: 30 * time.Second}
+	w.v.deliver(t0, &w.r, path{1}, &found, 0, 1000, 1000)
+	w.refused(NoSkipForward, w.get(27, "2", 0, 1))
+	assert.NoError(t, w.get(28, "2", 0, 1))
+}
