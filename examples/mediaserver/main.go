@@ -1,7 +1,7 @@
 // Command mediaserver serves presentations as Smooth Streaming and as HLS, on demand and live, and a page that plays them.
 //
 //	go run ./examples/mediaserver                  serve the sample
-//	go run ./examples/mediaserver -root DIR        serve the presentations and publishing points below DIR
+//	go run ./examples/mediaserver -root DIR        serve the presentations, playlists and publishing points below DIR
 //
 //	go run ./examples/mediaserver -archive DIR     record live events in DIR, and serve what is recorded there
 //
@@ -43,7 +43,7 @@ func main() {
 // run serves until ctx ends.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("mediaserver", flag.ContinueOnError)
-	root := flags.String("root", "", "serve the presentations below this `directory`")
+	root := flags.String("root", "", "serve the presentations and playlists below this `directory`")
 	archive := flags.String("archive", "", "record live events in this `directory` and serve them; points say so in their .isml, live/demo.isml is recorded")
 	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; :8080 means every interface")
 	players := flags.String("players", "", "`directory` (a node_modules) or URL with dash.js and hls.js for the page")
@@ -111,6 +111,10 @@ func announce(ctx context.Context, out io.Writer, s *server.Server, addr net.Add
 	}
 	if len(list) > most {
 		fmt.Fprintf(out, "           and %d more\n", len(list)-most)
+	}
+	lists := s.Playlists()
+	for _, p := range lists[:min(most, len(lists))] {
+		fmt.Fprintf(out, "Playlist:  %s%s\n", base, p.URL)
 	}
 	if archive != "" {
 		fmt.Fprintf(out, "Archive:   %s (%d recorded)\n", archive, events)

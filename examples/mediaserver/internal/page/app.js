@@ -9,7 +9,7 @@ const $ = (id) => document.getElementById(id);
 const video = $("video");
 const liveBar = new LiveBar(video, $("live"), { range: $("position"), output: $("behind"), button: $("to-live") });
 const lists = new Lists({
-  presentations: $("published"), recordings: $("recordings"), none: $("none"), count: $("count"), empty: $("empty"), search: $("search"),
+  presentations: $("published"), playlists: $("playlists"), recordings: $("recordings"), none: $("none"), count: $("count"), empty: $("empty"), search: $("search"),
   alarms: $("alarms"), onplay: (p) => play(p),
 });
 let engines = [], engine = null, current = null, listed = [];
@@ -28,7 +28,8 @@ const enginesOf = (f) => engines.filter((e) => e.kind === f.kind);
 // refresh shows presentations that are new, and no longer those that are gone. What plays goes on. A publishing point that
 // was opened too early is opened again when its event has begun.
 async function refresh() {
-  const { presentations, archive } = await loadList();
+  const { presentations, playlists = [], archive } = await loadList();
+  lists.link(playlists);
   if (JSON.stringify(presentations) === JSON.stringify(listed)) return;
   listed = presentations;
   const now = current && entries(presentations).find((p) => p.name === current.name);

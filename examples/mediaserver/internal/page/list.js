@@ -53,9 +53,10 @@ function trouble(point, { sink, failing, reason, dropped }) {
 }
 
 export class Lists {
-  // presentations and recordings are the lists, others the elements around them; onplay is called with what was chosen.
-  constructor({ presentations, recordings, none, count, empty, search, alarms, onplay }) {
-    Object.assign(this, { presentations, recordings, none, count, empty, search, alarms, onplay, shown: "" });
+  // presentations, playlists and recordings are the lists, others the elements around them; onplay is called with what was
+  // chosen.
+  constructor({ presentations, playlists, recordings, none, count, empty, search, alarms, onplay }) {
+    Object.assign(this, { presentations, playlists, recordings, none, count, empty, search, alarms, onplay, shown: "" });
     search.oninput = () => this.filter();
   }
 
@@ -76,6 +77,18 @@ export class Lists {
     this.mark(current);
     this.filter();
     if (focused !== null) this.buttons().find((b) => b.dataset.name === focused)?.focus();
+  }
+
+  // link shows the playlists, each of which has a page of its own.
+  link(list) {
+    const urls = JSON.stringify(list);
+    if (urls === this.linked) return;
+    this.linked = urls;
+    this.playlists.hidden = !list.length;
+    this.playlists.querySelector("ul").replaceChildren(...list.map((p) => {
+      const title = p.name.slice(p.name.lastIndexOf("/") + 1).replace(/\.isx$/i, "");
+      return element("li", {}, element("a", { href: `${p.url}?format=html`, title: p.name }, title, element("small", {}, p.name)));
+    }));
   }
 
   button(p, small) {

@@ -43,6 +43,7 @@ type Server struct {
 	handler http.Handler // management, live points, then mux
 	mux     *http.ServeMux
 	mounts  []mount
+	root    fs.FS // where playlists are, nil if there are none
 	live    *livesmooth.Server
 	archive *archive.Archive // nil if nothing is recorded
 	below   string           // where it is below the root, "" if it is not there
@@ -150,8 +151,9 @@ func (s *Server) addPresentations(root string) error {
 		}
 		source := s.source(smooth.Dir(root, &smooth.FileOptions{Logger: s.log}))
 		s.mounts = append(s.mounts, mount{source: source})
-		s.mux.Handle("/", smooth.NewHandler(source, opts))
-		if _, err := fs.Stat(os.DirFS(root), "sample"); err == nil {
+		files := os.DirFS(root)
+		s.mux.Handle("/", s.withPlaylists(files, source, smooth.NewHandler(source, opts)))
+		if _, err := fs.Stat(files, "sample"); err == nil {
 			return nil
 		}
 	}
@@ -230,9 +232,10 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, scripts Scrip
 	w.Header().Set("Cache-Control", "no-store")
 	json.NewEncoder(w).Encode(struct {
 		Presentations []Presentation `json:"presentations"`
+		Playlists     []Playlist     `json:"playlists,omitempty"`
 		Players       Scripts        `json:"players"`
 		Archive       bool           `json:"archive"` // whether anything is recorded
-	}{list, scripts, s.archive != nil})
+	}{list, s.Playlists(), scripts, s.archive != nil})
 }
 
 func noCache(h http.Handler) http.Handler {
