@@ -1,6 +1,7 @@
 package playlist
 
 import (
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,17 +26,15 @@ const (
 // cookieName is that of the cookie of a session. The session is in the name, so that several do not take turns.
 func cookieName(id ID) string { return "playlist-" + id.String() }
 
-// bind binds a new session as the options say.
-func (h *Handler) bind(w http.ResponseWriter, r *http.Request, s *Session) {
-	switch h.opts.Bind {
-	case BindAddress:
-		s.Client = h.opts.Client(r)
-	case BindCookie:
-		http.SetCookie(w, &http.Cookie{
-			Name: cookieName(s.ID), Value: h.tokens.Cookie(s.ID), Path: cookiePath(r), MaxAge: int(s.TimeToLive.Seconds()),
-			HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
-		})
+// setCookie sets the cookie of a new session if it is bound to one.
+func (h *Handler) setCookie(w http.ResponseWriter, r *http.Request, s *Session) {
+	if h.opts.Bind != BindCookie {
+		return
 	}
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName(s.ID), Value: h.tokens.Cookie(s.ID), Path: cookiePath(r), MaxAge: int(min(s.TimeToLive.Seconds(), math.MaxInt32)),
+		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
+	})
 }
 
 // cookiePath is the path of the playlist as the client wrote it.

@@ -170,16 +170,15 @@ func ParseConfig(data []byte) (*Config, error) { return ParseConfigOver(nil, dat
 // ParseConfigOver is [ParseConfig] for a file that inherits from parent, as a web.config does from the server. Nil
 // means the defaults.
 func ParseConfigOver(parent *Config, data []byte) (*Config, error) {
-	b := &configBuilder{layers: make(map[string]*configLayer)}
+	b := &configBuilder{}
 	b.log.Keys = []string{"name", "path", "extension", "format"}
-	sections, err := iisconfig.Sections(data, "playlist", &b.log)
-	if err != nil {
-		return nil, configErrors(err)
-	}
+	b.log.Secrets = []string{"password"}
+	sections := iisconfig.Sections(data, iisconfig.Form{Name: "playlist"}, &b.log)
 	c := b.config(parent, sections)
-	if errs := b.log.Errors(); len(errs) > 0 {
-		return nil, configErrors(errs...)
+	if err := b.log.Err(configError); err != nil {
+		return nil, err
 	}
+	b.log.SortWarnings()
 	for _, w := range b.log.Warnings() {
 		c.Warnings = append(c.Warnings, Warning{w.At.Line, w.At.Column, w.Text})
 	}
@@ -189,13 +188,9 @@ func ParseConfigOver(parent *Config, data []byte) (*Config, error) {
 // For returns what holds for a file or directory, whose path is like that of a [ConfigLocation]: that of the longest
 // location that contains it, or else c. Case does not matter.
 func (c *Config) For(path string) *Config {
-	best, length := c, -1
-	key := iisconfig.PathKey(path)
-	for i := range c.Locations {
-		l := iisconfig.PathKey(c.Locations[i].Path)
-		if len(l) > length && iisconfig.IsWithin(key, l) {
-			best, length = c.Locations[i].Config, len(l)
-		}
+	i := iisconfig.Longest(c.Locations, func(l ConfigLocation) string { return l.Path }, path)
+	if i < 0 {
+		return c
 	}
-	return best
+	return c.Locations[i].Config
 }

@@ -34,24 +34,13 @@ func (e *ConfigError) Error() string {
 // Unwrap returns Err.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// configErrors returns errors in the form of this package, joined if there are several.
-func configErrors[E error](list ...E) error {
-	errs := make([]error, 0, len(list))
-	for _, err := range list {
-		var e *iisconfig.Error
-		if !errors.As(err, &e) {
-			e = &iisconfig.Error{Err: err}
-		}
-		inner := e.Err
-		if errors.Is(inner, iisconfig.ErrNoSection) {
-			inner = ErrNoSection
-		}
-		errs = append(errs, &ConfigError{
-			Line: e.At.Line, Column: e.At.Column, Element: e.Element, Attribute: e.Attribute, Value: e.Value, Err: inner,
-		})
+// configError returns an error in the form of this package.
+func configError(e *iisconfig.Error) error {
+	inner := e.Err
+	if errors.Is(inner, iisconfig.ErrNoSection) {
+		inner = ErrNoSection
 	}
-	if len(errs) == 1 {
-		return errs[0]
+	return &ConfigError{
+		Line: e.At.Line, Column: e.At.Column, Element: e.Element, Attribute: e.Attribute, Value: e.Value, Err: inner,
 	}
-	return errors.Join(errs...)
 }

@@ -1,7 +1,6 @@
 package playlist
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 
 // configLayer is what a location has, inherited or said by its section. Layers share collections that do not differ.
 type configLayer struct {
-	at        xmltree.Position
 	scalars   Config // without lists
 	sessions  *iisconfig.Collection[ConfigSessionProvider]
 	access    *iisconfig.Collection[ConfigAccessOption]
@@ -24,17 +22,16 @@ type configLayer struct {
 // configBuilder makes configurations of sections.
 type configBuilder struct {
 	log    iisconfig.Log
-	layers map[string]*configLayer // by key of the location
-	number int                     // of the section that is being read, from 1
+	number int // of the section that is being read, from 1
 }
 
 // baseLayer is what a document inherits.
-func baseLayer(parent *Config) *configLayer {
+func baseLayer(parent *Config) configLayer {
 	builtin := parent == nil
 	if builtin {
 		parent = DefaultConfig()
 	}
-	l := &configLayer{scalars: *parent}
+	l := configLayer{scalars: *parent}
 	l.scalars.SessionProviders, l.scalars.AccessOptions, l.scalars.PlaylistProviders = nil, nil, nil
 	l.scalars.OutputFormats, l.scalars.Locations, l.scalars.Warnings = nil, nil, nil
 	l.sessions = iisconfig.NewCollection(parent.SessionProviders, func(p ConfigSessionProvider) string { return p.Name }, builtin)
@@ -47,70 +44,36 @@ func baseLayer(parent *Config) *configLayer {
 
 // config reads the sections, from the server down, and returns what holds in the end.
 func (b *configBuilder) config(parent *Config, sections []iisconfig.Section) *Config {
-	base := baseLayer(parent)
-	order := slices.Clone(sections)
-	slices.SortStableFunc(order, func(a, b iisconfig.Section) int { return cmp.Compare(pathDepth(a.Path), pathDepth(b.Path)) })
-	for _, s := range order {
-		b.section(base, s)
-	}
-	top := b.layers[""]
-	if top == nil {
-		top = base
-	}
-	c := b.collect(top)
+	layers := iisconfig.Inherit(&b.log, baseLayer(parent), sections, b.section)
+	c := b.collect(layers.Of(""))
 	for _, s := range sections {
-		if key := iisconfig.PathKey(s.Path); key != "" && len(b.log.Errors()) == 0 {
-			c.Locations = append(c.Locations, ConfigLocation{s.Path, b.collect(b.layers[key])})
+		if iisconfig.PathKey(s.Path) != "" && len(b.log.Errors()) == 0 {
+			c.Locations = append(c.Locations, ConfigLocation{s.Path, b.collect(layers.Of(s.Path))})
 		}
 	}
 	return c
 }
 
-// pathDepth is the number of names in the path of a location.
-func pathDepth(path string) int {
-	if path == "" {
-		return 0
-	}
-	return 1 + strings.Count(path, "/")
-}
-
-// above returns the layer that a location inherits from.
-func (b *configBuilder) above(base *configLayer, key string) *configLayer {
-	for key != "" {
-		key = key[:max(strings.LastIndexByte(key, '/'), 0)]
-		if l := b.layers[key]; l != nil {
-			return l
-		}
-	}
-	return base
-}
-
 // collect makes a configuration of a layer, with slices of its own.
-func (b *configBuilder) collect(l *configLayer) *Config {
+func (b *configBuilder) collect(layer *iisconfig.Layer[configLayer]) *Config {
+	l := &layer.Value
 	c := l.scalars
-	if !b.log.Grow(l.at, l.sessions.Len()+l.access.Len()+l.providers.Len()+l.formats.Len()) {
+	if !b.log.Grow(layer.At, l.sessions.Len()+l.access.Len()+l.providers.Len()+l.formats.Len()) {
 		return &c
 	}
 	c.SessionProviders, c.AccessOptions = l.sessions.Values(), l.access.Values()
 	c.PlaylistProviders, c.OutputFormats = l.providers.Values(), l.formats.Values()
 	isDefault := func(p ConfigSessionProvider) bool { return strings.EqualFold(p.Name, c.DefaultSessionProvider) }
 	if !slices.ContainsFunc(c.SessionProviders, isDefault) {
-		b.log.Warn(l.at, "playlist: there is no sessionProvider %q, which is the default", xmltree.Shorten(c.DefaultSessionProvider))
+		b.log.Warn(layer.At, "playlist: there is no sessionProvider %q, which is the default", xmltree.Shorten(c.DefaultSessionProvider))
 	}
 	return &c
 }
 
 // section reads one section into a layer.
-func (b *configBuilder) section(base *configLayer, s iisconfig.Section) {
-	key := iisconfig.PathKey(s.Path)
-	if l := b.layers[key]; l != nil {
-		b.log.FailElement(s.Element, "there is one for this location at %v already", l.at)
-		return
-	}
-	l := *b.above(base, key)
-	l.at = s.At
-	b.number++
-	b.layers[key] = &l
+func (b *configBuilder) section(layer *iisconfig.Layer[configLayer], s iisconfig.Section) {
+	l := &layer.Value
+	b.number = layer.Number
 	b.log.Attributes(s.Element, func(name string, a xmltree.Attr) (bool, error) { return sectionAttr(&l.scalars, name, a.Value) })
 	seen := make(map[string]xmltree.Position)
 	for _, child := range s.Children {
@@ -119,7 +82,7 @@ func (b *configBuilder) section(base *configLayer, s iisconfig.Section) {
 		switch {
 		case twice:
 			b.log.FailElement(child, "there is one at %v already", at)
-		case b.part(&l, child):
+		case b.part(l, child):
 			seen[name] = child.At
 		default:
 			b.log.Unknown(s.Element, child)

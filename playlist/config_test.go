@@ -205,7 +205,7 @@ func TestConfigErrors(t *testing.T) {
 		{section(` queryStringDelimiter=""`, ""), 3, 11, `playlist: config line 3: playlist: queryStringDelimiter "": empty`},
 		{section(` queryStringDelimiter="="`, ""), 3, 11, `playlist: config line 3: playlist: queryStringDelimiter "=": only !$&'()*,/:;?@ can delimit what is in a query`},
 		{section(` queryStringDelimiter=";;;;;;;;;"`, ""), 3, 11, `playlist: config line 3: playlist: queryStringDelimiter ";;;;;;;;;": more than 8 bytes`},
-		{section(` enabled="true" Enabled="true"`, ""), 3, 26, `playlist: config line 3: playlist: Enabled "": there is one at line 3 already`},
+		{section(` enabled="true" Enabled="true"`, ""), 3, 26, `playlist: config line 3: playlist: Enabled "true": there is one at line 3 already`},
 		{section("", "\n<sessionOptions allowSkipAfterMinPercent='101'/>"), 4, 17, `playlist: config line 4: sessionOptions: allowSkipAfterMinPercent "101": not between 0 and 100`},
 		{section("", "\n<sessionOptions/>\n<sessionoptions/>"), 5, 1, `playlist: config line 5: sessionoptions: there is one at line 4 already`},
 		{section("", "\n<sessionProviders><sessionProvider/></sessionProviders>"), 4, 19, `playlist: config line 4: sessionProvider: name: missing`},
@@ -226,7 +226,7 @@ func TestConfigErrors(t *testing.T) {
 		{"<media>\n<playlists/></media>", 1, 1, `playlist: config line 1: media: no section playlist`},
 		{"\xff\xfe<", 0, 0, `playlist: config: UTF-16 of 3 bytes, an odd number`},
 		{strings.Repeat(" ", 8<<20+1), 0, 0, `playlist: config: 8388609 bytes, limit 8388608`},
-		{"<location path='" + strings.Repeat("x", 4097) + "'/>", 1, 11, `playlist: config line 1: location: path of 4097 bytes, limit 4096`},
+		{"<location path='" + strings.Repeat("x", 4097) + "'/>", 1, 1, `playlist: config line 1: location: path of 4097 bytes, limit 4096`},
 	} {
 		got, err := playlist.ParseConfig([]byte(c.doc))
 		require.Nil(t, got)

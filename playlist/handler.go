@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smoothkit/smoothkit/playlist/internal/turn"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -151,6 +152,8 @@ type Handler struct {
 	stitched *smooth.Handler // of sessions' presentations, nil if there are none
 	stitches stitches
 	lengths  lengths
+	// questions are asked one at a time for an entry of a session.
+	questions turn.Turns[string]
 
 	mu     sync.Mutex // guards active
 	active map[ID]int // responses
@@ -189,7 +192,8 @@ func NewHandler(provider Provider, opts *HandlerOptions) *Handler {
 	}
 	if h.opts.Presentations != nil {
 		h.stitched = smooth.NewHandler(&sessionSource{h}, &smooth.HandlerOptions{
-			Logger: h.opts.Logger, Outputs: h.opts.Outputs, NoPolicies: true, FragmentMaxAge: -1, ManifestMaxAge: -1,
+			Logger: discreetLogger(h.opts.Logger), Outputs: h.opts.Outputs, NoPolicies: true, FragmentMaxAge: -1, ManifestMaxAge: -1,
+			ChildQuery: h.opts.RideAlong,
 		})
 	}
 	return h
@@ -267,8 +271,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // route finds out what is asked for.
 func (h *Handler) route(w http.ResponseWriter, r *http.Request) error {
 	name := strings.TrimPrefix(r.URL.Path, "/")
-	if list, id, rest, ok := cutSession(name); ok {
-		return h.serveStitched(w, r, list, id, rest)
+	if list, text, rest, ok := h.cutSession(name); ok {
+		return h.serveStitched(w, r, list, text, rest)
 	}
 	if !fs.ValidPath(name) || name == "." {
 		return ErrNotFound
@@ -283,16 +287,28 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request) error {
 	return h.serveList(w, r, name, q)
 }
 
-// cutSession splits list.isx/SESSION/rest.
-func cutSession(name string) (list string, id ID, rest string, ok bool) {
-	const length = 36
-	for i := 0; i+length < len(name); i++ {
-		if name[i] != '/' || i+1+length >= len(name) || name[i+1+length] != '/' {
+// cutSession splits list.isx/SESSION/rest. A session that is a token is one if what follows is called as presentations are.
+func (h *Handler) cutSession(name string) (list, text, rest string, ok bool) {
+	for i := 0; i < len(name); i++ {
+		if name[i] != '/' {
 			continue
 		}
-		if id, ok := ParseID(name[i+1 : i+1+length]); ok {
-			return name[:i], id, name[i+2+length:], true
+		text, rest, ok = strings.Cut(name[i+1:], "/")
+		if !ok {
+			break
+		}
+		if _, ok := ParseID(text); ok {
+			return name[:i], text, rest, true
+		}
+		first, _, _ := strings.Cut(rest, "/")
+		if h.opts.Stateless && isTokenText(text) && strings.HasSuffix(first, ".ism") {
+			return name[:i], text, rest, true
 		}
 	}
-	return "", ID{}, "", false
+	return "", "", "", false
+}
+
+// isTokenText reports whether a text may be that of a [Token].
+func isTokenText(s string) bool {
+	return len(s) >= tokenText.EncodedLen(tokenHead+tokenMAC) && len(s) <= tokenText.EncodedLen(maxTokenBytes) && !strings.Contains(s, ".")
 }

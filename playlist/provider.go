@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/smoothkit/smoothkit/playlist/internal/turn"
 )
 
 // Provider makes the playlists of a handler: from files, from a database, from a server that decides on
@@ -44,6 +45,8 @@ type Files struct {
 	fsys fs.FS
 	log  *slog.Logger
 
+	reading turn.Turns[string] // who looks at a file
+
 	mu    sync.Mutex // guards files
 	files map[string]*file
 }
@@ -71,71 +74,95 @@ func NewFiles(fsys fs.FS, logger *slog.Logger) *Files {
 	return &Files{fsys: fsys, log: logger, files: make(map[string]*file)}
 }
 
-// Playlist implements Provider.
-func (p *Files) Playlist(_ context.Context, r *Request) (*Playlist, error) {
+// Playlist implements Provider. A file is read by one request at a time, and those for other files go on.
+func (p *Files) Playlist(ctx context.Context, r *Request) (*Playlist, error) {
 	if !strings.EqualFold(extension(r.Path), ".isx") {
-		return nil, fmt.Errorf("%q: %w", r.Path, ErrNotFound)
+		return nil, fmt.Errorf("playlist: %q: %w", r.Path, ErrNotFound)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f := p.files[r.Path]
 	now := time.Now()
+	f := p.known(r.Path)
 	if f != nil && now.Sub(f.checked) < revalidate {
+		return f.list, f.err
+	}
+	if err := p.reading.Take(ctx, r.Path); err != nil {
+		return nil, err
+	}
+	defer p.reading.Give(r.Path)
+	if f = p.known(r.Path); f != nil && now.Sub(f.checked) < revalidate { // by the one before
 		return f.list, f.err
 	}
 	next := p.load(r.Path, f)
 	next.checked = now
-	if next.err != nil && errors.Is(next.err, fs.ErrNotExist) {
-		delete(p.files, r.Path)
-		return nil, next.err
+	p.keep(r.Path, next)
+	return next.list, next.err
+}
+
+// known returns what is known of a file, nil if nothing is.
+func (p *Files) known(name string) *file {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.files[name]
+}
+
+// keep remembers a file that is there.
+func (p *Files) keep(name string, f *file) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if errors.Is(f.err, fs.ErrNotExist) {
+		delete(p.files, name)
+		return
 	}
-	if f == nil && len(p.files) >= maxFiles {
-		for name := range p.files { // any one
-			delete(p.files, name)
+	if p.files[name] == nil && len(p.files) >= maxFiles {
+		for other := range p.files { // any one
+			delete(p.files, other)
 			break
 		}
 	}
-	p.files[r.Path] = next
-	return next.list, next.err
+	p.files[name] = f
 }
 
 // load looks at a file of which old is known, which may be nil.
 func (p *Files) load(name string, old *file) *file {
-	info, err := fs.Stat(p.fsys, name)
+	f, err := openFold(p.fsys, name)
 	if err != nil {
-		return &file{err: err}
+		return p.failed(name, old, &file{err: err})
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return p.failed(name, old, &file{err: err})
 	}
 	if old != nil && old.modified.Equal(info.ModTime()) && old.size == info.Size() {
 		return &file{modified: old.modified, size: old.size, list: old.list, err: old.err}
 	}
 	next := &file{modified: info.ModTime(), size: info.Size()}
-	next.list, next.err = readISX(p.fsys, name)
-	if next.err == nil {
-		next.list.Modified = info.ModTime()
-		for _, w := range next.list.Warnings {
-			p.log.Warn("playlist", "path", name, "warning", w.String())
-		}
-		return next
+	next.list, next.err = readISX(f)
+	if next.err != nil {
+		return p.failed(name, old, next)
 	}
-	p.log.Warn("playlist cannot be read", "path", name, "err", next.err)
-	if old != nil && old.list != nil {
-		next.list, next.err = old.list, nil
+	next.list.Modified = info.ModTime()
+	for _, w := range next.list.Warnings {
+		p.log.Warn("playlist", "path", name, "warning", w.String())
 	}
 	return next
 }
 
-// readISX reads a file within the limit.
-func readISX(fsys fs.FS, name string) (*Playlist, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
+// failed returns what a file is while it cannot be read: what it was before, unless it is gone.
+func (p *Files) failed(name string, old, next *file) *file {
+	if errors.Is(next.err, fs.ErrNotExist) {
+		return next
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxDocument+1))
-	if err != nil {
-		return nil, err
+	var syntax *SyntaxError
+	if errors.As(next.err, &syntax) {
+		p.log.Warn("playlist cannot be read", "path", name, "err", next.err)
+	} else { // of the system, which may tell where the file is
+		p.log.Warn("playlist cannot be read", "path", name)
+		p.log.Debug("playlist cannot be read", "path", name, "err", next.err)
 	}
-	return ParseISX(data)
+	if old != nil && old.list != nil {
+		next.list, next.err = old.list, nil
+	}
+	return next
 }
 
 // extension returns that of a path, with its dot, as path.Ext does, but of backslashed names too.

@@ -1,14 +1,12 @@
 package playlist
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -16,12 +14,24 @@ import (
 // entry is what a request for an entry is about.
 type entry struct {
 	session  ID
+	text     string // the session in URLs
 	stateful bool   // the session is in the store, not in a token
+	life     time.Duration
 	playlist string // path of the outermost one
 	path     path
 	at       lists // those on the way to the entry
 	source   place // of the list that it is in
+	opened   openList
+	stitched bool // as a part of the one presentation, which the session counts apart
 	Entry
+}
+
+// viewerOf returns the viewer of a session that the entry counts for.
+func (e *entry) viewerOf(s *Session) *viewer {
+	if e.stitched {
+		return &s.stitched
+	}
+	return &s.viewer
 }
 
 // serveEntry answers a request for an entry of a session.
@@ -38,21 +48,69 @@ func (h *Handler) serveEntry(w http.ResponseWriter, r *http.Request, name, sessi
 		return ErrBusy
 	}
 	defer h.leave(e.session)
+	err = h.serveFound(w, r, e, q)
+	var f *fault
+	if errors.As(err, &f) {
+		h.excuse(r, e)
+	}
+	return err
+}
+
+// serveFound answers with what an entry turns out to be.
+func (h *Handler) serveFound(w http.ResponseWriter, r *http.Request, e *entry, q query) error {
 	at, err := h.locate(r, e)
 	if err != nil {
 		return err
 	}
 	switch {
+	case h.isList(at):
+		return h.serveNested(w, r, e, at, q)
 	case at.remote != nil:
 		return h.serveRemote(w, r, e, at)
-	case isPresentation(&Entry{Src: at.file, SrcType: RelativeURI}) && at.root == "" && h.stitched != nil:
+	case at.root == "" && isPresentation(&Entry{Src: at.file, SrcType: RelativeURI}):
+		if h.stitched == nil { // the file of that name tells where media is
+			return faulty(r, ErrNotFound)
+		}
 		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, h.base(r, name)+"/"+e.session.String()+"/"+p.String()+".ism"+h.manifestOf("asx"), http.StatusFound)
+		below := "/" + e.text + "/" + e.path.String() + ".ism" + h.manifestOf("asx") + h.rideAlong(q, "?", "&")
+		http.Redirect(w, r, h.base(r, e.playlist)+below, http.StatusFound)
 		return nil
-	case at.root == "" && h.isList(r, at.file):
-		return h.serveNested(w, r, e, at, q)
 	}
 	return h.serveFile(w, r, e, at)
+}
+
+// fault is the error of an entry that cannot be delivered whoever asks for it. It is one of that entry alone: what comes
+// after it is not locked by it.
+type fault struct{ error }
+
+// Unwrap implements the interface of package errors.
+func (f *fault) Unwrap() error { return f.error }
+
+// faulty returns the error as a fault, unless the client has left.
+func faulty(r *http.Request, err error) error {
+	if err == nil || r.Context().Err() != nil {
+		return err
+	}
+	return &fault{err}
+}
+
+// excuse lets the viewer pass an entry that cannot be delivered, if it may be asked for now.
+func (h *Handler) excuse(r *http.Request, e *entry) {
+	if r.Method != http.MethodGet {
+		return
+	}
+	now := h.opts.Now()
+	err := h.change(context.WithoutCancel(r.Context()), e, func(s *Session) error {
+		v := e.viewerOf(s)
+		if err := v.admit(now, &h.rules, e.at, e.path, anywhere); err != nil {
+			return err
+		}
+		v.skip(now, &h.rules, e.at, e.path)
+		return nil
+	})
+	if err != nil {
+		h.opts.Logger.Debug("playlist entry that fails is not passed", "path", r.URL.Path, "err", err)
+	}
 }
 
 // find returns an entry of a session, which is used by that.
@@ -61,20 +119,25 @@ func (h *Handler) find(r *http.Request, name, session string, p path) (*entry, e
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{session: s.ID, stateful: stateful, playlist: name, path: p, source: place{file: name}}
+	e := &entry{
+		session: s.ID, text: session, stateful: stateful, life: s.TimeToLive, playlist: s.Playlist, path: p, source: place{file: s.Playlist},
+	}
 	versions := make(map[string]*version)
-	if versions[""], err = h.version(r.Context(), s.Version); err != nil {
+	if versions[""], err = h.version(r, &s); err != nil {
 		return nil, err
 	}
 	for _, l := range s.lists {
 		if l.Version == "" || !strings.HasPrefix(p.String()+".", l.Parent+".") && !h.inside(&s, l.Parent) {
 			continue
 		}
-		if versions[l.Parent], err = h.version(r.Context(), l.Version); err != nil {
+		if versions[l.Parent], err = h.opened(r.Context(), l.Version); err != nil {
 			return nil, err
 		}
-		if p[:len(p)-1].String() == l.Parent {
-			e.source = place{file: l.Playlist}
+		switch l.Parent {
+		case p[:len(p)-1].String():
+			e.source = placeOf(l.Playlist)
+		case p.String():
+			e.opened = l
 		}
 	}
 	e.at = func(parent path) []Entry {
@@ -83,9 +146,8 @@ func (h *Handler) find(r *http.Request, name, session string, p path) (*entry, e
 		}
 		return nil
 	}
-	entries := e.at(p[:len(p)-1])
-	if n := p[len(p)-1]; n <= len(entries) {
-		e.Entry = entries[n-1]
+	if found := entryOf(e.at, p); found != nil {
+		e.Entry = *found
 		e.answered(&s)
 		return e, nil
 	}
@@ -114,7 +176,7 @@ func (h *Handler) session(r *http.Request, name, text string) (s Session, statef
 		return s, false, err
 	}
 	err = h.opts.Store.Update(r.Context(), id, h.opts.Now(), func(stored *Session) error {
-		if stored.Playlist != name {
+		if !strings.EqualFold(stored.Playlist, name) {
 			return ErrNotFound
 		}
 		if !h.owns(r, stored) {
@@ -129,8 +191,25 @@ func (h *Handler) session(r *http.Request, name, text string) (s Session, statef
 	return s, true, err
 }
 
-// version returns a version of a playlist, from the store if this server has not seen it.
-func (h *Handler) version(ctx context.Context, digest string) (*version, error) {
+// version returns the version of the playlist of a session. One that is a token is in no store for certain: its list is
+// the one that the provider has, if that is still the same.
+func (h *Handler) version(r *http.Request, s *Session) (*version, error) {
+	v, err := h.opened(r.Context(), s.Version)
+	if err == nil || !h.opts.Stateless || !errors.Is(err, ErrExpired) {
+		return v, err
+	}
+	p, err := h.provider.Playlist(r.Context(), &Request{Path: s.Playlist, Format: "asx", HTTP: r})
+	if err != nil {
+		return nil, err
+	}
+	if v = h.lists.of(p); v.digest != s.Version {
+		return nil, ErrExpired
+	}
+	return v, nil
+}
+
+// opened returns a version of a playlist, from the store if this server has not seen it.
+func (h *Handler) opened(ctx context.Context, digest string) (*version, error) {
 	if v := h.lists.with(digest); v != nil {
 		return v, nil
 	}
@@ -152,31 +231,65 @@ func (h *Handler) locate(r *http.Request, e *entry) (place, error) {
 			return place{}, err
 		}
 	}
-	return resolvePlace(e.source, e.SrcType, e.Src, h.roots)
+	at, err := resolvePlace(e.source, e.SrcType, e.Src, h.roots)
+	return at, faulty(r, err)
 }
 
-// decide asks the question of an entry and puts the answer in its place.
+// decide asks the question of an entry, if it may be asked for now, and puts the answer in its place.
 func (h *Handler) decide(r *http.Request, e *entry) error {
-	u, err := questionURL(e.Src, serverVariables(r, h.opts.ServerNames))
-	if err != nil {
+	if err := h.admit(r, e, anywhere, false); err != nil {
 		return err
 	}
-	answer, err := h.opts.Remote.Decide(r.Context(), u.String())
-	if err != nil {
+	key := e.session.String() + " " + e.path.String()
+	if err := h.questions.Take(r.Context(), key); err != nil {
 		return err
 	}
-	if isQuestion(answer) {
-		return fmt.Errorf("playlist: the answer to a question is a question: %w", ErrForbiddenSource)
-	}
-	return h.change(r.Context(), e, func(s *Session) error {
+	defer h.questions.Give(key)
+	err := h.change(r.Context(), e, func(s *Session) error {
 		e.answered(s) // of a request at the same time
-		if isQuestion(e.Src) {
-			s.lists = append(s.lists, openList{Parent: e.path.String(), Playlist: answer})
-			e.Src = answer
+		return nil
+	})
+	if err != nil || !isQuestion(e.Src) {
+		return err
+	}
+	answer, err := h.ask(r, e)
+	if err != nil {
+		return err
+	}
+	asked := e.Src
+	return h.change(r.Context(), e, func(s *Session) error {
+		e.Src = asked
+		e.answered(s) // of a request to another server
+		if !isQuestion(e.Src) {
+			return nil
 		}
+		if len(s.lists) >= maxOpenLists {
+			return ErrBusy
+		}
+		s.lists = append(s.lists, openList{Parent: e.path.String(), Playlist: answer})
+		e.Src = answer
 		return nil
 	})
 }
+
+// ask asks the question of an entry. Where the client has no part in it, what fails is a fault.
+func (h *Handler) ask(r *http.Request, e *entry) (string, error) {
+	u, err := questionURL(e.Src, serverVariables(r, h.opts.ServerNames))
+	if err != nil {
+		return "", err
+	}
+	answer, err := h.opts.Remote.Decide(r.Context(), u.String())
+	if err == nil && isQuestion(answer) {
+		err = fmt.Errorf("playlist: the answer to a question is a question: %w", ErrForbiddenSource)
+	}
+	if err != nil && onlyServer.MatchString(e.Src) {
+		err = faulty(r, err)
+	}
+	return answer, err
+}
+
+// onlyServer matches questions whose variables are this server's, not the client's.
+var onlyServer = regexp.MustCompile(`^(?i:[^{}]|\{SERVER_(NAME|PORT|PROTOCOL|SOFTWARE)\})*$`)
 
 // change changes the session of an entry. One that is a token stays as it is.
 func (h *Handler) change(ctx context.Context, e *entry, change func(*Session) error) error {
@@ -187,12 +300,18 @@ func (h *Handler) change(ctx context.Context, e *entry, change func(*Session) er
 }
 
 // admit waits until the viewer may be sent the entry from a position on, or returns why not. Players that fetch ahead
-// come too early: they are held for a while.
-func (h *Handler) admit(r *http.Request, e *entry, from int64) error {
+// come too early: they are held for a while. If the request moves the viewer, the entry is where the viewer is then.
+func (h *Handler) admit(r *http.Request, e *entry, from int64, moves bool) error {
+	moves = moves && r.Method == http.MethodGet
 	held := time.Duration(0)
 	for {
 		err := h.change(r.Context(), e, func(s *Session) error {
-			return s.viewer.admit(h.opts.Now(), &h.rules, e.at, e.path, from)
+			v, now := e.viewerOf(s), h.opts.Now()
+			if err := v.admit(now, &h.rules, e.at, e.path, from); err != nil || !moves {
+				return err
+			}
+			v.enter(now, &h.rules, e.at, e.path, &e.Entry)
+			return nil
 		})
 		var rule *RuleError
 		if !errors.As(err, &rule) || rule.Wait <= 0 || held >= h.opts.Hold || r.Method == http.MethodHead {
@@ -215,150 +334,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// isList reports whether a file is a playlist.
-func (h *Handler) isList(_ *http.Request, name string) bool {
-	return strings.EqualFold(extension(name), ".isx")
-}
-
-// serveNested answers with the playlist that an entry is. It has the session of the outermost one.
-func (h *Handler) serveNested(w http.ResponseWriter, r *http.Request, e *entry, at place, q query) error {
-	if len(e.path) >= h.opts.MaxDepth || !e.stateful {
-		return fmt.Errorf("playlist: nested %d deep: %w", len(e.path)+1, ErrNotFound)
-	}
-	formatName, format, err := h.format(r, q)
-	if err != nil {
-		return err
-	}
-	p, err := h.provider.Playlist(r.Context(), &Request{Path: at.file, Format: formatName, HTTP: r})
-	if err != nil {
-		return err
-	}
-	v := h.lists.of(p)
-	if err := h.admit(r, e, 0); err != nil {
-		return err
-	}
-	err = h.opts.Store.Update(r.Context(), e.session, h.opts.Now(), func(s *Session) error { return s.open(e, at.file, &v, h) })
-	if err != nil {
-		return err
-	}
-	s := &Session{Created: h.opts.Now(), TimeToLive: h.opts.TimeToLive}
-	if err := h.keep(r.Context(), v, s); err != nil {
-		return err
-	}
-	return h.show(w, r, &shown{v: v, session: e.session.String(), parent: e.path, name: e.playlist, format: format, formatName: formatName, asked: q["format"], query: q})
-}
-
-// open notes that the list in an entry has been opened, unless it was before: a session goes on with the version it
-// has. A list cannot be nested in itself.
-func (s *Session) open(e *entry, name string, v **version, h *Handler) error {
-	in := e.path.String()
-	if name == s.Playlist {
-		return fmt.Errorf("playlist: the list is nested in itself: %w", ErrNotFound)
-	}
-	for _, l := range s.lists {
-		switch {
-		case l.Version == "":
-		case l.Parent == in:
-			if known := h.lists.with(l.Version); known != nil {
-				*v = known
-				return nil
-			}
-		case l.Playlist == name && strings.HasPrefix(in, l.Parent+"."):
-			return fmt.Errorf("playlist: the list is nested in itself: %w", ErrNotFound)
-		}
-	}
-	if len(s.lists) >= maxOpenLists {
-		return ErrBusy
-	}
-	s.lists = slices.DeleteFunc(s.lists, func(l openList) bool { return l.Parent == in && l.Version != "" })
-	s.lists = append(s.lists, openList{Parent: in, Playlist: name, Version: (*v).digest})
-	return nil
-}
-
-// serveRemote sends the client to what is elsewhere, or sends it through this server.
-func (h *Handler) serveRemote(w http.ResponseWriter, r *http.Request, e *entry, at place) error {
-	if !h.opts.ProxyRemote {
-		if err := h.admit(r, e, 0); err != nil {
-			return err
-		}
-		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, at.remote.String(), http.StatusFound)
-		return nil
-	}
-	from := int64(0)
-	if q, ok := parseRange(r.Header.Get("Range")); ok && q.from > 0 {
-		from = q.from
-	} else if ok && q.from < 0 && e.NoSeek {
-		return &RuleError{Rule: NoSeek, Entry: e.path.String(), Detail: "the last bytes"}
-	}
-	if err := h.admit(r, e, from); err != nil {
-		return err
-	}
-	m := h.newMeter(w, r, e, -1)
-	h.noCache(w.Header())
-	res, err := h.opts.Remote.Proxy(m, r, at.remote.String())
-	m.finish(cmp.Or(res.Status, http.StatusBadGateway))
-	if err != nil && res.Status != 0 {
-		h.opts.Logger.Debug("playlist entry", "path", r.URL.Path, "err", err)
-		panic(http.ErrAbortHandler) // the client must not take what it has for the whole
-	}
-	return err
-}
-
-// open opens a file of a place. Names are those of IIS, where case does not matter: the file that differs only in case
-// is opened if there is no other.
-func (h *Handler) open(at place) (fs.File, error) {
-	fsys := h.opts.Files
-	if at.root != "" {
-		n, err := strconv.Atoi(at.root) // see useRoots
-		if err != nil {
-			return nil, err
-		}
-		fsys = h.rootFS[n-1]
-	}
-	if fsys == nil {
-		return nil, ErrNotFound
-	}
-	f, err := fsys.Open(at.file)
-	if errors.Is(err, fs.ErrNotExist) {
-		if name, ok := foldName(fsys, at.file); ok {
-			return fsys.Open(name)
-		}
-	}
-	return f, err
-}
-
-// foldName returns the name of a file that differs from a name in nothing but case, if there is exactly one.
-func foldName(fsys fs.FS, name string) (string, bool) {
-	dir := "."
-	for element := range strings.SplitSeq(name, "/") {
-		list, err := fs.ReadDir(fsys, dir)
-		if err != nil {
-			return "", false
-		}
-		found := ""
-		for _, d := range list {
-			if d.Name() == element {
-				found = element
-				break
-			}
-			if strings.EqualFold(d.Name(), element) {
-				if found != "" {
-					return "", false
-				}
-				found = d.Name()
-			}
-		}
-		if found == "" {
-			return "", false
-		}
-		if dir = dir + "/" + found; strings.HasPrefix(dir, "./") {
-			dir = dir[2:]
-		}
-	}
-	return dir, true
 }
 
 // enter counts a response of a session, or reports that there are as many as there may be.

@@ -12,10 +12,6 @@ import (
 	"github.com/smoothkit/smoothkit/internal/fmp4"
 )
 
-// meterStep is how many bytes of a locked entry are sent before they count, so that a connection that is never closed
-// still gets on.
-const meterStep = 1 << 20
-
 // medium is a file that is being sent.
 type medium struct {
 	entry   *entry
@@ -31,43 +27,50 @@ type mediumKey struct{}
 func (h *Handler) serveFile(w http.ResponseWriter, r *http.Request, e *entry, at place) error {
 	f, err := h.open(at)
 	if err != nil {
-		return err
+		return faulty(r, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return faulty(r, err)
 	}
 	body, ok := f.(io.ReadSeeker)
 	if !ok || !info.Mode().IsRegular() {
-		return ErrNotFound
+		return faulty(r, ErrNotFound)
 	}
-	m := &medium{entry: e, file: body, name: at.file, size: info.Size(), changed: info.ModTime()}
+	m := &medium{entry: e, file: body, name: at.root + "/" + at.file, size: info.Size(), changed: info.ModTime()}
 	e.Duration = h.length(r.Context(), m, e)
-	r, from, err := m.ranged(r)
-	if err != nil {
+	r, from := m.ranged(r)
+	if err := h.admit(r, e, from, true); err != nil {
 		return err
 	}
-	if err := h.admit(r, e, from); err != nil {
-		return err
+	if m.size == 0 {
+		h.excuse(r, e)
 	}
 	h.noCache(w.Header())
 	meter := h.newMeter(w, r, e, m.size)
-	// What is around the media handler, such as a throttle, is told neither the path of the file nor the query.
+	ended := false
+	defer func() { meter.finish(meter.status, ended) }()
+	h.media.ServeHTTP(meter, m.named(r, extension(at.file)))
+	ended = !meter.failed
+	return nil
+}
+
+// named returns the request for the media handler: what is around it, such as a throttle, is told neither the path of the
+// file nor the query.
+func (m *medium) named(r *http.Request, ext string) *http.Request {
 	named := r.WithContext(context.WithValue(r.Context(), mediumKey{}, m))
 	u := *r.URL
-	u.Path, u.RawPath, u.RawQuery = "/"+e.session.String()+"/"+e.path.String()+strings.ToLower(extension(at.file)), "", ""
-	named.URL = &u
-	defer func() { meter.finish(meter.status) }()
-	h.media.ServeHTTP(meter, named)
-	return nil
+	u.Path, u.RawPath, u.RawQuery = "/"+m.entry.session.String()+"/"+m.entry.path.String()+strings.ToLower(ext), "", ""
+	named.URL, named.RequestURI = &u, u.Path
+	return named
 }
 
 // sendFile sends the file in the context.
 func (h *Handler) sendFile(w http.ResponseWriter, r *http.Request) {
 	m := r.Context().Value(mediumKey{}).(*medium)
 	header := w.Header()
-	header.Set("Etag", `"`+strconv.FormatInt(m.size, 36)+"-"+strconv.FormatInt(m.changed.UnixNano(), 36)+`"`)
+	header.Set("Etag", m.etag())
 	if t := typeByExtension(extension(m.name)); t != "" {
 		header.Set("Content-Type", t)
 	} else {
@@ -76,19 +79,25 @@ func (h *Handler) sendFile(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", m.changed, m.file)
 }
 
-// ranged returns the request with a range that may be answered, and the first byte of it. Where seeking is locked, several
-// ranges become the whole file, and one in an index at the end, without which an MP4 cannot begin, is cut to the index.
-func (m *medium) ranged(r *http.Request) (*http.Request, int64, error) {
+// etag returns the entity tag of the file. It says nothing of its name.
+func (m *medium) etag() string {
+	return `"` + strconv.FormatInt(m.size, 36) + "-" + strconv.FormatInt(m.changed.UnixNano(), 36) + `"`
+}
+
+// ranged returns the request with a range that may be answered, and the first byte of it, or anywhere. Where there are
+// rules, what is not simply one range becomes the whole file, and a range in an index at the end, without which an MP4
+// cannot begin, is cut to the index.
+func (m *medium) ranged(r *http.Request) (*http.Request, int64) {
 	value := r.Header.Get("Range")
 	if value == "" {
-		return r, 0, nil
+		return r, 0
 	}
 	q, ok := parseRange(value)
+	if m.entry.Locked() && (!ok || !m.matches(r.Header.Get("If-Range"))) {
+		return withRange(r, ""), 0
+	}
 	if !ok {
-		if m.entry.Locked() {
-			return withRange(r, ""), 0, nil
-		}
-		return r, 0, nil
+		return r, 0
 	}
 	from, to := q.from, m.size-1
 	if from < 0 { // a suffix
@@ -98,12 +107,17 @@ func (m *medium) ranged(r *http.Request) (*http.Request, int64, error) {
 		to = min(to, q.to)
 	}
 	if !m.entry.NoSeek || from == 0 {
-		return r, from, nil
+		return r, from
 	}
 	if index, ok := m.index(); ok && from >= index.From && from < index.To {
-		return withRange(r, "bytes="+strconv.FormatInt(from, 10)+"-"+strconv.FormatInt(min(to, index.To-1), 10)), 0, nil
+		return withRange(r, "bytes="+strconv.FormatInt(from, 10)+"-"+strconv.FormatInt(min(to, index.To-1), 10)), anywhere
 	}
-	return r, from, nil
+	return r, from
+}
+
+// matches reports whether If-Range lets a range be answered. See RFC 9110 section 13.1.5.
+func (m *medium) matches(ifRange string) bool {
+	return ifRange == "" || ifRange == m.etag() || !m.changed.IsZero() && ifRange == m.changed.UTC().Format(http.TimeFormat)
 }
 
 func withRange(r *http.Request, value string) *http.Request {
@@ -182,126 +196,4 @@ func (h *Handler) length(ctx context.Context, m *medium, e *entry) time.Duration
 	}
 	h.lengths.known[key] = d
 	return d
-}
-
-// meter counts what is sent of an entry.
-type meter struct {
-	http.ResponseWriter
-	h      *Handler
-	r      *http.Request
-	e      *entry
-	size   int64 // -1 if it is not known before the header
-	status int
-	from   int64 // where the body begins in the entry
-	sent   int64
-	told   int64 // of sent, that has been counted
-	// counted says that somebody else counts, and only the bytes are wanted.
-	counted bool
-}
-
-func (h *Handler) newMeter(w http.ResponseWriter, r *http.Request, e *entry, size int64) *meter {
-	return &meter{ResponseWriter: w, h: h, r: r, e: e, size: size}
-}
-
-// Unwrap lets http.ResponseController reach the writer below.
-func (m *meter) Unwrap() http.ResponseWriter { return m.ResponseWriter }
-
-// WriteHeader implements http.ResponseWriter.
-func (m *meter) WriteHeader(status int) {
-	if m.status == 0 && status >= 200 {
-		m.status = status
-		if c, ok := parseContentRange(m.Header().Get("Content-Range")); ok && c.from >= 0 {
-			m.from, m.size = c.from, max(m.size, c.size)
-		} else if n, err := strconv.ParseInt(m.Header().Get("Content-Length"), 10, 64); err == nil && status == http.StatusOK {
-			m.size = max(m.size, n)
-		}
-	}
-	m.ResponseWriter.WriteHeader(status)
-}
-
-// Write implements http.ResponseWriter.
-func (m *meter) Write(p []byte) (int, error) {
-	if m.status == 0 {
-		m.WriteHeader(http.StatusOK)
-	}
-	n, err := m.ResponseWriter.Write(p)
-	m.add(int64(n))
-	return n, err
-}
-
-// ReadFrom implements io.ReaderFrom, so that files keep sendfile: in steps where it matters how far the client is.
-func (m *meter) ReadFrom(src io.Reader) (n int64, err error) {
-	if m.status == 0 {
-		m.WriteHeader(http.StatusOK)
-	}
-	limited, ok := src.(*io.LimitedReader)
-	if !ok || !m.e.Locked() || m.counted {
-		n, err = io.Copy(m.ResponseWriter, src)
-		m.add(n)
-		return n, err
-	}
-	for limited.N > 0 && err == nil {
-		var step int64
-		step, err = io.Copy(m.ResponseWriter, &io.LimitedReader{R: limited.R, N: min(limited.N, meterStep)})
-		limited.N -= step
-		n += step
-		m.add(step)
-		if step == 0 {
-			break
-		}
-	}
-	return n, err
-}
-
-func (m *meter) add(n int64) {
-	m.sent += n
-	if m.e.Locked() && !m.counted && m.sent-m.told >= meterStep {
-		m.tell()
-	}
-}
-
-// tell counts what has been sent since the last time.
-func (m *meter) tell() (g progress, done bool) {
-	from := m.from + m.told
-	to := m.from + m.sent
-	m.told = m.sent
-	if m.status != http.StatusOK && m.status != http.StatusPartialContent {
-		return g, false
-	}
-	ctx := context.WithoutCancel(m.r.Context()) // the client may be gone, and what it got counts
-	err := m.h.change(ctx, m.e, func(s *Session) error {
-		s.viewer.deliver(m.h.opts.Now(), &m.h.rules, m.e.path, &m.e.Entry, from, to, max(m.size, 0))
-		done = s.viewer.done(m.e.path)
-		g = progress{}
-		if known := s.viewer.state(m.e.path.String()); known != nil {
-			g = *known
-		}
-		return nil
-	})
-	if err != nil {
-		m.h.opts.Logger.Debug("playlist delivery", "path", m.r.URL.Path, "err", err)
-	}
-	return g, done
-}
-
-// finish counts the rest and reports the delivery.
-func (m *meter) finish(status int) {
-	if m.r.Method == http.MethodHead {
-		return
-	}
-	g, done := m.tell()
-	if m.h.opts.Report == nil {
-		return
-	}
-	d := Delivery{
-		Session: m.e.session, Playlist: m.e.playlist, Entry: m.e.path.String(), Title: m.e.Title, Role: m.e.Role, Status: status,
-		Bytes: m.sent, Delivered: g.delivered(), Size: max(m.size, 0), Completed: done,
-	}
-	if done {
-		d.Delivered = d.Size
-	}
-	if d.Size > 0 {
-		d.Percent = int(d.Delivered * 100 / d.Size)
-	}
-	m.h.opts.Report(d)
 }

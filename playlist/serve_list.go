@@ -40,11 +40,13 @@ func (h *Handler) serveList(w http.ResponseWriter, r *http.Request, name string,
 		s.InactivityTimeout = p.InactivityTimeout
 	}
 	if presentation {
-		return h.redirectTo(w, r, s, v, below)
+		return h.redirectTo(w, r, s, v, below+h.rideAlong(q, "?", "&"))
 	}
 	text := s.ID.String()
 	if h.stateless(v) {
-		text, err = h.sign(r, s)
+		if text, err = h.sign(r, s); err == nil {
+			err = h.keep(r.Context(), v, s)
+		}
 	} else if r.Method != http.MethodHead { // who only asks for the header watches nothing
 		err = h.begin(w, r, s, v)
 	}
@@ -65,11 +67,17 @@ func (h *Handler) sign(r *http.Request, s *Session) (string, error) {
 
 // begin keeps a new session, bound to its client.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s *Session, v *version) error {
-	h.bind(w, r, s)
+	if h.opts.Bind == BindAddress {
+		s.Client = h.opts.Client(r)
+	}
 	if err := h.keep(r.Context(), v, s); err != nil {
 		return err
 	}
-	return h.opts.Store.Create(r.Context(), s)
+	if err := h.opts.Store.Create(r.Context(), s); err != nil {
+		return err
+	}
+	h.setCookie(w, r, s)
+	return nil
 }
 
 // keep gives the version of a session to the store for as long as the session may live: always, as a store may have lost
@@ -146,7 +154,7 @@ func (h *Handler) listing(r *http.Request, s *shown) *Listing {
 		}
 	}
 	if len(s.parent) == 0 && h.stitched != nil && hasPresentation(p) {
-		l.Stitched = base + "/" + s.session + "/" + stitchedName + h.manifestOf(s.formatName)
+		l.Stitched = base + "/" + s.session + "/" + stitchedName + h.manifestOf(s.formatName) + h.rideAlong(s.query, "?", "&")
 	}
 	return l
 }
@@ -164,23 +172,32 @@ func (h *Handler) base(r *http.Request, name string) string {
 // entryPrefix returns what URLs of entries begin with.
 func (h *Handler) entryPrefix(base string, s *shown) string {
 	d := h.opts.Delimiter
-	var b strings.Builder
-	b.WriteString(base)
-	b.WriteByte('?')
+	first := "?"
+	riding := h.rideAlong(s.query, first, d)
+	if riding != "" {
+		first = d
+	}
+	return base + riding + first + "sessionId=" + s.session + d
+}
+
+// rideAlong returns the part of a query that is repeated in URLs, after a first separator and between others; nothing if
+// there is none.
+func (h *Handler) rideAlong(q query, first, between string) string {
+	text := ""
 	for _, name := range h.opts.RideAlong {
-		if value, ok := s.query[strings.ToLower(name)]; ok {
-			b.WriteString(url.QueryEscape(name) + "=" + url.QueryEscape(value) + d)
+		if value, ok := q[strings.ToLower(name)]; ok {
+			text += first + url.QueryEscape(name) + "=" + url.QueryEscape(value)
+			first = between
 		}
 	}
-	b.WriteString("sessionId=" + s.session + d)
-	return b.String()
+	return text
 }
 
 // entryURL returns the URL of an entry. One that is a presentation is asked for by its manifest, below the playlist;
 // one that may be a list itself in the format of this one.
 func (h *Handler) entryURL(base, prefix string, s *shown, e *Entry, id string) string {
 	if h.stitched != nil && isPresentation(e) {
-		return base + "/" + s.session + "/" + id + ".ism" + h.manifestOf(s.formatName)
+		return base + "/" + s.session + "/" + id + ".ism" + h.manifestOf(s.formatName) + h.rideAlong(s.query, "?", "&")
 	}
 	if s.asked != "" && mayBeList(e) {
 		return prefix + "entryId=" + id + h.opts.Delimiter + "format=" + escapeName(s.asked)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,121 +45,265 @@ type stitches struct {
 // maxStitches is the number of stitched presentations that are remembered.
 const maxStitches = 1024
 
+// showing is a presentation of a session that a request is about.
+type showing struct {
+	*Stitched
+	// shown is what the client sees of it.
+	shown smooth.Presentation
+	// entry is that of a presentation of one entry; without it the presentation is that of all in the list.
+	entry   *entry
+	session Session
+	state   bool // the session is in the store
+	text    string
+	version *version
+	numbers []int // of entries, by part
+	// gated says that rules count.
+	gated bool
+}
+
 // serveStitched answers a request below list.isx/SESSION/.
-func (h *Handler) serveStitched(w http.ResponseWriter, r *http.Request, list string, id ID, rest string) error {
+func (h *Handler) serveStitched(w http.ResponseWriter, r *http.Request, list, text, rest string) error {
 	if h.stitched == nil {
 		return ErrNotFound
 	}
-	s, stateful, err := h.session(r, list, id.String())
+	w.Header().Set("Access-Control-Allow-Origin", "*") // scripts of players have to see refusals
+	p, err := h.presentation(r, list, text, rest)
 	if err != nil {
 		return err
 	}
-	v, err := h.version(r.Context(), s.Version)
-	if err != nil {
-		return err
-	}
-	name, _, _ := strings.Cut(rest, "/")
-	p, numbers, err := h.stitch(v, list, name)
-	if err != nil {
-		return err
-	}
-	if !h.enter(id) {
+	if !h.enter(p.session.ID) {
 		return ErrBusy
 	}
-	defer h.leave(id)
-	u := &url.URL{Path: "/" + rest, RawQuery: r.URL.RawQuery}
-	if i := strings.Index(r.URL.EscapedPath(), "/"+id.String()+"/"); i >= 0 { // parentheses as the client wrote them
-		u.RawPath = r.URL.EscapedPath()[i+1+len(id.String()):]
-	}
-	var shown smooth.Presentation = p
-	if name == programmeName {
-		shown = &programme{p, numbers, v.list, h.belowSession(r, id), h.manifestOf("m3u8")}
-	}
-	inner := r.WithContext(context.WithValue(r.Context(), stitchedKey{}, shown))
-	inner.URL = u
+	defer h.leave(p.session.ID)
+	u := urlBelow(r.URL, text, rest)
 	req, err := smooth.ParseRequest(u)
 	if err != nil {
 		return err
 	}
-	if name == programmeName || req.Kind != smooth.FragmentRequest || req.Noun == smooth.FragmentInfo {
+	inner := r.WithContext(context.WithValue(r.Context(), stitchedKey{}, p.shown))
+	inner.URL = u
+	if _, err := p.Snapshot(r.Context()); err != nil && p.entry != nil && p.gated && r.Context().Err() == nil {
+		h.excuse(r, p.entry)
+	}
+	if p.shown != smooth.Presentation(p.Stitched) || req.Kind != smooth.FragmentRequest || req.Noun == smooth.FragmentInfo {
 		h.noCache(w.Header())
 		h.stitched.ServeHTTP(w, inner)
 		return nil
 	}
-	e := &entry{session: id, stateful: stateful, playlist: list}
-	return h.serveSpan(w, inner, e, v, p, numbers, &req)
+	return h.serveSpan(w, inner, p, &req)
+}
+
+// urlBelow returns the URL of what is below a session.
+func urlBelow(u *url.URL, text, rest string) *url.URL {
+	out := &url.URL{Path: "/" + rest, RawQuery: u.RawQuery}
+	escaped := u.EscapedPath()
+	if i := strings.Index(escaped, "/"+text+"/"); i >= 0 { // parentheses as the client wrote them
+		raw := escaped[i+1+len(text):]
+		if plain, err := url.PathUnescape(raw); err == nil && plain == out.Path {
+			out.RawPath = raw
+		}
+	}
+	return out
+}
+
+// presentation finds the presentation that a request below a session names: that of all entries, or of one.
+func (h *Handler) presentation(r *http.Request, list, text, rest string) (*showing, error) {
+	name, _, _ := strings.Cut(rest, "/")
+	if name != stitchedName && name != programmeName {
+		return h.showEntry(r, list, text, name)
+	}
+	s, stateful, err := h.session(r, list, text)
+	if err != nil {
+		return nil, err
+	}
+	v, err := h.version(r, &s)
+	if err != nil {
+		return nil, err
+	}
+	p, numbers, err := h.stitch(v, s.Playlist, name)
+	if err != nil {
+		return nil, err
+	}
+	out := &showing{Stitched: p, shown: p, session: s, state: stateful, text: text, version: v, numbers: numbers, gated: true}
+	if name == programmeName {
+		q, _ := parseQuery(r.URL.RawQuery, "")
+		out.shown = &programme{p, numbers, v.list, h.belowSession(r, text), h.manifestOf("m3u8") + h.rideAlong(q, "?", "&")}
+	}
+	return out, nil
+}
+
+// showEntry finds the presentation of one entry, as lists name it. It is an entry as files are: it has the rules of the
+// whole list and counts with them. Interstitials are what players are trusted with.
+func (h *Handler) showEntry(r *http.Request, list, text, name string) (*showing, error) {
+	number, ok := strings.CutSuffix(name, ".ism")
+	n := parsePath(number)
+	if !ok || n == nil || len(n) > h.opts.MaxDepth {
+		return nil, ErrNotFound
+	}
+	e, err := h.find(r, list, text, n)
+	if err != nil {
+		return nil, err
+	}
+	if !isPresentation(&e.Entry) && !(h.opts.Interstitials && isMP4(&e.Entry)) {
+		return nil, ErrNotFound
+	}
+	at, err := resolvePlace(e.source, e.SrcType, withoutManifest(e.Src), h.roots)
+	if err != nil {
+		return nil, err
+	}
+	if at.remote != nil || at.root != "" {
+		return nil, ErrNotFound
+	}
+	e.stitched = h.opts.Interstitials
+	p := h.stitches.get("one/"+at.file, func() *Stitched {
+		return NewStitched(h.opts.Presentations, name, []Part{{Name: at.file, Entry: n[len(n)-1]}}, &StitchOptions{Logger: h.opts.Logger})
+	})
+	return &showing{
+		Stitched: p, shown: p, entry: e, session: Session{ID: e.session}, state: e.stateful, text: text, gated: !h.opts.Interstitials,
+	}, nil
 }
 
 // belowSession returns the absolute URL of what is below a session, as the client asked for it.
-func (h *Handler) belowSession(r *http.Request, id ID) string {
+func (h *Handler) belowSession(r *http.Request, text string) string {
 	base := h.base(r, "")
-	if i := strings.Index(base, "/"+id.String()+"/"); i >= 0 {
-		return base[:i+len(id.String())+2]
+	if i := strings.Index(base, "/"+text+"/"); i >= 0 {
+		return base[:i+len(text)+2]
 	}
 	return base + "/"
 }
 
-// stitch returns the presentation of a name: of all entries that are presentations, or of one. The numbers are those of
+// stitch returns the presentation of all entries of a list that are presentations, or can be. The numbers are those of
 // the entries of its parts.
 func (h *Handler) stitch(v *version, list, name string) (*Stitched, []int, error) {
-	var parts []Part
-	var numbers []int
-	only := 0
 	if name == programmeName && !h.opts.Interstitials {
 		return nil, nil, ErrNotFound
 	}
-	if name != stitchedName && name != programmeName {
-		p := parsePath(strings.TrimSuffix(name, ".ism"))
-		if len(p) != 1 || !strings.HasSuffix(name, ".ism") {
-			return nil, nil, ErrNotFound
-		}
-		only = p[0]
-	}
+	var parts []Part
+	var numbers []int
 	for i := range v.list.Entries {
 		e := &v.list.Entries[i]
-		if only > 0 && i+1 != only || !isPresentation(e) && !isMP4(e) || name == programmeName && isAdvertisement(v.list, e) {
+		if !isPresentation(e) && !isMP4(e) || name == programmeName && isAdvertisement(v.list, e) {
 			continue
 		}
 		at, err := resolvePlace(place{file: list}, e.SrcType, withoutManifest(e.Src), nil)
 		if err != nil {
-			h.opts.Logger.Warn("playlist entry left out of the stitched presentation", "path", list, "entry", i+1, "err", err)
+			h.opts.Logger.Debug("playlist entry left out of the stitched presentation", "path", list, "entry", i+1, "err", err)
 			continue
 		}
 		parts = append(parts, Part{Name: at.file, Entry: i + 1})
 		numbers = append(numbers, i+1)
 	}
-	if len(parts) == 0 {
+	if len(parts) == 0 || len(parts) > MaxParts {
 		return nil, nil, ErrNotFound
 	}
-	key := v.digest + "/" + list + "/" + name
-	h.stitches.mu.Lock()
-	defer h.stitches.mu.Unlock()
-	p := h.stitches.known[key]
-	if p == nil {
-		if h.stitches.known == nil || len(h.stitches.known) >= maxStitches {
-			h.stitches.known = make(map[string]*Stitched)
+	p := h.stitches.get(v.digest+"/"+list+"/"+name, func() *Stitched {
+		if n := len(v.list.Entries) - len(parts); n > 0 && name == stitchedName {
+			h.opts.Logger.Warn("playlist entries left out of the stitched presentation", "path", list, "entries", n)
 		}
-		p = NewStitched(h.opts.Presentations, name, parts, &StitchOptions{Logger: h.opts.Logger})
-		h.stitches.known[key] = p
-	}
+		return NewStitched(h.opts.Presentations, name, parts, &StitchOptions{Logger: h.opts.Logger})
+	})
 	return p, numbers, nil
 }
 
+// get returns the presentation of a key, which is made if it is not known.
+func (s *stitches) get(key string, create func() *Stitched) *Stitched {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.known[key]
+	if p == nil {
+		if s.known == nil || len(s.known) >= maxStitches {
+			s.known = make(map[string]*Stitched)
+		}
+		p = create()
+		s.known[key] = p
+	}
+	return p
+}
+
+// wanted is a span of a part that a request is for.
+type wanted struct {
+	entry    *entry
+	from, to int64 // in milliseconds of the entry
+	// picture says that it is of the stream that counts.
+	picture bool
+	// whole says that all of the span is asked for, not only key frames of it.
+	whole bool
+}
+
 // serveSpan answers with a fragment or a segment if the viewer may have it now.
-func (h *Handler) serveSpan(w http.ResponseWriter, r *http.Request, e *entry, v *version, p *Stitched, numbers []int, req *smooth.Request) error {
+func (h *Handler) serveSpan(w http.ResponseWriter, r *http.Request, p *showing, req *smooth.Request) error {
+	a, err := h.span(r.Context(), p, req)
+	if err != nil {
+		return err
+	}
+	if p.gated {
+		err = h.admitSpan(r, a)
+	}
+	var rule *RuleError
+	if errors.As(err, &rule) && rule.Wait > 0 { // a player that fetches ahead is to ask again, not to give up
+		h.log(r, http.StatusServiceUnavailable, err)
+		w.Header().Set("Retry-After", strconv.Itoa(int(rule.Wait/time.Second)+1))
+		w.Header().Set("X-Playlist-Rule", string(rule.Rule))
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "The playlist does not allow this yet.", http.StatusServiceUnavailable)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m := h.newMeter(w, r, a.entry, -1)
+	m.counted = true
+	h.noCache(w.Header())
+	ended := false
+	defer func() { h.sentSpan(r, a, m, ended) }()
+	h.stitched.ServeHTTP(m, r)
+	ended = !m.failed && r.Context().Err() == nil && (m.size < 0 || m.sent == m.size)
+	return nil
+}
+
+// maxSpanFragments bounds the fragments that a segment may have; outputs have lower limits.
+const maxSpanFragments = 1 << 16
+
+// span finds out what a request is for.
+func (h *Handler) span(ctx context.Context, p *showing, req *smooth.Request) (*wanted, error) {
 	count := 1
-	if n, ok := req.Option("n"); ok {
+	if n, ok := req.Option("n"); ok && req.Format != "" { // only segments of outputs have more than one
 		count, _ = strconv.Atoi(n)
+		count = min(max(count, 1), maxSpanFragments)
 	}
-	at, err := p.Locate(r.Context(), req.Key, count)
+	at, err := p.Locate(ctx, req.Key, count)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	entries, err := h.timed(r.Context(), v, p, numbers)
+	if count > 1 { // no segment goes on in the next part
+		if less, err := p.Locate(ctx, req.Key, count-1); err != nil || less.To == at.To {
+			return nil, fmt.Errorf("playlist: segment of %d fragments: %w", count, smooth.ErrNotFound)
+		}
+	}
+	a := &wanted{from: at.From.Milliseconds(), to: at.To.Milliseconds(), whole: req.Noun != smooth.KeyFrames}
+	if a.picture, err = leads(ctx, p.Stitched, req.Key.Stream); err != nil {
+		return nil, err
+	}
+	a.entry, err = h.spanEntry(ctx, p, at.Part)
+	return a, err
+}
+
+// spanEntry returns the entry of a part.
+func (h *Handler) spanEntry(ctx context.Context, p *showing, part int) (*entry, error) {
+	if p.entry != nil {
+		parts, err := p.Parts(ctx)
+		if err == nil {
+			p.entry.Duration = parts[part].Duration
+		}
+		return p.entry, err
+	}
+	entries, err := h.timed(ctx, p.version, p.Stitched, p.numbers)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	e.path = path{numbers[at.Part]}
+	e := &entry{
+		session: p.session.ID, text: p.text, stateful: p.state, playlist: p.session.Playlist, path: path{p.numbers[part]}, stitched: true,
+	}
 	e.Entry = entries[e.path[0]-1]
 	e.at = func(parent path) []Entry {
 		if len(parent) == 0 {
@@ -166,85 +311,37 @@ func (h *Handler) serveSpan(w http.ResponseWriter, r *http.Request, e *entry, v 
 		}
 		return nil
 	}
-	from, to := at.From.Milliseconds(), at.To.Milliseconds()
-	picture, err := leads(r.Context(), p, req.Key.Stream)
-	if err != nil {
-		return err
-	}
-	if err := h.admitSpan(r, e, from, picture); err != nil {
-		var rule *RuleError
-		if errors.As(err, &rule) && rule.Wait > 0 { // a player that fetches ahead is to ask again, not to give up
-			h.log(r, http.StatusServiceUnavailable, err)
-			w.Header().Set("Retry-After", strconv.Itoa(int(rule.Wait/time.Second)+1))
-			w.Header().Set("X-Playlist-Rule", string(rule.Rule))
-			w.Header().Set("Access-Control-Allow-Origin", "*")
-			w.Header().Set("Cache-Control", "no-store")
-			http.Error(w, "The playlist does not allow this yet.", http.StatusServiceUnavailable)
-			return nil
-		}
-		return err
-	}
-	m := h.newMeter(w, r, e, -1)
-	m.counted = true
-	h.noCache(w.Header())
-	h.stitched.ServeHTTP(m, r)
-	if m.status == http.StatusOK && r.Method == http.MethodGet && picture {
-		h.watched(r, e, m, from, to)
-	}
-	return nil
+	return e, nil
 }
 
-// admitSpan is admit for a span of the stitched presentation, which the session counts apart from files, in
-// milliseconds. Sound and text may be ahead of the picture, which is what counts.
-func (h *Handler) admitSpan(r *http.Request, e *entry, from int64, picture bool) error {
-	if !picture {
-		from = max(from-soundAhead.Milliseconds(), 0)
+// admitSpan is admit for a span, in milliseconds. Sound and text may be ahead of the picture, which is what counts, and
+// behind it.
+func (h *Handler) admitSpan(r *http.Request, a *wanted) error {
+	if a.picture {
+		return h.admit(r, a.entry, a.from, a.whole)
 	}
-	held := time.Duration(0)
-	for {
-		err := h.change(r.Context(), e, func(s *Session) error {
-			return s.stitched.admit(h.opts.Now(), &h.rules, e.at, e.path, from)
-		})
-		var rule *RuleError
-		if !errors.As(err, &rule) || rule.Wait <= 0 || held >= h.opts.Hold || r.Method == http.MethodHead {
-			return err
-		}
-		d := min(rule.Wait, h.opts.Hold-held)
-		held += d
-		if err := sleep(r.Context(), d); err != nil {
-			return err
-		}
-	}
-}
-
-// watched counts a span that has been sent.
-func (h *Handler) watched(r *http.Request, e *entry, m *meter, from, to int64) {
-	size := e.Duration.Milliseconds()
-	d := Delivery{
-		Session: e.session, Playlist: e.playlist, Entry: e.path.String(), Title: e.Title, Role: e.Role, Stitched: true,
-		Status: m.status, Bytes: m.sent, Size: size,
-	}
-	err := h.change(context.WithoutCancel(r.Context()), e, func(s *Session) error {
-		s.stitched.deliver(h.opts.Now(), &h.rules, e.path, &e.Entry, from, to, size)
-		d.Completed, d.Delivered = s.stitched.done(e.path), 0
-		if g := s.stitched.state(e.path.String()); g != nil {
-			d.Delivered = g.delivered()
-		}
+	behind := false
+	err := h.change(r.Context(), a.entry, func(s *Session) error {
+		behind = slices.Compare(a.entry.viewerOf(s).At, a.entry.path) > 0
 		return nil
 	})
-	if err != nil {
-		h.opts.Logger.Debug("playlist delivery", "path", e.playlist, "err", err)
+	if err != nil || behind {
+		return err
 	}
-	if h.opts.Report == nil {
+	return h.admit(r, a.entry, max(a.from-soundAhead.Milliseconds(), 0), false)
+}
+
+// sentSpan counts a span that has been sent, and reports it.
+func (h *Handler) sentSpan(r *http.Request, a *wanted, m *meter, ended bool) {
+	if r.Method != http.MethodGet || m.status != http.StatusOK && m.status != http.StatusPartialContent {
 		return
 	}
-	if d.Completed {
-		d.Delivered = size
+	from, to, size := a.from, a.to, a.entry.Duration.Milliseconds()
+	if !ended || !a.picture || !a.whole || m.status != http.StatusOK {
+		from, to = 0, 0
 	}
-	if size > 0 {
-		d.Percent = int(d.Delivered * 100 / size)
-	}
-	h.opts.Report(d)
+	g, done := h.count(r, a.entry, from, to, size)
+	h.report(a.entry, m.status, m.sent, size, &g, done)
 }
 
 // timed returns the entries of a list with the durations of their parts in the presentation.
@@ -277,7 +374,7 @@ func leads(ctx context.Context, p *Stitched, stream string) (bool, error) {
 	for _, t := range []smooth.StreamType{smooth.Video, smooth.Audio} {
 		for _, s := range snap.Manifest.Streams {
 			if s.Type == t {
-				return s.Name == stream, nil
+				return strings.EqualFold(s.Name, stream), nil
 			}
 		}
 	}

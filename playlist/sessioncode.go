@@ -14,7 +14,7 @@ import (
 //	TimeToLive v · InactivityTimeout v · viewer · viewer of the stitched form ·
 //	opened lists [] of (Parent s, Playlist s, Version s)
 //
-//	viewer: At [] of u · Done [] of u · Nested [] of s ·
+//	viewer: At [] of u · Last (u 0, or u 1 and time) · Done [] of u · Nested [] of s ·
 //	        States [] of (Entry s, Size u, Began time, Plays v, Spans [] of (u from the end of the one before, u length))
 //	time:   v seconds since Created, or since 1970 for Created itself · u nanoseconds
 const sessionVersion = 1
@@ -66,6 +66,11 @@ func (v *viewer) append(b []byte, created time.Time) []byte {
 	b = binary.AppendUvarint(b, uint64(len(v.At)))
 	for _, n := range v.At {
 		b = binary.AppendUvarint(b, uint64(n))
+	}
+	if v.Last.IsZero() {
+		b = append(b, 0)
+	} else {
+		b = appendTime(append(b, 1), v.Last, created)
 	}
 	b = binary.AppendUvarint(b, uint64(len(v.Done)))
 	for _, word := range v.Done {

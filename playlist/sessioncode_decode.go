@@ -58,6 +58,11 @@ func (r *sessionReader) session() (s Session) {
 
 func (r *sessionReader) viewer(v *viewer, created time.Time) {
 	v.At = readList(r, maxSessionDepth, 1, func(n *int) { *n = int(min(r.uvarint(), MaxEntries+1)) })
+	if known := r.uvarint(); known > 1 {
+		r.fail("mark of a time is %d", known)
+	} else if known == 1 {
+		v.Last = r.time(created)
+	}
 	v.Done = readList(r, maxDoneWords, 1, func(word *uint64) { *word = r.uvarint() })
 	v.Nested = readList(r, maxNested, 1, func(name *string) { *name = r.string() })
 	v.States = readList(r, maxStates, 6, func(g *progress) {

@@ -67,9 +67,9 @@ func TestSessionCodeTruncated(t *testing.T) {
 func TestSessionCodeStable(t *testing.T) {
 	const record = "01" + "0102030405064708890a0b0c0d0e0f10" + "062f612e697378" + "0176" + "0163" + // to Client
 		"88f9a49a0d" + "00" + "3c" + "01" + "8080c58bc6d101" + "80e0ba84bf03" + // times
-		"02" + "05" + "01" + "01" + "03" + "01" + "03342e31" + // viewer: At, Done, Nested
+		"02" + "05" + "01" + "01" + "0e07" + "01" + "03" + "01" + "03342e31" + // viewer: At, Last, Done, Nested
 		"01" + "0135" + "64" + "04" + "0a" + "8090dfc04a" + "01" + "14" + "05" + // States
-		"00000000" + "00" // stitched, lists
+		"0000000000" + "00" // stitched, lists
 	data, err := hex.DecodeString(record)
 	require.NoError(t, err)
 	var s Session
@@ -79,7 +79,7 @@ func TestSessionCodeStable(t *testing.T) {
 		Playlist: "/a.isx", Version: "v", Client: "c",
 		Created: time.Date(2026, 3, 1, 20, 15, 0, 0, time.UTC), Used: time.Date(2026, 3, 1, 20, 15, 30, 1, time.UTC),
 		TimeToLive: time.Hour, InactivityTimeout: time.Minute,
-		viewer: viewer{At: path{5, 1}, Done: []uint64{3}, Nested: []string{"4.1"}, States: []progress{
+		viewer: viewer{At: path{5, 1}, Last: time.Date(2026, 3, 1, 20, 15, 7, 7, time.UTC), Done: []uint64{3}, Nested: []string{"4.1"}, States: []progress{
 			{Entry: "5", Size: 100, Began: time.Date(2026, 3, 1, 20, 15, 2, 10, time.UTC), Plays: 10 * time.Second, Spans: []span{{20, 25}}},
 		}},
 	}
@@ -130,13 +130,13 @@ func TestSessionCodeLies(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"text":            append(head, huge...),
 		"path":            append(append(head, zeros(fixed)...), huge...),
-		"done":            append(append(head, zeros(fixed+1)...), huge...),
-		"nested":          append(append(head, zeros(fixed+2)...), huge...),
-		"states":          append(append(head, zeros(fixed+3)...), huge...),
-		"lists":           append(append(head, zeros(fixed+8)...), huge...),
-		"lists, one":      append(append(head, zeros(fixed+8)...), 1),
+		"done":            append(append(head, zeros(fixed+2)...), huge...),
+		"nested":          append(append(head, zeros(fixed+3)...), huge...),
+		"states":          append(append(head, zeros(fixed+4)...), huge...),
+		"lists":           append(append(head, zeros(fixed+10)...), huge...),
+		"lists, one":      append(append(head, zeros(fixed+10)...), 1),
 		"above 64 bits":   append(head, bytes.Repeat([]byte{0xff}, 11)...),
-		"version":         append([]byte{sessionVersion + 1}, zeros(16+fixed+9)...),
+		"version":         append([]byte{sessionVersion + 1}, zeros(16+fixed+11)...),
 		"nothing":         nil,
 		"too large":       make([]byte, maxSessionBytes+1),
 		"2e9 nanoseconds": append(append(head, zeros(4)...), 0x80, 0xa8, 0xd6, 0xb9, 0x07, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
@@ -146,7 +146,7 @@ func TestSessionCodeLies(t *testing.T) {
 		assert.Less(t, allocs, 100.0, name)
 	}
 	var s Session
-	require.NoError(t, s.UnmarshalBinary(append(head, zeros(fixed+9)...)), "the same without a lie")
+	require.NoError(t, s.UnmarshalBinary(append(head, zeros(fixed+11)...)), "the same without a lie")
 }
 
 func FuzzSession(f *testing.F) {

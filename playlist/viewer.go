@@ -101,13 +101,15 @@ func (g *progress) add(from, to int64) {
 // viewer is the position and the rights of one viewer in a playlist and those nested in it. It is a value without a
 // clock: what a viewer may do is a function of what has been delivered and of now.
 type viewer struct {
-	// At is the entry that was delivered last, nil before the first.
+	// At is the entry that was asked for last of those that were admitted, nil before the first.
 	At path
+	// Last is when something was last delivered.
+	Last time.Time
 	// Done are the entries that have been delivered to their end: those of the outermost list by their bits, the rest
 	// by their paths until the entry that they are nested in is done.
 	Done   []uint64
 	Nested []string
-	// States are entries that are not done, in order of use.
+	// States are entries that are not done, in order of use, and the one where the viewer is.
 	States []progress
 }
 
@@ -120,9 +122,20 @@ type rules struct {
 	early time.Duration
 }
 
-// tolerance is what a player may leave out at the end of an entry, in percent of its size: many stop reading before
-// the last bytes, such as an index.
-const tolerance = 2
+const (
+	// tolerance is what a player may leave out at the end of an entry, in percent of its size: many stop reading before
+	// the last bytes, such as an index.
+	tolerance = 2
+	// probing is how long players may open an entry again and again as they begin, also if it has been delivered by then:
+	// many look at the beginning, then at an index at the end, then at the beginning once more.
+	probing = 10 * time.Second
+)
+
+// anywhere is the position of what is asked for without one that matters: an index, or what another server sends.
+const anywhere = -1
+
+// share returns a percentage of a size, rounded down.
+func share(size, percent int64) int64 { return size/100*percent + size%100*percent/100 }
 
 // lists gives the entries of the lists on the way to an entry: at(nil) those of the outermost, at("2") those of the
 // list that its second entry is, nil if that has not been opened.
@@ -141,13 +154,18 @@ func (v *viewer) done(p path) bool {
 	return false
 }
 
-// finish notes that an entry is done, with all that is nested in it.
+// finish notes that an entry is done, with all that is nested in it. What was delivered of the entry where the viewer is
+// stays known.
 func (v *viewer) finish(p path) {
-	name := p.String()
-	v.States = slices.DeleteFunc(v.States, func(g progress) bool { return g.Entry == name || strings.HasPrefix(g.Entry, name+".") })
+	name, here := p.String(), v.At.String()
+	v.States = slices.DeleteFunc(v.States, func(g progress) bool {
+		return g.Entry != here && (g.Entry == name || strings.HasPrefix(g.Entry, name+"."))
+	})
 	v.Nested = slices.DeleteFunc(v.Nested, func(s string) bool { return strings.HasPrefix(s, name+".") })
 	if len(p) > 1 {
-		v.Nested = append(v.Nested, name)
+		if !slices.Contains(v.Nested, name) {
+			v.Nested = append(v.Nested, name)
+		}
 		return
 	}
 	i := p[0] - 1
@@ -155,6 +173,17 @@ func (v *viewer) finish(p path) {
 		v.Done = append(v.Done, 0)
 	}
 	v.Done[i/64] |= 1 << (i % 64)
+}
+
+// finishLists notes that the lists that an entry is the last of are done.
+func (v *viewer) finishLists(now time.Time, r *rules, at lists, p path) {
+	for n := len(p) - 1; n > 0; n-- {
+		nested := at(p[:n])
+		if nested == nil || !v.over(now, r, at, p[:n], nested) {
+			return
+		}
+		v.finish(p[:n])
+	}
 }
 
 // state returns the progress of an entry, nil if there is none.
@@ -175,14 +204,14 @@ func (v *viewer) admit(now time.Time, r *rules, at lists, p path, from int64) er
 		if p[level] > len(entries) {
 			return ErrNotFound
 		}
-		if err := v.admitLevel(now, r, at, p[:level], entries, p[level]); err != nil {
-			return err
-		}
-		if level+1 < len(p) && v.sameBranch(p[:level+1]) {
+		if level+1 < len(p) && v.sameBranch(p[:level+1]) { // inside it already
 			continue
 		}
+		if err := v.admitLevel(now, r, at, p[:level], entries, p[:level+1], from); err != nil {
+			return err
+		}
 	}
-	e := &at(p[:len(p)-1])[p[len(p)-1]-1]
+	e := entryOf(at, p)
 	if e.NoSeek && !v.done(p) {
 		var covered int64
 		if g := v.state(p.String()); g != nil {
@@ -195,14 +224,26 @@ func (v *viewer) admit(now time.Time, r *rules, at lists, p path, from int64) er
 	return nil
 }
 
+// entryOf returns an entry, nil if its list is not known.
+func entryOf(at lists, p path) *Entry {
+	if len(p) == 0 {
+		return nil
+	}
+	entries := at(p[:len(p)-1])
+	if n := p[len(p)-1]; n <= len(entries) {
+		return &entries[n-1]
+	}
+	return nil
+}
+
 // sameBranch reports whether the viewer is inside p.
 func (v *viewer) sameBranch(p path) bool {
 	return len(v.At) >= len(p) && slices.Equal(v.At[:len(p)], p)
 }
 
-// admitLevel checks the way from where the viewer is to entry n of one list.
-func (v *viewer) admitLevel(now time.Time, r *rules, at lists, parent path, entries []Entry, n int) error {
-	cur := 0 // before the first
+// admitLevel checks the way from where the viewer is to an entry of one list.
+func (v *viewer) admitLevel(now time.Time, r *rules, at lists, parent path, entries []Entry, p path, from int64) error {
+	cur, n := 0, p[len(parent)] // before the first
 	if v.sameBranch(parent) && len(v.At) > len(parent) {
 		cur = v.At[len(parent)]
 	}
@@ -214,7 +255,7 @@ func (v *viewer) admitLevel(now time.Time, r *rules, at lists, parent path, entr
 			return err
 		}
 	}
-	if n > cur || n == cur && !v.done(append(slices.Clone(parent), n)) {
+	if n > cur || n == cur && (!v.done(p) || v.goesOn(now, p, from)) {
 		return nil
 	}
 	for i := n; i <= cur; i++ {
@@ -223,6 +264,13 @@ func (v *viewer) admitLevel(now time.Time, r *rules, at lists, parent path, entr
 		}
 	}
 	return nil
+}
+
+// goesOn reports whether a request for the entry where the viewer is, which is done, does not play it again: it reads on,
+// also after a drop of the network, or the player is about to begin.
+func (v *viewer) goesOn(now time.Time, p path, from int64) bool {
+	g := v.state(p.String())
+	return g != nil && (from < 0 || from > share(g.Size, tolerance) || now.Sub(g.Began) < probing)
 }
 
 // left checks whether an entry may be left for one after it.
@@ -276,7 +324,7 @@ func (v *viewer) over(now time.Time, r *rules, at lists, p path, nested []Entry)
 // delivery alone can be as fast as the network.
 func (g *progress) over(now time.Time, r *rules, e *Entry) error {
 	percent := int64(r.percent)
-	if have, need := g.delivered(), g.Size/100*min(percent, 100-tolerance); g.Size <= 0 || have < need {
+	if have, need := g.delivered(), share(g.Size, min(percent, 100-tolerance)); g.Size <= 0 || have < need {
 		return &RuleError{Rule: NoSkipForward, Entry: g.Entry, Detail: strconv.FormatInt(have, 10) + " of " + strconv.FormatInt(g.Size, 10) + " delivered, " + strconv.Itoa(r.percent) + " percent needed"}
 	}
 	if wait := max(e.Duration, g.Plays)*time.Duration(percent)/100 - r.early - now.Sub(g.Began); wait > 0 {
@@ -285,36 +333,90 @@ func (g *progress) over(now time.Time, r *rules, e *Entry) error {
 	return nil
 }
 
-// deliver notes that [from, to) of an entry has been delivered, of which the whole size is known or zero.
-func (v *viewer) deliver(now time.Time, r *rules, p path, e *Entry, from, to, size int64) {
-	if to <= from {
-		return
+// enter makes p the entry where the viewer is, after it was admitted, and begins the clock of an entry that is locked.
+func (v *viewer) enter(now time.Time, r *rules, at lists, p path, e *Entry) {
+	if !slices.Equal(v.At, p) {
+		v.leave(now, r, at, p)
+		v.At = slices.Clone(p)
 	}
-	name := p.String()
-	if !v.sameBranch(p) || len(v.At) != len(p) {
-		v.move(p)
-	}
-	if v.done(p) {
-		return
-	}
-	g := v.state(name)
-	if g == nil {
-		if len(v.States) >= maxStates {
-			v.States = slices.Delete(v.States, 0, 1)
-		}
-		v.States = append(v.States, progress{Entry: name, Began: now})
-		g = &v.States[len(v.States)-1]
-	}
-	g.Size = max(g.Size, size)
-	g.Plays = max(g.Plays, e.Duration)
-	g.add(from, to)
-	if g.delivered() >= g.Size/100*(100-tolerance) && g.Size > 0 && g.over(now, r, e) == nil {
-		v.finish(p)
+	if e.NoSkipForward && !v.done(p) {
+		g := v.begin(now, p)
+		g.Plays = max(g.Plays, e.Duration)
 	}
 }
 
-// move makes p the entry where the viewer is. Progress of entries that may be left at any time is forgotten.
-func (v *viewer) move(p path) { v.At = slices.Clone(p) }
+// leave notes what is over of where the viewer is and next is not: the entry, and the lists that it is in. Whoever comes
+// back later and goes on again need not watch them again.
+func (v *viewer) leave(now time.Time, r *rules, at lists, next path) {
+	old := v.At
+	v.At = nil // nothing stays known of what is done
+	if g := v.state(old.String()); g != nil {
+		e := entryOf(at, old)
+		if v.done(old) || e != nil && e.NoSkipForward && g.over(now, r, e) == nil {
+			v.finish(old)
+		}
+	}
+	for n := len(old) - 1; n > 0 && !slices.Equal(next[:min(n, len(next))], old[:n]); n-- {
+		if nested := at(old[:n]); nested != nil && v.over(now, r, at, old[:n], nested) {
+			v.finish(old[:n])
+		}
+	}
+}
+
+// begin returns the progress of an entry, which begins now if there is none.
+func (v *viewer) begin(now time.Time, p path) *progress {
+	name := p.String()
+	if g := v.state(name); g != nil {
+		return g
+	}
+	if len(v.States) >= maxStates {
+		v.States = slices.Delete(v.States, 0, 1)
+	}
+	v.States = append(v.States, progress{Entry: name, Began: now})
+	return &v.States[len(v.States)-1]
+}
+
+// deliver notes that [from, to) of an entry has been delivered, of which the whole size is known or zero.
+func (v *viewer) deliver(now time.Time, r *rules, at lists, p path, e *Entry, from, to, size int64) {
+	if to <= from {
+		return
+	}
+	v.pause(now, p)
+	if v.done(p) && v.state(p.String()) == nil {
+		return
+	}
+	g := v.begin(now, p)
+	g.Size = max(g.Size, size)
+	g.Plays = max(g.Plays, e.Duration)
+	g.add(from, to)
+	if g.Size > 0 && g.delivered() >= share(g.Size, 100-tolerance) && !v.done(p) && g.over(now, r, e) == nil {
+		v.finish(p)
+		v.finishLists(now, r, at, p)
+	}
+}
+
+// pause stops the clocks of entries behind p, to which the viewer has gone back: what plays meanwhile is p.
+func (v *viewer) pause(now time.Time, p path) {
+	if slices.Equal(v.At, p) && now.After(v.Last) && !v.Last.IsZero() {
+		for i := range v.States {
+			g := &v.States[i]
+			if slices.Compare(parsePath(g.Entry), p) > 0 && v.Last.After(g.Began) {
+				g.Began = g.Began.Add(now.Sub(v.Last))
+			} else if slices.Compare(parsePath(g.Entry), p) > 0 {
+				g.Began = now
+			}
+		}
+	}
+	v.Last = now
+}
+
+// skip notes that an entry was asked for, was admitted and cannot be delivered: it is in nobody's way.
+func (v *viewer) skip(now time.Time, r *rules, at lists, p path) {
+	v.leave(now, r, at, p)
+	v.At = slices.Clone(p)
+	v.finish(p)
+	v.finishLists(now, r, at, p)
+}
 
 // Rule is what an entry forbids.
 type Rule string

@@ -43,7 +43,9 @@ func (w *watcher) get(second float64, entry string, from, to int64) error {
 	if err := w.v.admit(now, &w.r, w.lists, p, from); err != nil {
 		return err
 	}
-	w.v.deliver(now, &w.r, p, &w.lists(p[:len(p)-1])[p[len(p)-1]-1], from, to, 1000)
+	e := entryOf(w.lists, p)
+	w.v.enter(now, &w.r, w.lists, p, e)
+	w.v.deliver(now, &w.r, w.lists, p, e, from, to, 1000)
 	return nil
 }
 
@@ -168,7 +170,7 @@ func TestProgress(t *testing.T) {
 func TestViewerFoundDuration(t *testing.T) {
 	w := newWatcher(t, []Entry{{NoSkipForward: true}, {}})
 	found := Entry{NoSkipForward: true, Duration: 30 * time.Second}
-	w.v.deliver(t0, &w.r, path{1}, &found, 0, 1000, 1000)
+	w.v.deliver(t0, &w.r, w.lists, path{1}, &found, 0, 1000, 1000)
 	w.refused(NoSkipForward, w.get(27, "2", 0, 1))
 	assert.NoError(t, w.get(28, "2", 0, 1))
 }
