@@ -3,8 +3,8 @@ package throttle
 import (
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
+
+	"github.com/smoothkit/smoothkit/internal/iisconfig"
 )
 
 // Limits of what [ParseConfig] and its kin accept.
@@ -93,17 +93,19 @@ func parseConfig(parent *Rules, data []byte) (c *Config, own bool, err error) {
 	if err := parent.Validate(); err != nil {
 		return nil, false, fmt.Errorf("throttle: config: inherited: %w", err)
 	}
-	log := &configLog{}
-	sections, err := readSections(data, log)
-	if err != nil {
+	if len(data) > MaxConfigBytes {
+		return nil, false, &ConfigError{Err: fmt.Errorf("more than %d bytes", MaxConfigBytes)}
+	}
+	b := &configBuilder{}
+	b.log.Keys = []string{"fileExtension", "name", "searchPattern"}
+	sections := iisconfig.Sections(data, configForm(), &b.log)
+	c = b.config(parent, sections)
+	if err := b.log.Err(configError); err != nil {
 		return nil, false, err
 	}
-	b := &configBuilder{log: log, layers: make(map[string]*layer)}
-	c, err = b.config(parent, sections)
-	if err != nil {
-		return nil, false, err
+	for _, w := range b.log.Warnings() {
+		c.Warnings = append(c.Warnings, Warning{w.At.Line, w.At.Column, w.Text})
 	}
-	c.Warnings = log.all()
 	return c, len(c.Locations) < len(sections), nil
 }
 
@@ -119,32 +121,9 @@ func ReadRules(r io.Reader) (*Rules, error) {
 // RulesFor returns the rules of a file or directory, whose path is like that of a [Location]: those of the longest
 // location that contains it, or else Config.Rules. Case does not matter.
 func (c *Config) RulesFor(path string) *Rules {
-	best, length := c.Rules, -1
-	key := locationKey(path)
-	for i := range c.Locations {
-		l := locationKey(c.Locations[i].Path)
-		if len(l) > length && isWithin(key, l) {
-			best, length = c.Locations[i].Rules, len(l)
-		}
+	i := iisconfig.Longest(c.Locations, func(l Location) string { return l.Path }, path)
+	if i < 0 {
+		return c.Rules
 	}
-	return best
-}
-
-// cleanLocation removes what does not matter in the path of a location: slashes at its ends, and the dot that stands
-// for everything.
-func cleanLocation(path string) string {
-	path = strings.TrimFunc(path, func(c rune) bool { return c == '/' || unicode.IsSpace(c) })
-	if path == "." {
-		return ""
-	}
-	return path
-}
-
-// locationKey is the same for equal locations.
-func locationKey(path string) string { return strings.ToLower(cleanLocation(path)) }
-
-// isWithin tells whether the location is the path or contains it. Both are keys.
-func isWithin(path, location string) bool {
-	rest, ok := strings.CutPrefix(path, location)
-	return ok && (rest == "" || location == "" || rest[0] == '/')
+	return c.Locations[i].Rules
 }

@@ -6,14 +6,18 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/smoothkit/smoothkit/internal/iisconfig"
+	"github.com/smoothkit/smoothkit/internal/xmltree"
 	"github.com/smoothkit/smoothkit/throttle/bitrate"
 )
 
 // errZero is about a number that is zero in the document but would mean a default in a value of Go.
 var errZero = errors.New("must not be zero")
 
-func (b *configBuilder) formatReader() collectionReader[bitrate.Format] {
-	return collectionReader[bitrate.Format]{key: "fileExtension", known: isBuiltinFormat, read: b.format}
+func (b *configBuilder) formatReader() iisconfig.CollectionReader[bitrate.Format] {
+	return iisconfig.CollectionReader[bitrate.Format]{
+		Add: "add", Key: "fileExtension", Layer: b.number, Read: b.format, Deep: true, Known: isBuiltinFormat,
+	}
 }
 
 // isBuiltinFormat tells whether IIS has a rule for an extension, for which we have a parser.
@@ -28,34 +32,30 @@ func isBuiltinFormat(extension string) bool {
 
 // formatElements are where the parts of a format were read, to say where one is wrong.
 type formatElements struct {
-	add                 *element
-	rates               []*element
-	rule                *element // durationRule
-	duration, timescale *element
+	add                 *xmltree.Element
+	rates               []*xmltree.Element
+	rule                *xmltree.Element // durationRule
+	duration, timescale *xmltree.Element
 }
 
 // format reads an entry of mediaFormats.
-func (b *configBuilder) format(el *element) (f bitrate.Format, key attribute, ok bool) {
+func (b *configBuilder) format(el *xmltree.Element) (f bitrate.Format, ok bool) {
 	from := formatElements{add: el}
-	ok = b.attributes(el, func(name string, a attribute) (bool, error) {
+	ok = b.log.Attributes(el, func(name string, a xmltree.Attr) (bool, error) {
 		if name != "fileextension" {
 			return false, nil
 		}
-		key, f.Extension = a, a.value
+		f.Extension = a.Value
 		return true, nil
 	})
-	if _, there := el.get("fileExtension"); !there {
-		b.log.missing(el, "fileExtension")
-		ok = false
-	}
-	for _, child := range el.children {
+	for _, child := range el.Children {
 		switch {
-		case child.is("bitrateRules"):
+		case child.Is("bitrateRules"):
 			rates, good := b.rateRules(child, &from)
 			f.Rates, ok = append(f.Rates, rates...), ok && good
-		case child.is("durationRule"):
+		case child.Is("durationRule"):
 			if from.rule != nil {
-				b.log.failElement(el, "two elements durationRule, at %v and %v", from.rule.at, child.at)
+				b.log.FailElement(el, "two elements durationRule, at %v and %v", from.rule.At, child.At)
 				ok = false
 				continue
 			}
@@ -63,16 +63,16 @@ func (b *configBuilder) format(el *element) (f bitrate.Format, key attribute, ok
 			rule, good := b.durationRule(child, &from)
 			f.Duration, ok = rule, ok && good
 		default:
-			b.unknown(el, child)
+			b.log.Unknown(el, child)
 		}
 	}
-	if ok {
+	if _, there := el.GetFold("fileExtension"); ok && there { // else that is said already
 		ok = b.validFormat(f, from)
 	}
 	if ok && len(f.Rates) == 0 && f.Duration == nil {
-		b.log.warn(el.at, "%s: no rule is enabled", el.label())
+		b.log.Warn(el.At, "%s: no rule is enabled", b.log.Label(el))
 	}
-	return f, key, ok
+	return f, ok
 }
 
 // validFormat validates a format, also a duration that is not used as there are rates.
@@ -81,14 +81,14 @@ func (b *configBuilder) validFormat(f bitrate.Format, from formatElements) bool 
 		var fault *bitrate.FormatError
 		if err := part.Validate(); errors.As(err, &fault) {
 			el := from.find(fault.Field)
-			a, there := el.get(fault.Attribute)
+			a, there := el.GetFold(fault.Attribute)
 			if !there {
-				a = attribute{name: fault.Attribute, at: el.at}
+				a = xmltree.Attr{Name: fault.Attribute, At: el.At}
 			}
-			b.log.failAttribute(el, a, formatFault{fault})
+			b.log.FailAttr(el, a, formatFault{fault})
 			return false
 		} else if err != nil {
-			b.log.failElement(from.add, "%w", err)
+			b.log.FailElement(from.add, "%w", err)
 			return false
 		}
 	}
@@ -108,7 +108,7 @@ func (e formatFault) Error() string { return e.Detail }
 func (e formatFault) Unwrap() error { return e.FormatError }
 
 // find returns the element that a field was read from, such as Rates[1].RangeEnd.
-func (from *formatElements) find(field string) *element {
+func (from *formatElements) find(field string) *xmltree.Element {
 	switch {
 	case strings.HasPrefix(field, "Duration.Duration") && from.duration != nil:
 		return from.duration
@@ -126,27 +126,25 @@ func (from *formatElements) find(field string) *element {
 }
 
 // isEnabled reads the attribute enabled of rules, which are not enabled by default.
-func (b *configBuilder) isEnabled(el *element) (enabled, ok bool) {
-	ok = b.attributes(el, func(name string, a attribute) (bool, error) {
+func (b *configBuilder) isEnabled(el *xmltree.Element) (enabled, ok bool) {
+	ok = b.log.Attributes(el, func(name string, a xmltree.Attr) (bool, error) {
 		if name != "enabled" {
 			return false, nil
 		}
-		var err error
-		enabled, err = parseConfigBool(a.value)
-		return true, err
+		return true, iisconfig.SetBool(&enabled, a.Value)
 	})
-	if _, there := el.get("enabled"); !there && len(el.children) > 0 {
-		b.log.warn(el.at, "%s: not enabled, as it does not say so", el.label())
+	if _, there := el.GetFold("enabled"); !there && len(el.Children) > 0 {
+		b.log.Warn(el.At, "%s: not enabled, as it does not say so", b.log.Label(el))
 	}
 	return enabled, ok
 }
 
 // rateRules reads bitrateRules. Those that are not enabled are checked too, and left out.
-func (b *configBuilder) rateRules(el *element, from *formatElements) (list []bitrate.RateRule, ok bool) {
+func (b *configBuilder) rateRules(el *xmltree.Element, from *formatElements) (list []bitrate.RateRule, ok bool) {
 	enabled, ok := b.isEnabled(el)
-	for _, child := range el.children {
-		if !child.is("add") {
-			b.unknown(el, child)
+	for _, child := range el.Children {
+		if !child.Is("add") {
+			b.log.Unknown(el, child)
 			continue
 		}
 		var rule bitrate.RateRule
@@ -154,42 +152,38 @@ func (b *configBuilder) rateRules(el *element, from *formatElements) (list []bit
 			if name != "unitbitpersecond" {
 				return false, nil
 			}
-			err := setWhole(&rule.Unit, value, 0, math.MaxUint32)
+			err := iisconfig.SetWhole(&rule.Unit, value, 0, math.MaxUint32)
 			if err == nil && rule.Unit == 0 {
 				err = errZero
 			}
 			return true, err
 		})
-		if _, there := child.get("dataType"); !there {
-			b.log.missing(child, "dataType")
-			good = false
-		}
 		if enabled {
 			list, from.rates = append(list, rule), append(from.rates, child)
 		}
-		ok = ok && good
+		ok = b.log.Require(child, "dataType") && ok && good
 	}
 	return list, ok
 }
 
 // durationRule reads durationRule. One that is not enabled is checked too, and nil.
-func (b *configBuilder) durationRule(el *element, from *formatElements) (rule *bitrate.DurationRule, ok bool) {
+func (b *configBuilder) durationRule(el *xmltree.Element, from *formatElements) (rule *bitrate.DurationRule, ok bool) {
 	enabled, ok := b.isEnabled(el)
 	rule = &bitrate.DurationRule{}
-	for _, child := range el.children {
+	for _, child := range el.Children {
 		there := from.duration
-		if child.is("timeScale") {
+		if child.Is("timeScale") {
 			there = from.timescale
 		}
 		good := true
 		switch {
-		case !child.is("duration") && !child.is("timeScale"):
-			b.unknown(el, child)
+		case !child.Is("duration") && !child.Is("timeScale"):
+			b.log.Unknown(el, child)
 			continue
 		case there != nil:
-			b.log.failElement(child, "there is one at %v already", there.at)
+			b.log.FailElement(child, "there is one at %v already", there.At)
 			good = false
-		case child.is("duration"):
+		case child.Is("duration"):
 			from.duration = child
 			good = b.search(child, &rule.Duration, nil)
 		default:
@@ -211,16 +205,16 @@ func (b *configBuilder) durationRule(el *element, from *formatElements) (rule *b
 }
 
 // timeScale reads timeScale, where a constant makes the search meaningless.
-func (b *configBuilder) timeScale(el *element, rule *bitrate.DurationRule) bool {
+func (b *configBuilder) timeScale(el *xmltree.Element, rule *bitrate.DurationRule) bool {
 	ok := b.search(el, &rule.Timescale, func(name, value string) (bool, error) {
 		if name != "constscale" {
 			return false, nil
 		}
-		return true, setWhole(&rule.ConstScale, value, 0, math.MaxUint32)
+		return true, iisconfig.SetWhole(&rule.ConstScale, value, 0, math.MaxUint32)
 	})
 	if rule.ConstScale != 0 {
 		if len(rule.Timescale.Pattern) > 0 {
-			b.log.warn(el.at, "%s: the search is ignored, as there is a constScale", el.label())
+			b.log.Warn(el.At, "%s: the search is ignored, as there is a constScale", b.log.Label(el))
 		}
 		rule.Timescale = bitrate.Search{}
 	}
@@ -228,37 +222,34 @@ func (b *configBuilder) timeScale(el *element, rule *bitrate.DurationRule) bool 
 }
 
 // search reads the attributes that all rules share, and others with set.
-func (b *configBuilder) search(el *element, q *bitrate.Search, set func(name, value string) (bool, error)) bool {
-	kind, hasKind := el.get("searchPatternType")
-	pattern, hasPattern := el.get("searchPattern")
-	ok := b.attributes(el, func(name string, a attribute) (known bool, err error) {
+func (b *configBuilder) search(el *xmltree.Element, q *bitrate.Search, set func(name, value string) (bool, error)) bool {
+	kind, hasKind := el.GetFold("searchPatternType")
+	pattern, hasPattern := el.GetFold("searchPattern")
+	ok := b.log.Attributes(el, func(name string, a xmltree.Attr) (known bool, err error) {
 		switch name {
 		case "searchpattern":
-			if hasKind && isPatternKind(kind.value) {
-				q.Pattern, err = bitrate.ParsePattern(kind.value, a.value)
+			if hasKind && isPatternKind(kind.Value) {
+				q.Pattern, err = bitrate.ParsePattern(kind.Value, a.Value)
 			}
 			return true, err
 		case "searchpatterntype":
-			if !isPatternKind(a.value) {
+			if !isPatternKind(a.Value) {
 				err = errors.New("neither hexValue nor stringValue")
 			}
 			return true, err
 		}
-		if known, err := searchAttribute(q, name, a.value); known {
+		if known, err := searchAttribute(q, name, a.Value); known {
 			return true, err
 		}
 		if set == nil {
 			return false, nil
 		}
-		return set(name, a.value)
+		return set(name, a.Value)
 	})
-	if hasPattern && pattern.value != "" && !hasKind {
-		b.log.missing(el, "searchPatternType")
-		ok = false
+	if hasPattern && pattern.Value != "" {
+		ok = b.log.Require(el, "searchPatternType") && ok
 	}
-	for _, child := range el.children {
-		b.unknown(el, child)
-	}
+	b.log.NoChildren(el)
 	return ok
 }
 
@@ -268,14 +259,14 @@ func isPatternKind(s string) bool { return s == bitrate.HexValue || s == bitrate
 func searchAttribute(q *bitrate.Search, name, value string) (known bool, err error) {
 	switch name {
 	case "searchrangestart":
-		return true, setWhole(&q.RangeStart, value, 0, math.MaxInt64)
+		return true, iisconfig.SetWhole(&q.RangeStart, value, 0, math.MaxInt64)
 	case "searchrangeend":
-		if err = setWhole(&q.RangeEnd, value, 0, math.MaxInt64); err == nil && q.RangeEnd == 0 {
+		if err = iisconfig.SetWhole(&q.RangeEnd, value, 0, math.MaxInt64); err == nil && q.RangeEnd == 0 {
 			err = errZero
 		}
 		return true, err
 	case "dataoffset":
-		return true, setWhole(&q.DataOffset, value, 0, math.MaxUint32)
+		return true, iisconfig.SetWhole(&q.DataOffset, value, 0, math.MaxUint32)
 	case "searchfrom":
 		q.From, err = bitrate.ParseFrom(value)
 		return true, err

@@ -8,40 +8,6 @@ import (
 	"strings"
 )
 
-// parseConfigBool reads a boolean of IIS.
-func parseConfigBool(s string) (bool, error) {
-	switch {
-	case strings.EqualFold(s, "true"):
-		return true, nil
-	case strings.EqualFold(s, "false"):
-		return false, nil
-	}
-	return false, errors.New("neither true nor false")
-}
-
-// parseWhole reads a decimal number between low and high.
-func parseWhole(s string, low, high int64) (int64, error) {
-	s = strings.TrimSpace(s)
-	digits := strings.TrimPrefix(s, "-")
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return 0, errors.New("not a whole number")
-	}
-	v, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || v < low || v > high {
-		return 0, fmt.Errorf("not between %d and %d", low, high)
-	}
-	return v, nil
-}
-
-// setWhole is parseWhole for a variable.
-func setWhole[T ~int | ~uint32 | ~int64](to *T, s string, low, high int64) error {
-	v, err := parseWhole(s, low, high)
-	if err == nil {
-		*to = T(v)
-	}
-	return err
-}
-
 // maxFraction is the number of digits of a fraction that is enough for every value that formatUnits writes.
 const maxFraction = 10
 

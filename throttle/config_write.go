@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/smoothkit/smoothkit/internal/iisconfig"
+	"github.com/smoothkit/smoothkit/internal/xmltree"
 	"github.com/smoothkit/smoothkit/throttle/bitrate"
 )
 
@@ -35,9 +37,9 @@ func (c *Config) AppendXML(dst []byte) ([]byte, error) {
 	top := cmp.Or(c.Rules, &Rules{})
 	rules := make(map[string]*Rules)
 	for _, l := range c.Locations {
-		key := locationKey(l.Path)
+		key := iisconfig.PathKey(l.Path)
 		if l.Rules == nil || key == "" || rules[key] != nil {
-			return dst, fmt.Errorf("throttle: config: location %q: without rules, without a path, or there twice", shorten(l.Path))
+			return dst, fmt.Errorf("throttle: config: location %q: without rules, without a path, or there twice", xmltree.Shorten(l.Path))
 		}
 		rules[key] = l.Rules
 	}
@@ -48,22 +50,11 @@ func (c *Config) AppendXML(dst []byte) ([]byte, error) {
 	for _, l := range c.Locations {
 		w.open("location")
 		w.text("path", l.Path)
-		w.wrapped(l.Rules, cmp.Or(rulesAbove(rules, locationKey(l.Path)), top))
+		w.wrapped(l.Rules, cmp.Or(iisconfig.Above(rules, iisconfig.PathKey(l.Path)), top))
 		w.close("location")
 	}
 	w.close("configuration")
 	return w.appendTo(dst)
-}
-
-// rulesAbove returns the rules that a location inherits from another, or nil.
-func rulesAbove(rules map[string]*Rules, key string) *Rules {
-	for key != "" {
-		key = key[:max(strings.LastIndexByte(key, '/'), 0)]
-		if r := rules[key]; r != nil {
-			return r
-		}
-	}
-	return nil
 }
 
 // configWriter writes XML with one element on a line.
@@ -120,7 +111,7 @@ func (w *configWriter) close(name string) {
 // text writes an attribute.
 func (w *configWriter) text(name, value string) {
 	if !isXML(value) {
-		w.fail(fmt.Errorf("%s %q has characters that XML does not have", name, shorten(value)))
+		w.fail(fmt.Errorf("%s %q has characters that XML does not have", name, xmltree.Shorten(value)))
 		return
 	}
 	w.buf.WriteString(" " + name + `="`)
@@ -207,7 +198,7 @@ func writeCollection[T any](w *configWriter, name string, list []T, key func(T) 
 	w.close("clear")
 	for _, v := range list {
 		if k := strings.ToLower(key(v)); seen[k] {
-			w.fail(fmt.Errorf("%s: %q is there twice", name, shorten(key(v))))
+			w.fail(fmt.Errorf("%s: %q is there twice", name, xmltree.Shorten(key(v))))
 		} else {
 			seen[k] = true
 		}

@@ -17,7 +17,7 @@ func (l *Log) Attributes(el *xmltree.Element, set func(name string, a xmltree.At
 	for _, a := range el.Attrs {
 		name := strings.ToLower(a.Name)
 		if at, twice := seen[name]; twice {
-			l.FailAttr(el, xmltree.Attr{Name: a.Name, At: a.At}, fmt.Errorf("there is one at %v already", at))
+			l.FailAttr(el, a, fmt.Errorf("there is one at %v already", at))
 			ok = false
 			continue
 		}
@@ -86,8 +86,8 @@ func SetBool(to *bool, s string) error {
 	return nil
 }
 
-// SetWhole reads a decimal number between low and high.
-func SetWhole[T ~int | ~int64](to *T, s string, low, high int64) error {
+// SetWhole reads a decimal number between low and high, which T holds.
+func SetWhole[T ~int | ~uint32 | ~int64](to *T, s string, low, high int64) error {
 	s = strings.TrimSpace(s)
 	digits := strings.TrimPrefix(s, "-")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {

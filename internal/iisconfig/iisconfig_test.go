@@ -1,7 +1,6 @@
 package iisconfig_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,6 +9,8 @@ import (
 	"github.com/smoothkit/smoothkit/internal/iisconfig"
 	"github.com/smoothkit/smoothkit/internal/xmltree"
 )
+
+func asItIs(e *iisconfig.Error) error { return e }
 
 func TestSections(t *testing.T) {
 	const inner = "<system.webServer><media><X a='1'/><y/></media></system.webServer>"
@@ -21,8 +22,8 @@ func TestSections(t *testing.T) {
 		"<location path='.'>" + inner + "</location><location path='c'>" + inner + "</location>":              "= c= ",
 	} {
 		var log iisconfig.Log
-		list, err := iisconfig.Sections([]byte(doc), "x", &log)
-		require.NoError(t, err, doc)
+		list := iisconfig.Sections([]byte(doc), iisconfig.Form{Name: "x"}, &log)
+		require.Empty(t, log.Errors(), doc)
 		got := ""
 		for _, s := range list {
 			a, ok := s.Get("a")
@@ -33,7 +34,9 @@ func TestSections(t *testing.T) {
 		assert.Equal(t, want, got, doc)
 		assert.Empty(t, log.Warnings(), doc)
 	}
-	_, err := iisconfig.Sections([]byte("<configuration><x/><media><x/></media></configuration>"), "x", new(iisconfig.Log))
+	var log iisconfig.Log
+	require.Nil(t, iisconfig.Sections([]byte("<configuration><x/><media><x/></media></configuration>"), iisconfig.Form{Name: "x"}, &log))
+	err := log.Err(asItIs)
 	require.ErrorIs(t, err, iisconfig.ErrNoSection)
 	require.EqualError(t, err, "config line 1: configuration: no section x")
 }
@@ -43,8 +46,8 @@ func TestCollection(t *testing.T) {
 	log.Keys = []string{"k"}
 	base := iisconfig.NewCollection([]string{"One", "Two"}, func(s string) string { return s }, true)
 	change := func(c *iisconfig.Collection[string], layer int, doc string) *iisconfig.Collection[string] {
-		list, err := iisconfig.Sections([]byte("<x>"+doc+"</x>"), "x", &log)
-		require.NoError(t, err)
+		list := iisconfig.Sections([]byte("<x>"+doc+"</x>"), iisconfig.Form{Name: "x"}, &log)
+		require.Len(t, list, 1)
 		return iisconfig.Change(&log, list[0].Element, c, iisconfig.CollectionReader[string]{
 			Add: "add", Key: "k", Layer: layer, Read: func(el *xmltree.Element) (string, bool) {
 				a, _ := el.GetFold("k")
@@ -75,6 +78,50 @@ func TestCollection(t *testing.T) {
 	}, errs)
 }
 
+// TestCollectionOfEntries: what only some collections have.
+func TestCollectionOfEntries(t *testing.T) {
+	reader := iisconfig.CollectionReader[string]{
+		Add: "add", Key: "k", Layer: 3, Deep: true, Known: func(key string) bool { return key == "known" },
+		Read: func(el *xmltree.Element) (string, bool) { a, _ := el.GetFold("k"); return a.Value, true },
+	}
+	change := func(c *iisconfig.Collection[string], log *iisconfig.Log, doc string) *iisconfig.Collection[string] {
+		list := iisconfig.Sections([]byte("<x>"+doc+"</x>"), iisconfig.Form{Name: "x"}, log)
+		require.Len(t, list, 1)
+		return iisconfig.Change(log, list[0].Element, c, reader)
+	}
+	key := func(s string) string { return s }
+	none := iisconfig.NewCollection(nil, key, false)
+	assert.False(t, none.Stated())
+	assert.True(t, iisconfig.NewCollection([]string{}, key, false).Stated())
+	assert.False(t, iisconfig.NewCollection([]string{"a"}, key, true).Stated(), "nobody wrote it")
+
+	var log iisconfig.Log
+	assert.False(t, change(none, &log, "<other/>").Stated())
+	require.Len(t, log.Warnings(), 1)
+	log = iisconfig.Log{}
+	for _, doc := range []string{"<clear/>", "<remove k='known'/>", "<add k='a'><b/></add>"} {
+		assert.True(t, change(none, &log, doc).Stated(), doc)
+	}
+	assert.Empty(t, log.Warnings())
+	assert.False(t, none.Stated())
+
+	c := change(iisconfig.NewCollection([]string{"One"}, key, false), &log, "\n<add k='Two'/><add k='three'/><remove k='TWO'/>")
+	v, ok := c.Get("ONE")
+	assert.Equal(t, "One", v)
+	assert.True(t, ok)
+	_, ok = c.Get("two")
+	assert.False(t, ok)
+	type place struct{ line, column, layer int }
+	var got []place
+	for e := range c.All() {
+		got = append(got, place{e.At.Line, e.At.Column, e.Layer})
+	}
+	assert.Equal(t, []place{{}, {2, 15, 3}}, got)
+	for range c.All() {
+		break
+	}
+}
+
 func TestValues(t *testing.T) {
 	var n int
 	for s, ok := range map[string]bool{" 7 ": true, "0": true, "-1": false, "": false, "-": false, "11": false, "1.5": false, "+1": false,
@@ -98,17 +145,35 @@ func TestLogIsBounded(t *testing.T) {
 	require.Len(t, log.Warnings(), iisconfig.MaxWarnings+1)
 	require.Len(t, log.Errors(), iisconfig.MaxErrors+1)
 	require.EqualError(t, log.Errors()[iisconfig.MaxErrors], "config: 268 more errors")
+	joined, ok := log.Err(asItIs).(interface{ Unwrap() []error })
+	require.True(t, ok)
+	assert.Len(t, joined.Unwrap(), iisconfig.MaxErrors+1)
 	assert.True(t, log.Grow(xmltree.Position{}, iisconfig.MaxEntries))
 	assert.False(t, log.Grow(xmltree.Position{}, 1))
 	assert.False(t, log.Grow(xmltree.Position{}, 0))
 }
 
-func TestPaths(t *testing.T) {
-	assert.Equal(t, "A/b", iisconfig.CleanPath(" /A/b/ "))
-	assert.Empty(t, iisconfig.CleanPath("."))
-	for path, want := range map[string]bool{"a": true, "a/b": true, "ab": false, "": false} {
-		assert.Equal(t, want, iisconfig.IsWithin(path, "a"), path)
+func TestWarningsInOrder(t *testing.T) {
+	var log iisconfig.Log
+	for _, at := range []xmltree.Position{{Line: 2, Column: 1}, {Line: 1, Column: 5}, {Line: 1, Column: 2}} {
+		log.Warn(at, "%d", at.Column)
 	}
-	assert.True(t, iisconfig.IsWithin("x", ""))
-	assert.True(t, strings.HasPrefix(iisconfig.PathKey("/A/"), "a"))
+	text := func() (s string) {
+		for _, w := range log.Warnings() {
+			s += w.Text
+		}
+		return s
+	}
+	assert.Equal(t, "152", text())
+	log.SortWarnings()
+	assert.Equal(t, "251", text())
+}
+
+func TestSecrets(t *testing.T) {
+	log := iisconfig.Log{Secrets: []string{"word"}}
+	el := &xmltree.Element{Name: "a", Attrs: []xmltree.Attr{{Name: "x", Value: "1"}, {Name: "X", Value: "2"},
+		{Name: "word", Value: "hidden"}, {Name: "WORD", Value: "hidden"}}}
+	assert.False(t, log.Attributes(el, func(string, xmltree.Attr) (bool, error) { return true, nil }))
+	require.EqualError(t, log.Err(asItIs), `config: a: X "2": there is one at line 0 already`+"\n"+
+		`config: a: WORD "": there is one at line 0 already`)
 }

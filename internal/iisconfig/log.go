@@ -65,13 +65,15 @@ const (
 )
 
 // MaxEntries is the number of entries of collections in all sections of a document, inherited ones counted wherever
-// they are inherited.
+// they are inherited; and that of elements in these sections.
 const MaxEntries = 1 << 17
 
 // Log collects errors and warnings. The zero value is ready.
 type Log struct {
 	// Keys are the attributes that distinguish an element from its siblings, for messages.
 	Keys []string
+	// Secrets are the attributes whose values are in no message.
+	Secrets []string
 
 	errs                   []*Error
 	warnings               []Warning
@@ -117,6 +119,9 @@ func (l *Log) FailElement(el *xmltree.Element, format string, args ...any) {
 
 // FailAttr is about an attribute of an element.
 func (l *Log) FailAttr(el *xmltree.Element, a xmltree.Attr, err error) {
+	if slices.ContainsFunc(l.Secrets, func(name string) bool { return strings.EqualFold(name, a.Name) }) {
+		a.Value = ""
+	}
 	l.Fail(&Error{At: a.At, Element: l.Label(el), Attribute: a.Name, Value: a.Value, Err: err})
 }
 
@@ -137,11 +142,27 @@ func (l *Log) Errors() []*Error {
 	return append(l.errs, &Error{Err: fmt.Errorf("%d more errors", l.moreErrs)})
 }
 
-// Warnings returns the warnings that were kept, in order of the document, and one that counts the others.
-func (l *Log) Warnings() []Warning {
+// Err returns the errors as they are in the form of a package, joined if there are several; nil if there are none.
+func (l *Log) Err(as func(*Error) error) error {
+	var list []error
+	for _, e := range l.Errors() {
+		list = append(list, as(e))
+	}
+	if len(list) == 1 {
+		return list[0]
+	}
+	return errors.Join(list...)
+}
+
+// SortWarnings brings the warnings that were kept into the order of the document.
+func (l *Log) SortWarnings() {
 	slices.SortStableFunc(l.warnings, func(a, b Warning) int {
 		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column))
 	})
+}
+
+// Warnings returns the warnings that were kept, in the order they came or were sorted in, and one that counts the others.
+func (l *Log) Warnings() []Warning {
 	if l.moreWarnings == 0 {
 		return l.warnings
 	}

@@ -3,19 +3,37 @@ package iisconfig
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/smoothkit/smoothkit/internal/xmltree"
 )
 
-// Limits are those of configuration files. A server with many sites has a large one, of which only sections are kept.
-func Limits() xmltree.Limits {
-	return xmltree.Limits{Bytes: 8 << 20, Depth: 64, Attrs: 256, Value: 64 << 10, Elements: 1 << 17}
+// MaxBytes is the size of a document. A server with many sites has a large one, of which only sections are kept.
+const MaxBytes = 8 << 20
+
+const (
+	maxPath  = 4096           // bytes of the path of a location
+	maxAttrs = 4 * MaxEntries // of all elements in sections
+)
+
+// limits are those of documents. Depth and Attrs hold everywhere; what is in foreign sections has no others but the size
+// of the document.
+func limits() xmltree.Limits {
+	return xmltree.Limits{Bytes: MaxBytes, Depth: 64, Attrs: 256, Value: MaxBytes, Elements: MaxBytes}
 }
 
-// maxPath bounds the path of a location, in bytes.
-const maxPath = 4096
+// Form says what a section looks like.
+type Form struct {
+	// Name is that of its element.
+	Name string
+	// Parts are children of the section that may be roots of a document, one or several, as if the section were around
+	// them.
+	Parts []string
+	// PartOf names the one of Parts that an add belongs to which is a root, empty if that is not clear. Nil means that
+	// there are no such documents.
+	PartOf func(add *xmltree.Element) string
+}
 
 // Section is a section with the location that it is in.
 type Section struct {
@@ -28,62 +46,128 @@ type Section struct {
 // sectionReader finds sections.
 type sectionReader struct {
 	*xmltree.Reader
-	name     string
+	form     Form
 	log      *Log
 	location string // the path of the location that is being read
 	found    []Section
-	first    *xmltree.Element // the first root
+	first    *xmltree.Element   // the first root
+	parts    []*xmltree.Element // roots that are children of a section
+
+	in       *xmltree.Element // the innermost element of a section, nil outside of sections
+	elements int              // in sections so far
+	attrs    int              // of these
 }
 
 // Sections returns the sections system.webServer/media/NAME of a document, at least one. The document may also be a
-// part of a configuration: the section, media, system.webServer or locations. Errors are *Error; one wraps ErrNoSection
-// if there is no section.
-func Sections(data []byte, name string, log *Log) ([]Section, error) {
-	r, err := xmltree.New(data, Limits())
-	if err != nil {
-		return nil, wrap(err)
+// part of a configuration: the section, media, system.webServer, locations, or what the form allows. If it returns nil
+// there is one error in the log, which wraps ErrNoSection if that is what is wrong.
+func Sections(data []byte, form Form, log *Log) []Section {
+	s := &sectionReader{form: form, log: log}
+	if err := s.read(data); err != nil {
+		log.Fail(asError(err))
+		return nil
 	}
-	s := &sectionReader{Reader: r, name: name, log: log}
-	r.Text = func(element string, at xmltree.Position, text string) {
-		log.Warn(at, "%s: text %q is ignored", xmltree.Shorten(element), xmltree.Shorten(text))
-	}
-	switch err := r.Document(s.root); {
-	case err != nil:
-		return nil, wrap(err)
-	case s.first == nil:
-		return nil, &Error{At: r.At(), Err: errors.New("no element")}
-	case len(s.found) == 0:
-		return nil, &Error{At: s.first.At, Element: s.first.Name, Err: fmt.Errorf("%w %s", ErrNoSection, name)}
-	}
-	return s.found, nil
+	return s.found
 }
 
-func wrap(err error) error {
-	var e *xmltree.Error
-	if !errors.As(err, &e) {
-		return &Error{Err: err}
+func (s *sectionReader) read(data []byte) (err error) {
+	if s.Reader, err = xmltree.New(data, limits()); err != nil {
+		return err
 	}
-	return &Error{At: e.At, Element: e.Element, Err: errors.New(e.Detail)}
-}
-
-// root reads a root. Several are possible only as locations.
-func (s *sectionReader) root(el *xmltree.Element) error {
-	if s.first != nil && !(el.Is("location") && s.first.Is("location")) {
-		return s.Fail(el.At, xmltree.ErrSyntax, "a second root element, the first is %s of %v",
-			xmltree.Shorten(s.first.Name), s.first.At)
+	s.Repeated = true // Log.Attributes finds them
+	s.Text = func(_ string, at xmltree.Position, text string) {
+		if s.in != nil {
+			s.log.Warn(at, "%s: text %q is ignored", s.log.Label(s.in), xmltree.Shorten(text))
+		}
+	}
+	if err := s.Document(s.root); err != nil {
+		return err
 	}
 	if s.first == nil {
+		return &Error{At: s.At(), Err: errors.New("no element")}
+	}
+	if len(s.parts) > 0 {
+		s.found = append(s.found, Section{"", &xmltree.Element{Name: s.form.Name, At: s.parts[0].At, Children: s.parts}})
+	}
+	if len(s.found) == 0 {
+		return &Error{At: s.first.At, Element: s.first.Name, Err: fmt.Errorf("%w %s", ErrNoSection, s.form.Name)}
+	}
+	return nil
+}
+
+// asError returns an error of a reader in the form of this package.
+func asError(err error) *Error {
+	var own *Error
+	var e *xmltree.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case !errors.As(err, &e):
+		return &Error{Err: err}
+	}
+	at := e.At
+	if e.Inside {
+		at.Column = 0 // columns are those of elements and attributes
+	}
+	return &Error{At: at, Element: e.Element, Err: errors.New(e.Detail)}
+}
+
+// root reads a root. Several are possible only as locations and as parts of a section.
+func (s *sectionReader) root(el *xmltree.Element) error {
+	if s.first == nil {
 		s.first = el
+	} else if !s.repeats(s.first) || !s.repeats(el) {
+		return s.Fail(el.At, xmltree.ErrSyntax, "a second root element, the first is %s of %v",
+			xmltree.Shorten(s.first.Name), s.first.At)
 	}
 	switch {
 	case el.Is("configuration"):
 		return s.Children(s.configuration)
 	case el.Is("media"):
 		return s.Children(s.media)
-	case el.Is(s.name):
+	case el.Is(s.form.Name):
 		return s.media(el)
+	case s.isPart(el):
+		s.parts = append(s.parts, el)
+		return s.tree(el)
+	case s.isEntry(el):
+		return s.entry(el)
 	}
 	return s.configuration(el)
+}
+
+// repeats tells whether a root may be one of several.
+func (s *sectionReader) repeats(el *xmltree.Element) bool {
+	return el.Is("location") || s.isPart(el) || s.isEntry(el)
+}
+
+func (s *sectionReader) isPart(el *xmltree.Element) bool {
+	return slices.ContainsFunc(s.form.Parts, el.Is)
+}
+
+func (s *sectionReader) isEntry(el *xmltree.Element) bool {
+	return s.form.PartOf != nil && el.Is("add")
+}
+
+// entry reads an entry that is not in a collection.
+func (s *sectionReader) entry(el *xmltree.Element) error {
+	if err := s.tree(el); err != nil {
+		return err
+	}
+	name := s.form.PartOf(el)
+	if name == "" {
+		return s.Fail(el.At, xmltree.ErrSyntax, "add outside of a collection could be of several of them")
+	}
+	if len(s.parts) == 0 {
+		s.parts = append(s.parts, &xmltree.Element{Name: name, At: el.At})
+	}
+	part := s.parts[0]
+	if len(s.parts) > 1 || !part.Is(name) {
+		return s.Fail(el.At, xmltree.ErrSyntax, "add outside of a collection seems to be of %s, which %s of %v is not",
+			name, part.Name, part.At)
+	}
+	part.Children = append(part.Children, el)
+	return nil
 }
 
 // configuration reads a child of the configuration.
@@ -98,10 +182,13 @@ func (s *sectionReader) configuration(el *xmltree.Element) error {
 }
 
 func (s *sectionReader) locationElement(el *xmltree.Element) error {
-	path, _ := el.GetFold("path")
-	s.location = CleanPath(path.Value)
+	for _, a := range el.Attrs {
+		if strings.EqualFold(a.Name, "path") { // of several the last one counts
+			s.location = CleanPath(a.Value)
+		}
+	}
 	if len(s.location) > maxPath {
-		return s.Fail(path.At, xmltree.ErrTooLarge, "path of %d bytes, limit %d", len(s.location), maxPath)
+		return s.Fail(el.At, xmltree.ErrTooLarge, "path of %d bytes, limit %d", len(s.location), maxPath)
 	}
 	found := len(s.found)
 	err := s.Children(func(el *xmltree.Element) error {
@@ -126,28 +213,29 @@ func (s *sectionReader) webServer(el *xmltree.Element) error {
 }
 
 func (s *sectionReader) media(el *xmltree.Element) error {
-	if !el.Is(s.name) {
+	if !el.Is(s.form.Name) {
 		return s.Skip(el)
 	}
 	s.found = append(s.found, Section{s.location, el})
-	return s.Tree(el)
+	return s.tree(el)
 }
 
-// CleanPath removes what does not matter in the path of a location: slashes at its ends, and the dot that stands for
-// everything.
-func CleanPath(path string) string {
-	path = strings.TrimFunc(path, func(c rune) bool { return c == '/' || unicode.IsSpace(c) })
-	if path == "." {
-		return ""
+// tree completes the children of an element of a section.
+func (s *sectionReader) tree(el *xmltree.Element) error {
+	s.elements++
+	s.attrs += len(el.Attrs)
+	switch {
+	case s.elements > MaxEntries:
+		return s.Fail(el.At, xmltree.ErrTooLarge, "more than %d elements in sections", MaxEntries)
+	case s.attrs > maxAttrs:
+		return s.Fail(el.At, xmltree.ErrTooLarge, "more than %d attributes in sections", maxAttrs)
 	}
-	return path
-}
-
-// PathKey is the same for equal locations, whose case does not matter.
-func PathKey(path string) string { return strings.ToLower(CleanPath(path)) }
-
-// IsWithin tells whether a location is the path or contains it. Both are keys.
-func IsWithin(path, location string) bool {
-	rest, ok := strings.CutPrefix(path, location)
-	return ok && (rest == "" || location == "" || rest[0] == '/')
+	outer := s.in
+	s.in = el
+	err := s.Children(func(child *xmltree.Element) error {
+		el.Children = append(el.Children, child)
+		return s.tree(child)
+	})
+	s.in = outer
+	return err
 }

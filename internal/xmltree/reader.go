@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/smoothkit/smoothkit/internal/textenc"
@@ -19,6 +20,9 @@ type Reader struct {
 	Doctype func(at Position, text string) error
 	// Text is called for text in an element that is not only white space, which was trimmed. Nil ignores it.
 	Text func(element string, at Position, text string)
+	// Repeated lets pass what is not well-formed: attributes that an element has more than once. It is for callers that
+	// find these themselves.
+	Repeated bool
 
 	limits   Limits
 	dec      *xml.Decoder
@@ -49,11 +53,15 @@ func New(data []byte, limits Limits) (*Reader, error) {
 
 // Fail returns an error about a place in the innermost element.
 func (r *Reader) Fail(at Position, sentinel error, format string, args ...any) error {
-	element := ""
+	return &Error{At: at, Element: r.innermost(), Detail: fmt.Sprintf(format, args...), Err: sentinel}
+}
+
+// innermost returns the name of the innermost element, empty outside of the root.
+func (r *Reader) innermost() string {
 	if n := len(r.open); n > 0 {
-		element = r.open[n-1]
+		return r.open[n-1]
 	}
-	return &Error{At: at, Element: element, Detail: fmt.Sprintf(format, args...), Err: sentinel}
+	return ""
 }
 
 // At returns where the last token began.
@@ -75,7 +83,9 @@ func (r *Reader) token() (xml.Token, error) {
 		return nil, r.Fail(r.at, ErrSyntax, "unexpected end of input")
 	case errors.As(err, &syntax):
 		line, column := r.dec.InputPos()
-		return nil, r.Fail(Position{line, column}, ErrSyntax, "%s", shorten(syntax.Msg, 128))
+		return nil, &Error{
+			At: Position{line, column}, Inside: true, Element: r.innermost(), Detail: shorten(syntax.Msg, 128), Err: ErrSyntax,
+		}
 	case err != nil:
 		return nil, r.Fail(r.at, ErrSyntax, "%v", err)
 	}
@@ -94,10 +104,9 @@ func (r *Reader) check(tok xml.Token) error {
 				return r.Fail(r.at, ErrTooLarge, "attribute %s of %d bytes, limit %d", Shorten(rawName(a.Name)),
 					len(a.Value), r.limits.Value)
 			}
-			for _, b := range t.Attr[:i] {
-				if a.Name == b.Name {
-					return r.Fail(r.at, ErrSyntax, "attribute %s twice", Shorten(rawName(a.Name)))
-				}
+			same := func(b xml.Attr) bool { return a.Name == b.Name }
+			if !r.Repeated && slices.ContainsFunc(t.Attr[:i], same) {
+				return r.Fail(r.at, ErrSyntax, "attribute %s twice", Shorten(rawName(a.Name)))
 			}
 		}
 	case xml.CharData:
@@ -210,7 +219,7 @@ func (r *Reader) text(text string) {
 	const space = " \t\r\n"
 	at := r.at.After(text[:len(text)-len(strings.TrimLeft(text, space))])
 	if text = strings.Trim(text, space); text != "" {
-		r.Text(r.open[len(r.open)-1], at, text)
+		r.Text(r.innermost(), at, text)
 	}
 }
 

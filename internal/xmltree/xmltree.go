@@ -32,7 +32,9 @@ func (p Position) After(text string) Position {
 
 // Error says where and why a document cannot be read.
 type Error struct {
-	At      Position
+	At Position
+	// Inside tells that At is not where something begins, but where in a tag or a text the decoder gave up.
+	Inside  bool
 	Element string // the innermost element, empty outside of the root
 	Detail  string
 	Err     error // ErrSyntax or ErrTooLarge

@@ -169,6 +169,32 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
+func TestRepeatedAttributes(t *testing.T) {
+	r, err := xmltree.New([]byte("<a b='1' b='2'/>"), limits)
+	require.NoError(t, err)
+	r.Repeated = true
+	require.NoError(t, r.Document(func(el *xmltree.Element) error {
+		assert.Equal(t, []xmltree.Attr{
+			{Name: "b", Value: "1", At: xmltree.Position{Line: 1, Column: 4}}, {Name: "b", Value: "2", At: xmltree.Position{Line: 1, Column: 10}},
+		}, el.Attrs)
+		return r.Tree(el)
+	}))
+}
+
+// TestErrorPositions: only the decoder's own errors are inside of something.
+func TestErrorPositions(t *testing.T) {
+	for doc, want := range map[string]xmltree.Error{
+		"<a>\n<b c></a>": {At: xmltree.Position{Line: 2, Column: 6}, Inside: true, Element: "a"},
+		"<a>\n<b></a>":   {At: xmltree.Position{Line: 2, Column: 4}, Element: "b"},
+		"<a>\n":          {At: xmltree.Position{Line: 2, Column: 1}, Element: "a"},
+	} {
+		_, err := read(doc)
+		var e *xmltree.Error
+		require.ErrorAs(t, err, &e, doc)
+		assert.Equal(t, want, xmltree.Error{At: e.At, Inside: e.Inside, Element: e.Element}, doc)
+	}
+}
+
 func TestErrorsAreShort(t *testing.T) {
 	name := strings.Repeat("x", 900)
 	for _, doc := range []string{"<" + name + "></y>", "<a>&" + name + ";</a>", "<a></" + name + ">", "<a " + name + "='12345678901'/>"} {
