@@ -16,12 +16,15 @@
 // its window, and again near its live edge; with over, from the very beginning, of an event that keeps it; with seek, from
 // there; with last, then to that frame, the last of the event, or one of the dozen before it. A line {"step":"playing"} is
 // printed when the player has begun.
+// With list, a playlist is played, see playlist.mjs: on its own page with player "list", else as one presentation, to a
+// position, to, or trying to get at the positions of cheat; with ahead, how many seconds the player loads ahead.
 import { readFileSync, rmSync, mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { watchList, watchPage } from "./playlist.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, "node_modules");
@@ -57,7 +60,8 @@ const adapters = {
       errors,
       load(url) {
         player.on("error", (e) => errors.push(`${e.error?.code ?? ""} ${e.error?.message ?? JSON.stringify(e.error)}`));
-        player.updateSettings({ streaming: { buffer: { bufferTimeDefault: 6, bufferTimeAtTopQuality: 6, bufferTimeAtTopQualityLongForm: 6 } } });
+        const ahead = globalThis.ahead ?? 6;
+        player.updateSettings({ streaming: { buffer: { bufferTimeDefault: ahead, bufferTimeAtTopQuality: ahead, bufferTimeAtTopQualityLongForm: ahead } } });
         player.updateSettings({ streaming: { utcSynchronization: { enabled: false } } }); // which asks a server on the internet
         player.initialize(document.querySelector("video"), url, true);
         player.attachTTMLRenderingDiv(document.getElementById("text"));
@@ -99,7 +103,8 @@ const adapters = {
   },
   hls: () => {
     const errors = [];
-    const player = new Hls({ maxBufferLength: 6, maxMaxBufferLength: 6 });
+    const ahead = globalThis.ahead ?? 6;
+    const player = new Hls({ maxBufferLength: ahead, maxMaxBufferLength: ahead });
     // On demand, what is not fatal counts too, but for what comes at the start. With B-frames the first picture is shown two frames after
     // the time it is decoded at, which is 0 on hls.js's clock. And hls.js 1.7.4 finds that its first append has brought
     // nothing where it was queued before there was a buffer.
@@ -345,6 +350,20 @@ async function jump(page, step, how, to) {
   return { to, ...await page.evaluate(() => seen.runs.find((r) => r.frames >= 50)) };
 }
 
+async function act(page, args, report) {
+  if (args.player === "list") return watchPage(page, args, report, { until });
+  await prepare(page, args);
+  const load = async () => {
+    const asked = Date.now();
+    await page.evaluate((what) => adapter.load(what), args.player === "page" ? args : args.url);
+    report.loading = (Date.now() - asked) / 1000; // in the browser itself, until it has what it needs to play
+  };
+  if (args.list) return watchList(page, args, report, { until, load });
+  if (args.live) await page.evaluate(observe);
+  await load();
+  await (args.live ? watch : playThrough)(page, args, report);
+}
+
 async function run(args) {
   const profile = mkdtempSync(join(tmpdir(), "smoothkit-e2e-"));
   const browser = await chromium.launchPersistentContext(profile, {
@@ -356,17 +375,12 @@ async function run(args) {
     const refused = (url) => args.refused !== undefined && String(url).includes(args.refused);
     const mayFail = (r) => args.missing !== undefined && r.url().startsWith(args.missing) || refused(r.url());
     if (args.refused) await page.route(refused, (route) => route.fulfill({ status: 415, body: "" }));
-    page.on("response", (r) => { if (!mayFail(r)) count(report, r, args.live); });
+    page.on("response", (r) => { if (!mayFail(r) && !args.list) count(report, r, args.live); });
     page.on("requestfailed", (r) => {
       if (r.failure()?.errorText !== "net::ERR_ABORTED" && !mayFail(r)) report.failed.push(`${r.failure()?.errorText} ${r.url()}`);
     });
     page.on("pageerror", (e) => report.errors.push(`script: ${e.message}`));
-    await prepare(page, args);
-    if (args.live) await page.evaluate(observe);
-    const asked = Date.now();
-    await page.evaluate((what) => adapter.load(what), args.player === "page" ? args : args.url);
-    report.loading = (Date.now() - asked) / 1000; // in the browser itself, until it has what it needs to play
-    await (args.live ? watch : playThrough)(page, args, report);
+    await act(page, args, report);
   } catch (err) {
     report.errors.push(err.message);
   }
@@ -392,7 +406,7 @@ async function prepare(page, args) {
     await page.goto(blank);
     for (const content of await scripts[args.player]()) await page.addScriptTag({ content });
   }
-  await page.evaluate((live) => { globalThis.live = live; }, args.live);
+  await page.evaluate(({ live, ahead }) => Object.assign(globalThis, { live, ahead }), { live: args.live || args.list, ahead: args.ahead });
   await page.evaluate(`window.adapter = (${adapters[args.player]})()`);
 }
 

@@ -1,0 +1,147 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smoothkit/smoothkit/playlist"
+	"github.com/smoothkit/smoothkit/throttle/bitrate"
+)
+
+// deliveries are what a handler has reported.
+type deliveries struct {
+	mu   sync.Mutex // guards seen
+	seen []playlist.Delivery
+}
+
+func (d *deliveries) add(seen playlist.Delivery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seen = append(d.seen, seen)
+}
+
+// check says which of three entries have not been delivered to their end, one after the other.
+func (d *deliveries) check() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var errs []error
+	var order string
+	percent := make(map[string]int)
+	for _, s := range d.seen {
+		if s.Bytes > 0 && !strings.HasSuffix(order, s.Entry) {
+			order += s.Entry
+		}
+		percent[s.Entry] = max(percent[s.Entry], s.Percent)
+	}
+	for _, entry := range []string{"1", "2", "3"} {
+		errs = append(errs, within("percent of entry "+entry, percent[entry], 97, 100))
+	}
+	if order != "123" {
+		errs = append(errs, fmt.Errorf("entries were played in the order %s", order))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%w\n%+v", err, d.seen)
+	}
+	return nil
+}
+
+// windowsMedia makes a list of Windows Media files, as IIS had them: list.isx, with the advertisement locked.
+func windowsMedia(t *testing.T) string {
+	t.Helper()
+	need(t, "ffmpeg")
+	dir := t.TempDir()
+	makeFilm(t, filepath.Join(dir, "one.wmv"), 3, 320, 300)
+	makeFilm(t, filepath.Join(dir, "ad.wmv"), 5, 256, 900)
+	makeFilm(t, filepath.Join(dir, "two.wmv"), 3, 320, 400)
+	writeFile(t, dir, "list.isx", isx("wmv"))
+	return dir
+}
+
+// serveLists serves the lists and files of a directory and returns the address, with a slash at the end.
+func serveLists(t *testing.T, dir string, d *deliveries) string {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+	srv := httptest.NewServer(playlist.NewHandler(playlist.NewFiles(os.DirFS(dir), log), &playlist.HandlerOptions{
+		Logger: log, Report: d.add, Duration: fileDuration,
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL + "/"
+}
+
+// fileDuration finds how long a file plays.
+func fileDuration(_ context.Context, name string, r io.ReaderAt, size int64) (time.Duration, error) {
+	d := bitrate.Detector{Name: filepath.Base(name)}
+	info, err := d.Detect(r, size)
+	return info.Duration, err
+}
+
+// TestPlaylistVLC: VLC plays the ASX of a list of Windows Media files to its end, with an advertisement that is locked.
+func TestPlaylistVLC(t *testing.T) {
+	t.Parallel()
+	need(t, "cvlc")
+	dir := windowsMedia(t)
+	twice(t, func() error {
+		var d deliveries
+		start := time.Now()
+		v, err := startVLC(t, serveLists(t, dir, &d)+"list.isx")
+		if err != nil {
+			return err
+		}
+		defer v.stop()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for range v.lines {
+			}
+		}()
+		select {
+		case <-ended:
+		case <-time.After(40 * time.Second):
+			return errors.Join(errors.New("vlc does not come to the end of the list"), d.check())
+		}
+		return errors.Join(d.check(), within("seconds it took", time.Since(start).Seconds(), 9.5, 20))
+	})
+}
+
+// TestPlaylistFFmpeg: ffmpeg reads what M3U8 lists, one entry after the other, and gets the packets of the files.
+func TestPlaylistFFmpeg(t *testing.T) {
+	t.Parallel()
+	dir := windowsMedia(t)
+	packets := func(from string) string {
+		out, err := run(t, time.Minute, "ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-xerror", "-i", from, "-c", "copy", "-f", "framemd5", "-")
+		require.NoError(t, err, out)
+		return out
+	}
+	var d deliveries
+	text := string(download(t, serveLists(t, dir, &d)+"list.isx?format=m3u8"))
+	var entries []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
+			entries = append(entries, line)
+		}
+	}
+	require.Len(t, entries, 3, text)
+	for i, file := range []string{"one.wmv", "ad.wmv", "two.wmv"} {
+		want := packets(filepath.Join(dir, file))
+		require.Greater(t, strings.Count(want, "\n"), 70)
+		require.Equal(t, want, packets(entries[i]), file)
+	}
+	require.NoError(t, d.check())
+	resp, err := http.Get(entries[1])
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusForbidden, resp.StatusCode, "the advertisement again")
+}
