@@ -81,8 +81,8 @@ type HandlerOptions struct {
 	MaxDepth int
 
 	// AllowSkipAfterMinPercent is how much of a locked entry must have been delivered, and of its duration have passed,
-	// before it may be left, in percent. Zero means 100: what is locked is locked. IIS's default of 0 undid the lock;
-	// whoever wants that leaves out the lock.
+	// before it may be left, in percent. Zero means 100: what is locked is locked. Negative means 0, IIS's default, which
+	// undoes NoSkipForward of all entries.
 	AllowSkipAfterMinPercent int
 	// Early is how much before its end an entry counts as watched. Zero means DefaultEarly; negative means none.
 	Early time.Duration
@@ -160,7 +160,7 @@ type Handler struct {
 }
 
 // NewHandler returns a handler of the playlists of a provider. It panics on options that contradict themselves: a root
-// that is no directory name, a key below 16 bytes, an AllowSkipAfterMinPercent outside 0 to 100.
+// that is no directory name, a key below 16 bytes, an AllowSkipAfterMinPercent above 100.
 func NewHandler(provider Provider, opts *HandlerOptions) *Handler {
 	h := &Handler{provider: provider, active: make(map[ID]int)}
 	if opts != nil {
@@ -174,10 +174,10 @@ func NewHandler(provider Provider, opts *HandlerOptions) *Handler {
 	if h.tokens, err = NewTokens(h.opts.Keys...); err != nil {
 		panic(err)
 	}
-	if p := h.opts.AllowSkipAfterMinPercent; p < 0 || p > 100 {
-		panic(fmt.Errorf("playlist: AllowSkipAfterMinPercent %d is not between 0 and 100", p))
+	if p := h.opts.AllowSkipAfterMinPercent; p > 100 {
+		panic(fmt.Errorf("playlist: AllowSkipAfterMinPercent %d is above 100", p))
 	}
-	h.rules = rules{percent: cmp.Or(h.opts.AllowSkipAfterMinPercent, 100), early: max(h.opts.Early, 0)}
+	h.rules = rules{percent: max(cmp.Or(h.opts.AllowSkipAfterMinPercent, 100), 0), early: max(h.opts.Early, 0)}
 	h.formats = Formats()
 	for name, f := range h.opts.Formats {
 		if f == nil {

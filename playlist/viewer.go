@@ -116,7 +116,7 @@ type viewer struct {
 // rules are what enforcement goes by, the same for all entries.
 type rules struct {
 	// percent of an entry that must have been delivered, and of its duration that must have passed, before it counts
-	// as done: 100 unless the operator has set allowSkipAfterMinPercent.
+	// as done: 100 unless the operator has set allowSkipAfterMinPercent. With 0 any entry may be left at once.
 	percent int
 	// early is how much before the end of an entry the next may be asked for, as players do to play without a pause.
 	early time.Duration
@@ -275,7 +275,7 @@ func (v *viewer) goesOn(now time.Time, p path, from int64) bool {
 
 // left checks whether an entry may be left for one after it.
 func (v *viewer) left(now time.Time, r *rules, at lists, p path, e *Entry) error {
-	if v.done(p) {
+	if v.done(p) || r.percent == 0 {
 		return nil
 	}
 	if nested := at(p); nested != nil && v.sameBranch(p) { // inside, from the entry where the viewer is on
