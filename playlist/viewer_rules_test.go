@@ -124,6 +124,7 @@ func FuzzViewer(f *testing.F) {
 		return nil
 	}
 	f.Fuzz(func(t *testing.T, steps []byte) {
+		steps = steps[:min(len(steps), 256)]
 		var v viewer
 		now := t0
 		sent := make([]map[int64]bool, len(list))
