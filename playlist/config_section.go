@@ -65,7 +65,8 @@ func (b *configBuilder) collect(layer *iisconfig.Layer[configLayer]) *Config {
 	c.PlaylistProviders, c.OutputFormats = l.providers.Values(), l.formats.Values()
 	isDefault := func(p ConfigSessionProvider) bool { return strings.EqualFold(p.Name, c.DefaultSessionProvider) }
 	if !slices.ContainsFunc(c.SessionProviders, isDefault) {
-		b.log.Warn(layer.At, "playlist: there is no sessionProvider %q, which is the default", xmltree.Shorten(c.DefaultSessionProvider))
+		b.log.Warn(layer.At, "playlist: there is no sessionProvider %q, which is the default",
+			xmltree.Shorten(c.DefaultSessionProvider))
 	}
 	return &c
 }
