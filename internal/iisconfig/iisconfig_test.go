@@ -35,7 +35,8 @@ func TestSections(t *testing.T) {
 		assert.Empty(t, log.Warnings(), doc)
 	}
 	var log iisconfig.Log
-	require.Nil(t, iisconfig.Sections([]byte("<configuration><x/><media><x/></media></configuration>"), iisconfig.Form{Name: "x"}, &log))
+	doc := "<configuration><x/><media><x/></media></configuration>"
+	require.Nil(t, iisconfig.Sections([]byte(doc), iisconfig.Form{Name: "x"}, &log))
 	err := log.Err(asItIs)
 	require.ErrorIs(t, err, iisconfig.ErrNoSection)
 	require.EqualError(t, err, "config line 1: configuration: no section x")
@@ -66,7 +67,8 @@ func TestCollection(t *testing.T) {
 
 	one := change(base, 1, "<add k='a'/><remove k='b'/><add k='c'><d/></add><e/>")
 	require.Len(t, log.Warnings(), 3)
-	assert.Equal(t, []string{"One", "Two", "a"}, change(one, 2, "<add k='A'/><add k='bad'/><add/><remove k='c'/><add k=''/>").Values())
+	two := change(one, 2, "<add k='A'/><add k='bad'/><add/><remove k='c'/><add k=''/>")
+	assert.Equal(t, []string{"One", "Two", "a"}, two.Values())
 	var errs []string
 	for _, err := range log.Errors() {
 		errs = append(errs, err.Error())
@@ -124,8 +126,10 @@ func TestCollectionOfEntries(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	var n int
-	for s, ok := range map[string]bool{" 7 ": true, "0": true, "-1": false, "": false, "-": false, "11": false, "1.5": false, "+1": false,
-		"99999999999999999999": false, "١": false} {
+	for s, ok := range map[string]bool{
+		" 7 ": true, "0": true, "-1": false, "": false, "-": false, "11": false, "1.5": false, "+1": false,
+		"99999999999999999999": false, "١": false,
+	} {
 		assert.Equal(t, ok, iisconfig.SetWhole(&n, s, 0, 10) == nil, s)
 	}
 	var b bool

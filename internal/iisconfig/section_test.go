@@ -72,16 +72,18 @@ func TestSectionErrors(t *testing.T) {
 		{partial, "<x/>\n<aa/>", "config line 2: aa: a second root element, the first is x of line 1", 2, 1},
 		{partial, "<aa/>\n<x/>", "config line 2: x: a second root element, the first is aa of line 1", 2, 1},
 		{partial, "\n <add/>", "config line 2: add outside of a collection could be of several of them", 2, 2},
-		{partial, "<aa/>\n<add of='bb'/>", "config line 2: add outside of a collection seems to be of bb, which aa of line 1 is not", 2, 1},
-		{partial, "<aa/><aa/>\n<add of='aa'/>", "config line 2: add outside of a collection seems to be of aa, which aa of line 1 is not", 2, 1},
+		{partial, "<aa/>\n<add of='bb'/>",
+			"config line 2: add outside of a collection seems to be of bb, which aa of line 1 is not", 2, 1},
+		{partial, "<aa/><aa/>\n<add of='aa'/>",
+			"config line 2: add outside of a collection seems to be of aa, which aa of line 1 is not", 2, 1},
 		{plain, "<aa/>", "config line 1: aa: no section x", 1, 1},
 		{plain, "<add of='aa'/>", "config line 1: add: no section x", 1, 1},
 		{plain, "<add/>\n<add/>", "config line 2: add: a second root element, the first is add of line 1", 2, 1},
 		{plain, "<x>\n <a b></x>", "config line 2: x: attribute name without = in element", 2, 0},
 		{plain, "<x>\n</y>", "config line 2: x: closed by </y>", 2, 1},
 		{plain, "\n", "config line 2: no element", 2, 1},
-		{plain, "<x>\n" + strings.Repeat("<y/>", iisconfig.MaxEntries) + "</x>", "config line 2: y: more than 131072 elements in sections",
-			2, 4*(iisconfig.MaxEntries-1) + 1},
+		{plain, "<x>\n" + strings.Repeat("<y/>", iisconfig.MaxEntries) + "</x>",
+			"config line 2: y: more than 131072 elements in sections", 2, 4*(iisconfig.MaxEntries-1) + 1},
 		{plain, "<x>" + strings.Repeat("\n<y"+strings.Repeat(" a=''", 256)+"/>", 2049) + "</x>",
 			"config line 2050: y: more than 524288 attributes in sections", 2050, 1},
 		{plain, strings.Repeat(" ", iisconfig.MaxBytes+1), "config: 8388609 bytes, limit 8388608", 0, 0},
@@ -98,7 +100,8 @@ func TestSectionErrors(t *testing.T) {
 // TestForeignSections: what is in other sections has no limits of its own, and no warnings.
 func TestForeignSections(t *testing.T) {
 	foreign := "<y a='1' a='2' b='" + strings.Repeat("x", 1<<20) + "'>text" + strings.Repeat("<z/>", iisconfig.MaxEntries) + "</y>"
-	doc := "<configuration>" + foreign + "text<system.webServer><media>text<x>\n  text<add k='v'>more</add></x></media></system.webServer></configuration>"
+	doc := "<configuration>" + foreign + "text<system.webServer><media>text<x>\n  text<add k='v'>more</add></x></media>" +
+		"</system.webServer></configuration>"
 	log := iisconfig.Log{Keys: []string{"k"}}
 	require.Len(t, iisconfig.Sections([]byte(doc), iisconfig.Form{Name: "x"}, &log), 1)
 	require.Empty(t, log.Errors())

@@ -175,7 +175,8 @@ func TestRepeatedAttributes(t *testing.T) {
 	r.Repeated = true
 	require.NoError(t, r.Document(func(el *xmltree.Element) error {
 		assert.Equal(t, []xmltree.Attr{
-			{Name: "b", Value: "1", At: xmltree.Position{Line: 1, Column: 4}}, {Name: "b", Value: "2", At: xmltree.Position{Line: 1, Column: 10}},
+			{Name: "b", Value: "1", At: xmltree.Position{Line: 1, Column: 4}},
+			{Name: "b", Value: "2", At: xmltree.Position{Line: 1, Column: 10}},
 		}, el.Attrs)
 		return r.Tree(el)
 	}))
@@ -197,7 +198,9 @@ func TestErrorPositions(t *testing.T) {
 
 func TestErrorsAreShort(t *testing.T) {
 	name := strings.Repeat("x", 900)
-	for _, doc := range []string{"<" + name + "></y>", "<a>&" + name + ";</a>", "<a></" + name + ">", "<a " + name + "='12345678901'/>"} {
+	for _, doc := range []string{
+		"<" + name + "></y>", "<a>&" + name + ";</a>", "<a></" + name + ">", "<a " + name + "='12345678901'/>",
+	} {
 		_, err := read(doc)
 		require.Error(t, err)
 		assert.Less(t, len(err.Error()), 300, doc)
