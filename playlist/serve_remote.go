@@ -1,7 +1,6 @@
 package playlist
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 )
@@ -24,17 +23,19 @@ func (h *Handler) serveRemote(w http.ResponseWriter, r *http.Request, e *entry, 
 	}
 	m := h.newMeter(w, r, e, -1)
 	h.noCache(w.Header())
-	ended := false
-	defer func() { m.finish(cmp.Or(m.status, http.StatusBadGateway), ended) }()
 	res, err := h.opts.Remote.Proxy(m, r, at.remote.String())
-	ended = err == nil && !m.failed
+	status := res.Status
+	if status == 0 {
+		status, _ = statusOf(err)
+	}
+	m.finish(status, err == nil && !m.failed)
 	switch {
 	case err == nil:
 		return nil
 	case res.Status != 0:
 		h.opts.Logger.Debug("playlist entry", "path", r.URL.Path, "err", err)
 		panic(http.ErrAbortHandler) // the client must not take what it has for the whole
-	case from == 0 && q.to < 0: // the client has no part in it
+	case !ranged || q.from == 0 && q.to < 0: // the client has no part in it
 		return faulty(r, err)
 	}
 	return err
