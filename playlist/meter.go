@@ -162,3 +162,12 @@ func (h *Handler) report(e *entry, status int, sent, size int64, g *progress, do
 	}
 	h.opts.Report(d)
 }
+
+// share returns the part of [from, to) that a response to a range has sent, in proportion to its bytes: there are players
+// that ask for segments in no other way.
+func (m *meter) share(from, to int64) (int64, int64) {
+	if m.size <= 0 || m.size > math.MaxInt64/max(to, 1) {
+		return 0, 0
+	}
+	return from + (to-from)*m.from/m.size, from + (to-from)*(m.from+m.sent)/m.size
+}

@@ -337,7 +337,12 @@ func (h *Handler) sentSpan(r *http.Request, a *wanted, m *meter, ended bool) {
 		return
 	}
 	from, to, size := a.from, a.to, a.entry.Duration.Milliseconds()
-	if !ended || !a.picture || !a.whole || m.status != http.StatusOK {
+	switch {
+	case !a.picture || !a.whole:
+		from, to = 0, 0
+	case m.status == http.StatusPartialContent:
+		from, to = m.share(from, to)
+	case !ended:
 		from, to = 0, 0
 	}
 	g, done := h.count(r, a.entry, from, to, size)
