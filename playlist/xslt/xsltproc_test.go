@@ -31,7 +31,7 @@ func needXsltproc(tb testing.TB) {
 // TestVendorStylesheet: the stylesheet of IIS's documentation makes of each document what a reference processor made.
 func TestVendorStylesheet(t *testing.T) {
 	needXsltproc(t)
-	dir := testmedia.Shared(t, "playlists/xslt")
+	dir := testmedia.Shared(t, "testdata/playlists/xslt")
 	stylesheet, err := os.ReadFile(filepath.Join(dir, "iis-docs-atom.xslt"))
 	require.NoError(t, err)
 	expected, err := filepath.Glob(filepath.Join(dir, "expected", "*.atom.xml"))
@@ -40,7 +40,7 @@ func TestVendorStylesheet(t *testing.T) {
 	for _, name := range expected {
 		input := strings.TrimSuffix(filepath.Base(name), ".atom.xml")
 		t.Run(input, func(t *testing.T) {
-			document, err := os.ReadFile(testmedia.Shared(t, "playlists/asx/"+input))
+			document, err := os.ReadFile(testmedia.Shared(t, "testdata/playlists/asx/"+input))
 			require.NoError(t, err)
 			want, err := os.ReadFile(name)
 			require.NoError(t, err)
