@@ -214,7 +214,9 @@ func (b *stitchBuilder) finish(validator string) {
 		s := &b.st.streams[i]
 		s.settle()
 		m.Streams = append(m.Streams, s.out)
-		m.Duration = max(m.Duration, toStitch(s.out.Timeline.End(), s.timescale))
+	}
+	for i := range b.st.parts {
+		m.Duration = max(m.Duration, b.st.parts[i].end)
 	}
 	b.st.snap = smooth.NewSnapshot(m, validator)
 	b.st.snap.Periods, b.st.snap.NotSmooth = b.periods, b.notSmooth

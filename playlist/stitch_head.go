@@ -150,14 +150,17 @@ func (h *stitchHead) findSets() error {
 	for _, b := range first[:size] {
 		length = length<<8 | int64(b)
 	}
-	if end := size + length; isDelimiter(c, first[size]) && end <= maxDelimiter && end < h.inner.PayloadSize() {
-		h.setsAt = end
+	if !isDelimiter(c, first[size]) {
+		return nil
+	}
+	for s, err := range h.inner.Samples() {
+		if end := size + length; err == nil && end <= int64(s.Size) {
+			h.setsAt = end
+		}
+		return err
 	}
 	return nil
 }
-
-// maxDelimiter bounds an access unit delimiter with its length, in bytes. It has one to three.
-const maxDelimiter = 16
 
 // isDelimiter reports whether a NAL unit with that first byte is an access unit delimiter.
 func isDelimiter(c *smooth.Codec, first byte) bool {
