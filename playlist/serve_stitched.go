@@ -86,8 +86,7 @@ func (h *Handler) serveStitched(w http.ResponseWriter, r *http.Request, list, te
 		h.excuse(r, p.entry)
 	}
 	if p.shown != smooth.Presentation(p.Stitched) || req.Kind != smooth.FragmentRequest || req.Noun == smooth.FragmentInfo {
-		h.noCache(w.Header())
-		h.stitched.ServeHTTP(w, inner)
+		h.stitched.ServeHTTP(&ownAnswer{ResponseWriter: w, h: h}, inner)
 		return nil
 	}
 	return h.serveSpan(w, inner, p, &req)
@@ -251,9 +250,8 @@ func (h *Handler) serveSpan(w http.ResponseWriter, r *http.Request, p *showing, 
 	if err != nil {
 		return err
 	}
-	m := h.newMeter(w, r, a.entry, -1)
+	m := h.newMeter(&ownAnswer{ResponseWriter: w, h: h}, r, a.entry, -1)
 	m.counted = true
-	h.noCache(w.Header())
 	ended := false
 	defer func() { h.sentSpan(r, a, m, ended) }()
 	h.stitched.ServeHTTP(m, r)

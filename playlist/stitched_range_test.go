@@ -44,7 +44,9 @@ func TestStitchedRanges(t *testing.T) {
 	}
 	at := ask("/list.isx?format=smooth", "").Header().Get("Location")
 	require.NotEmpty(t, at)
-	manifest, err := smooth.ParseManifest(ask(at, "").Body.Bytes())
+	answer := ask(at, "")
+	assert.Equal(t, "no-cache, private", answer.Header().Get("Cache-Control"), "of one session")
+	manifest, err := smooth.ParseManifest(answer.Body.Bytes())
 	require.NoError(t, err)
 	video := manifest.Streams[0]
 	require.Equal(t, smooth.Video, video.Type)
@@ -68,5 +70,7 @@ func TestStitchedRanges(t *testing.T) {
 	}
 	assert.Equal(t, http.StatusServiceUnavailable, ask(behind, "0-").Code, "all delivered, faster than it plays")
 	now = now.Add(6 * time.Second)
-	assert.Equal(t, http.StatusPartialContent, ask(behind, "0-").Code)
+	answer = ask(behind, "0-")
+	assert.Equal(t, http.StatusPartialContent, answer.Code)
+	assert.Equal(t, "no-cache, private", answer.Header().Get("Cache-Control"))
 }
