@@ -59,7 +59,8 @@ func (s *stitching) nothing(st *stitchState) error {
 	if len(st.parts) == 0 {
 		return fmt.Errorf("playlist: %s: no parts: %w", s.name, smooth.ErrNotFound)
 	}
-	return fmt.Errorf("playlist: %s: none of %d parts can be shown: entry %d: %w", s.name, len(st.parts), s.parts[0].Entry, st.parts[0].err)
+	err := st.parts[0].err
+	return fmt.Errorf("playlist: %s: none of %d parts can be shown: entry %d: %w", s.name, len(st.parts), s.parts[0].Entry, err)
 }
 
 // openParts looks at the sources, each once.

@@ -123,7 +123,9 @@ func (s *Stitched) pass(ctx context.Context, k smooth.FragmentKey, place Place) 
 }
 
 // stitched returns a fragment of a part in its place, which owns it.
-func (s *Stitched) stitched(ctx context.Context, inner *smooth.Fragment, at *stitchedAt, k smooth.FragmentKey, place Place) (*smooth.Fragment, error) {
+func (s *Stitched) stitched(
+	ctx context.Context, inner *smooth.Fragment, at *stitchedAt, k smooth.FragmentKey, place Place,
+) (*smooth.Fragment, error) {
 	h := stitchHead{inner: inner, at: at, sequence: uint32(at.pos) + 1}
 	head, err := h.build()
 	if err != nil {

@@ -141,7 +141,8 @@ func (s *stitchStream) differs(n int, c *smooth.Codec) error {
 	first, rate := s.levels[n].codec, s.out.Levels[n].Bitrate
 	switch {
 	case s.out.Type == smooth.Video && c.NALULengthSize != first.NALULengthSize:
-		return s.refuse(rate, fmt.Sprintf("lengths of NAL units of %d and of %d bytes in the parts", first.NALULengthSize, c.NALULengthSize))
+		return s.refuse(rate, fmt.Sprintf("lengths of NAL units of %d and of %d bytes in the parts",
+			first.NALULengthSize, c.NALULengthSize))
 	case s.out.Type == smooth.Audio && !sameSound(c, first):
 		return s.refuse(rate, fmt.Sprintf("another configuration of %s in a part: %d Hz and %d channels after %d Hz and %d",
 			familyOf(c), c.SamplingRate, c.Channels, first.SamplingRate, first.Channels))
@@ -153,8 +154,9 @@ func (s *stitchStream) differs(n int, c *smooth.Codec) error {
 func (b *stitchBuilder) matchText(part int, in *stitchInput) {
 	codec := in.levels[0].codec
 	at := slices.IndexFunc(b.st.streams, func(s stitchStream) bool {
-		return s.out.Type == smooth.Text && s.out.Subtype == in.stream.Subtype && sameLanguage(s.out.Language, in.stream.Language) &&
-			familyOf(s.levels[0].codec) == familyOf(codec) && !slices.ContainsFunc(s.spans, func(x stitchSpan) bool { return x.part == part })
+		return s.out.Type == smooth.Text && s.out.Subtype == in.stream.Subtype &&
+			sameLanguage(s.out.Language, in.stream.Language) && familyOf(s.levels[0].codec) == familyOf(codec) &&
+			s.spanOf(part) == nil
 	})
 	s := b.addOrFind(at, in)
 	span := stitchSpan{part: part, inner: in.stream, scale: in.scale}

@@ -163,7 +163,7 @@ func TestStitchedCounts(t *testing.T) {
 	s, err = p.Snapshot(t.Context())
 	require.NoError(t, err)
 	require.Len(t, s.Periods, 300)
-	assert.EqualValues(t, 300*30*stitchSecond, s.Manifest.Duration)
+	assert.Equal(t, uint64(300*30*stitchSecond), s.Manifest.Duration)
 	for _, k := range fragmentKeys(s.Manifest.Streams[0], s.Manifest.Streams[0].Levels[1])[4480:] {
 		_, f := fragmentSamples(t, p, k)
 		assert.Equal(t, k, f.Key)
