@@ -6,7 +6,7 @@ package bitrate
 //	0B77 crc(16) fscod(2) frmsizecod(6) bsid(5)                                          bsid up to 10: AC-3
 //	0B77 strmtyp(2) substreamid(3) frmsiz(11) fscod(2) numblkscod(2) acmod(3) lfeon(1) bsid(5)    11 to 16: E-AC-3
 func ac3() framing {
-	return framing{header: 6, run: 4, parse: func(b []byte) (frame, bool) {
+	return framing{header: 6, run: 4, start: [2]byte{0x0B, 0x77}, parse: func(b []byte) (frame, bool) {
 		if len(b) < 6 {
 			return frame{}, false
 		}

@@ -5,7 +5,7 @@ package bitrate
 //
 //	11111111 1111ID0P PPSSSS.C CC....LL LLLLLLLL LLL..... ......BB    profile, sampling index, channels, length, blocks - 1
 func adts() framing {
-	return framing{header: 7, run: 4, parse: func(b []byte) (frame, bool) {
+	return framing{header: 7, run: 4, start: [2]byte{0xFF, 0xFF}, parse: func(b []byte) (frame, bool) {
 		if len(b) < 7 || b[0] != 0xFF || b[1]&0xF6 != 0xF0 {
 			return frame{}, false
 		}

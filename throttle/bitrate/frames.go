@@ -29,9 +29,24 @@ type frame struct {
 // framing is how an elementary stream is divided into frames. Files of such streams have no header: their rate is that
 // of the frames, and bytes are known to be frames only because each leads to the next.
 type framing struct {
-	header int // bytes that parse looks at
-	run    int // consecutive frames that are not a coincidence
+	header int     // bytes that parse looks at
+	run    int     // consecutive frames that are not a coincidence
+	start  [2]byte // a frame begins with one of these, zeros for any byte
 	parse  func([]byte) (frame, bool)
+}
+
+// candidate returns the first index from i on at which a frame may begin, or the length of b: most bytes that are looked
+// at are none, and asking parse about each of them takes ten times as long.
+func (f framing) candidate(b []byte, i int) int {
+	if f.start == [2]byte{} {
+		return min(i, len(b))
+	}
+	for ; i < len(b); i++ {
+		if b[i] == f.start[0] || b[i] == f.start[1] {
+			break
+		}
+	}
+	return i
 }
 
 // follow counts the frames of one kind that follow one another from off, at most limit of them, and returns where
@@ -66,7 +81,7 @@ func (s *source) cutStreamAt(f framing, start, end int64) bool {
 	if err != nil {
 		return false
 	}
-	for i := range len(b) - min(f.header, len(b)) {
+	for i := f.candidate(b, 0); i+f.header < len(b); i = f.candidate(b, i+1) {
 		if _, ok := f.parse(b[i:]); !ok {
 			continue
 		}
@@ -91,7 +106,7 @@ func (s *source) findFrames(f framing, start, end int64, bound int) (int64, erro
 	if err != nil {
 		return 0, err
 	}
-	for i := 1; i+f.header <= len(b); i++ {
+	for i := f.candidate(b, 1); i+f.header <= len(b); i = f.candidate(b, i+1) {
 		if _, ok := f.parse(b[i:]); ok && s.streamAt(f, start+int64(i), end, 2) {
 			return start + int64(i), nil
 		}
@@ -143,7 +158,8 @@ func (m *frameSum) leave() {
 }
 
 // measure adds up the frames between first and end: all of them if the budget allows, otherwise those in windows
-// spread over the stream, as a rate at the beginning says little about a stream of variable rate.
+// spread over the stream, as a rate at the beginning says little about a stream of variable rate. It is all there is
+// where the windows have no frames.
 func (s *source) measure(f framing, first, end int64) (frameSum, error) {
 	length := end - first
 	if length <= int64(min(s.left-frameReserve, maxExactMeasure)) {
@@ -172,6 +188,11 @@ func (s *source) measure(f framing, first, end int64) (frameSum, error) {
 			return frameSum{}, err
 		}
 		sum.leave()
+	}
+	if sum.samples == 0 { // what is there of a download that reserves its space, or of an upload that goes on
+		err := s.addWindow(f, &sum, first, min(first+int64(min(maxFrameWindow, s.left)), end))
+		sum.leave()
+		return sum, err
 	}
 	return sum, nil
 }

@@ -80,7 +80,7 @@ func (h mpegAudioHeader) size(unpadded int) int {
 
 // mpegAudio returns the framing of MPEG audio. unpadded is the size of frames in free format, zero where there are none.
 func mpegAudio(unpadded int) framing {
-	return framing{header: 4, run: 4, parse: func(b []byte) (frame, bool) {
+	return framing{header: 4, run: 4, start: [2]byte{0xFF, 0xFF}, parse: func(b []byte) (frame, bool) {
 		h, ok := parseMPEGAudioHeader(b)
 		if !ok || (h.rate == 0) != (unpadded > 0) {
 			return frame{}, false
