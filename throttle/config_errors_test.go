@@ -155,6 +155,7 @@ func TestConfigErrors(t *testing.T) {
 			assert.Equal(t, c.line, e.Line, "line of %v", err)
 			assert.Equal(t, c.column, e.Column, "column of %v", err)
 			assert.Equal(t, c.attribute, e.Attribute)
+			assert.Contains(t, err.Error(), e.Element)
 			assert.True(t, strings.HasPrefix(err.Error(), "throttle: config"), err)
 			assert.NotContains(t, err.Error(), "\n")
 		})

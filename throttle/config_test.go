@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -284,7 +285,7 @@ func TestReadRulesErrors(t *testing.T) {
 	_, err := throttle.ReadRules(io.MultiReader(strings.NewReader("<a>"), errorReader{broken}))
 	require.ErrorIs(t, err, broken)
 	_, err = throttle.ReadRules(endless{})
-	require.ErrorContains(t, err, "more than 8388608 bytes")
+	require.ErrorContains(t, err, fmt.Sprintf("more than %d bytes", throttle.MaxConfigBytes))
 }
 
 type errorReader struct{ err error }

@@ -50,8 +50,9 @@ type HandlerOptions struct {
 	// 32 at most or no more than the first burst, is sent like a first burst.
 	SeekBurst time.Duration
 	// WriteTimeout is how long one write may take, at most 1 MiB, before the connection is cut as nobody reads. The
-	// deadline moves with the response, so that http.Server.WriteTimeout does not end it. Zero means
-	// [DefaultWriteTimeout]; negative leaves deadlines alone.
+	// deadline moves with the response, so that http.Server.WriteTimeout does not end it; for that, writers of handlers
+	// outside need Unwrap, as http.ResponseController has it. Zero means [DefaultWriteTimeout]; negative leaves deadlines
+	// alone.
 	WriteTimeout time.Duration
 	// Client names who asks, to tell seeks and parallel ranges of one player from two players. Nil means the header
 	// X-Playback-Session-Id where there is one, else the address without the port together with the User-Agent.

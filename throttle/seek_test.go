@@ -160,3 +160,26 @@ func TestIndexAtTheEnd(t *testing.T) {
 		assert.Greater(t, time.Since(start), 3*time.Minute)
 	})
 }
+
+// The burst of a seek is three seconds of content unless told otherwise, and none if that is negative.
+func TestSeekBurst(t *testing.T) {
+	const rate = throttle.MbitPerSecond
+	for option, want := range map[time.Duration]time.Duration{
+		0: throttle.DefaultSeekBurst, time.Second: time.Second, time.Hour: 10 * time.Second, -1: 0,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := throttle.New(content(rate.Bytes(2*time.Hour)), mp4Rules(10*time.Second, 100), &throttle.HandlerOptions{SeekBurst: option})
+			ask := func(from, d time.Duration) *wire {
+				ctx, cancel := context.WithTimeout(t.Context(), d)
+				defer cancel()
+				w := newWire()
+				encoded(rate, h).ServeHTTP(w, request("GET", "/film.mp4", "Range", fmt.Sprintf("bytes=%d-", rate.Bytes(from))).WithContext(ctx))
+				return w
+			}
+			first := ask(0, time.Minute)
+			assert.InDelta(t, rate.Bytes(70*time.Second), first.sent, float64(rate.Bytes(throttle.DefaultInterval)))
+			seek := ask(time.Hour, time.Millisecond)
+			assert.Equal(t, rate.Bytes(want), seek.sent, "SeekBurst %v", option)
+		})
+	}
+}

@@ -183,6 +183,15 @@ func TestWhatFailsDoesNotStay(t *testing.T) {
 	}
 }
 
+func TestRemoteAddress(t *testing.T) {
+	for remote, want := range map[string]string{
+		"203.0.113.1:80": "203.0.113.1", "[2001:db8::1]:80": "2001:db8::1", "[::ffff:203.0.113.1]:80": "203.0.113.1",
+		"203.0.113.1": "203.0.113.1", "[2001:db8::1]": "2001:db8::1", "@": "invalid IP", "": "invalid IP",
+	} {
+		assert.Equal(t, want, limit.RemoteAddress(&http.Request{RemoteAddr: remote}).String(), remote)
+	}
+}
+
 func TestTrustedProxies(t *testing.T) {
 	address := limit.TrustedProxies(netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32"))
 	for _, c := range []struct {
