@@ -18,7 +18,7 @@
 //
 // The law: within time t a response is sent at most burst + rate*t bytes, counted without rounding, and less only by one
 // quantum, which is what the rate earns in [HandlerOptions.Interval], or as its client is slow. What a client was too
-// slow for it may catch up to the extent of [HandlerOptions.SeekBurst].
+// slow for it may catch up to the extent of [HandlerOptions.SeekBurst], or of 250 ms where that is more.
 //
 // Specifications: the documentation of IIS Media Services 4.1 on Bit Rate Throttling (configuration, extensibility);
 // RFC 9110 section 14 for ranges.

@@ -45,8 +45,8 @@ type HandlerOptions struct {
 	// [DefaultInterval]. Rates so low that an interval earns less than [Rules.MinSendSize] are written to less often,
 	// those so high that it earns more than 1 MiB more often.
 	Interval time.Duration
-	// SeekBurst is the burst that a seek earns, and what a client that was slow may catch up, in time of the content.
-	// Zero means [DefaultSeekBurst]; negative means none. What may be an index at the end of a file, as it is one part in
+	// SeekBurst is the burst that a seek earns, and what a client that was slow may catch up, in time of the content;
+	// of what was not sent in time 250 ms may always be caught up. Zero means [DefaultSeekBurst]; negative means none. What may be an index at the end of a file, as it is one part in
 	// 32 at most or no more than the first burst, is sent like a first burst.
 	SeekBurst time.Duration
 	// WriteTimeout is how long one write may take, at most 1 MiB, before the connection is cut as nobody reads. The

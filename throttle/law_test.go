@@ -2,6 +2,7 @@ package throttle_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -91,4 +92,44 @@ func testLaw(t *testing.T, rate throttle.Rate, interval, burst time.Duration) {
 	assert.Equal(t, uint64(o.BurstBytes), stats.BurstBytes)
 	assert.Equal(t, uint64(o.SteadyBytes), stats.SteadyBytes)
 	assert.Zero(t, stats.Active)
+}
+
+// stalling is a wire that once stands still for a while, as a processor does that has other things to do.
+type stalling struct {
+	*wire
+	at    int // the write that does
+	stall time.Duration
+}
+
+func (w *stalling) ReadFrom(src io.Reader) (int64, error) {
+	if len(w.writes) == w.at {
+		time.Sleep(w.stall)
+	}
+	return w.wire.ReadFrom(src)
+}
+
+// What a server was too late for by less than an interval it makes up for, also where there is no burst and a quantum
+// lasts a few milliseconds, and at a rate that the site's target has raised.
+func TestLateWrites(t *testing.T) {
+	const rate = throttle.GbitPerSecond
+	raised := dataRules(throttle.MbitPerSecond)
+	raised.TargetRate = rate
+	for name, rules := range map[string]*throttle.Rules{"set": dataRules(rate), "raised": raised} {
+		for _, stall := range []time.Duration{20 * time.Millisecond, 200 * time.Millisecond} {
+			t.Run(fmt.Sprintf("%s/%v", name, stall), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h := throttle.New(content(rate.Bytes(time.Second)), rules, nil)
+					w, start := &stalling{newWire(), 50, stall}, time.Now()
+					h.ServeHTTP(w, httptest.NewRequest("GET", "/x.dat", nil))
+					assert.InDelta(t, time.Second, time.Since(start), float64(rate.Time(1<<20)))
+					var sent int64
+					for i, one := range w.writes {
+						sent += one.n
+						require.LessOrEqual(t, sent, rate.Bytes(one.at.Sub(start)), "write %d", i)
+						require.LessOrEqual(t, one.n, int64(1<<20), "write %d", i)
+					}
+				})
+			})
+		}
+	}
 }

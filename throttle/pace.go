@@ -16,6 +16,7 @@ type pace struct {
 	plan    plan
 	err     error // of the detection
 	taken   *taken
+	seek    int64 // burst of a seek
 	quantum int64
 	slack   int64  // how much less than a quantum is waited for
 	rate    Rate   // that the quantum is for
@@ -41,8 +42,8 @@ func (h *Handler) newPace(w *response, p *plan, err error) *pace {
 	if h.opts.KernelPacing {
 		c.kernel = newKernelPacing(w.r)
 	}
-	seekBurst := p.seekBurst(h.opts.SeekBurst)
-	c.taken = h.sessions.begin(now, w.sessionKey(), w.from, p, seekBurst, c.index(), max(seekBurst, c.quantum), &h.site)
+	c.seek = p.seekBurst(h.opts.SeekBurst)
+	c.taken = h.sessions.begin(now, w.sessionKey(), w.from, p, c.seek, c.index(), c.capacity(), &h.site)
 	h.counters.responses.Add(1)
 	h.counters.active.Add(1)
 	return c
@@ -65,6 +66,12 @@ func (c *pace) setQuantum(rate Rate) {
 	if c.slack = rate.Bytes(slack); c.quantum-c.slack < max(c.quantum/2, least) {
 		c.slack = 0
 	}
+}
+
+// capacity is how much may be caught up of what was not sent in time: what a slow client may, and at any rate what a
+// server under load is late for. At a Gbit/s a quantum lasts a few milliseconds, and to wake later than that is usual.
+func (c *pace) capacity() int64 {
+	return max(c.seek, c.quantum, c.rate.Bytes(DefaultInterval))
 }
 
 // grant waits until bytes may be written and returns how many, at most want and more than zero.
@@ -145,6 +152,7 @@ func (c *pace) refresh(now time.Time) {
 	if rate != c.rate {
 		c.setQuantum(rate)
 		c.taken.bucket.SetRate(now, rate)
+		c.taken.bucket.SetCapacity(now, c.capacity())
 	}
 }
 
