@@ -3,6 +3,7 @@ package limit
 import (
 	"math"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/smoothkit/smoothkit/throttle"
@@ -41,6 +42,9 @@ func (h *Handler) begin(r *http.Request) (grant, denial) {
 	gone = h.expire(at, g.session, gone)
 	h.mu.Unlock()
 	if !known {
+		g, d, known = h.joinAbove(&who, at, &gone)
+	}
+	if !known {
 		var more []Session
 		g, d, more = h.arrive(r, who, now)
 		gone = append(gone, more...)
@@ -71,6 +75,44 @@ func (h *Handler) join(who identity, at time.Duration, gone *[]Session) (g grant
 		return g, denial{reason: RequestsPerPlayer}, true
 	}
 	return h.enter(s, at), d, true
+}
+
+// joinAbove lets a request for a part of a stream into the session that its viewer has of a directory above, as of the
+// master playlist. It is no session of another point. Keys are made without the lock.
+func (h *Handler) joinAbove(who *identity, at time.Duration, gone *[]Session) (g grant, d denial, known bool) {
+	if who.path == "" || who.alone {
+		return g, d, false
+	}
+	one := *who
+	for range maxAbove {
+		if one.file == "/" {
+			break
+		}
+		one.file = path.Dir(one.file)
+		one.key = h.hasher.of(&one, one.file)
+		h.mu.Lock()
+		if s := h.sessions[one.key]; s != nil && s.viewer.level == h.levelAt(one.path) {
+			if g, d, known = h.join(one, at, gone); g.session != nil {
+				_, *gone = h.expireIn(s.viewer.level, at, expireStep, *gone)
+			}
+		}
+		h.mu.Unlock()
+		if known {
+			*who = one
+			break
+		}
+	}
+	return g, d, known
+}
+
+// levelAt returns the point of a cleaned path, or the server. mu must be held.
+func (h *Handler) levelAt(p string) *level {
+	for _, l := range h.levels[1:] {
+		if !l.ends && covers(l.path, p) {
+			return l
+		}
+	}
+	return h.server
 }
 
 // enter counts a request of a session. mu must be held.
@@ -159,13 +201,7 @@ func (h *Handler) describe(r *http.Request, who identity) arrival {
 
 // locate finds the point and the group of an arrival, and its viewer if he is there already. mu must be held.
 func (h *Handler) locate(a *arrival) {
-	a.level = h.server
-	for _, l := range h.levels[1:] {
-		if !l.ends && covers(l.path, a.path) {
-			a.level = l
-			break
-		}
-	}
+	a.level = h.levelAt(a.path)
 	if !a.grouped {
 		a.group = h.rules.groupOf(a.path)
 	}

@@ -14,12 +14,18 @@ import (
 //   - the directory above hls-ts, hls-muxed and hls-fmp4, which the HLS handler of this suite has;
 //   - the path itself for all else.
 //
-// A tree in which each rendition has a directory is more than one file; give [Options].File a function that returns
-// the directory above.
+// Where each rendition has a directory below that of the master playlist, a handler without [Options].File of its own
+// takes requests for what is there for those of the session that began with the master playlist, up to two directories
+// above.
 func File(r *http.Request) string { return fileOf(r.URL.Path) }
 
 func fileOf(p string) string {
-	p = clean(p)
+	file, _ := split(clean(p))
+	return file
+}
+
+// split returns what a cleaned path is of, and whether it is one of the parts of a stream that lie in a directory.
+func split(p string) (file string, part bool) {
 	for end := 0; end < len(p); {
 		begin := end + 1 // behind the slash
 		end = len(p)
@@ -28,16 +34,19 @@ func fileOf(p string) string {
 		}
 		switch element := p[begin:end]; {
 		case isPresentation(element):
-			return p[:end]
+			return p[:end], false
 		case (element == "hls-ts" || element == "hls-muxed" || element == "hls-fmp4") && end < len(p):
-			return directory(p[:begin])
+			return directory(p[:begin]), false
 		}
 	}
 	if slash := strings.LastIndexByte(p, '/'); isPart(p[slash+1:]) {
-		return directory(p[:slash+1])
+		return directory(p[:slash+1]), true
 	}
-	return p
+	return p, false
 }
+
+// maxAbove is how many directories above that of a part the session it belongs to is looked for.
+const maxAbove = 2
 
 // directory returns a path that ends with a slash without it, but for the root.
 func directory(p string) string {

@@ -13,6 +13,7 @@ type Handler struct {
 	next    http.Handler
 	opts    Options
 	remote  bool // the default of Options.Address
+	tree    bool // the default of Options.File, with sessions of directories above
 	hasher  hasher
 	epoch   time.Time // times are kept as what has passed since
 	buffers sync.Pool
@@ -45,7 +46,7 @@ type addressKey struct {
 // NewHandler returns a handler that limits who reaches next. It copies opts.
 func NewHandler(next http.Handler, opts *Options) *Handler {
 	h := &Handler{
-		next: next, opts: opts.withDefaults(), remote: opts == nil || opts.Address == nil, hasher: newHasher(),
+		next: next, opts: opts.withDefaults(), remote: opts == nil || opts.Address == nil, tree: opts == nil || opts.File == nil, hasher: newHasher(),
 		groups: make(map[string]*group), sessions: make(map[key]*session), viewers: make(map[key]*viewer),
 		files: make(map[fileKey]*file), addresses: make(map[addressKey]int32),
 		all:      table[*session]{place: func(s *session) *int32 { return &s.index }},

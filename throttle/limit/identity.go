@@ -143,34 +143,56 @@ type identity struct {
 	kind   kind
 	shared bool // the viewer may have other sessions, of other files
 	alone  bool // a viewer for this request only
+
+	path  string // cleaned, if it is that of a part of a stream and may belong to a session of a directory above
+	by    byte   // what the key is made of: byID, byAddress or byServer, and the names
+	names [2]string
+}
+
+// of returns the key of the session of a file.
+func (h *hasher) of(who *identity, file string) key {
+	if who.by == byAddress {
+		return h.sum(who.by, who.names[0], who.names[1], file)
+	}
+	return h.sum(who.by, who.names[0], file)
 }
 
 // identify reads a request. It holds no lock, as options are called.
 func (h *Handler) identify(r *http.Request) (who identity) {
-	who.file = h.opts.File(r)
+	if h.tree {
+		var part bool
+		p := clean(r.URL.Path)
+		if who.file, part = split(p); part {
+			who.path = p
+		}
+	} else {
+		who.file = h.opts.File(r)
+	}
 	if h.opts.Distribution != nil {
 		if name := h.opts.Distribution(r); name != "" {
 			who.kind = distribution
-			who.key = h.hasher.sum(byServer, name, who.file)
+			who.by, who.names[0] = byServer, name
+			who.key = h.hasher.of(&who, who.file)
 			return who
 		}
 	}
 	var id string
 	if h.opts.Session != nil {
 		id = h.opts.Session(r)
-		who.alone = id == ""
+		if who.alone = id == ""; who.alone {
+			return who
+		}
 	} else {
 		id = PlaybackSession(r)
 	}
-	switch {
-	case who.alone:
-	case id != "":
+	if id != "" {
 		who.shared = true
 		who.id = h.hasher.sum(byID, id)
-		who.key = h.hasher.sum(byID, id, who.file)
-	default:
-		who.key = h.hasher.sum(byAddress, h.client(r), r.UserAgent(), who.file)
+		who.by, who.names[0] = byID, id
+	} else {
+		who.by, who.names = byAddress, [2]string{h.client(r), r.UserAgent()}
 	}
+	who.key = h.hasher.of(&who, who.file)
 	return who
 }
 

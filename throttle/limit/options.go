@@ -25,7 +25,7 @@ type Options struct {
 	// What players say of themselves is not proof of anything. Where viewers have reason to share a session, take it from
 	// something signed, such as the token that lets them in.
 	Session func(*http.Request) string
-	// File returns what is watched. Nil means [File].
+	// File returns what is watched. Nil means [File], with sessions of directories above as it says.
 	File func(*http.Request) string
 	// Address returns the address of a client, invalid if it has none; then it is not limited by address. Nil means
 	// [RemoteAddress]. Behind a proxy that is the proxy's: see [TrustedProxies].

@@ -123,6 +123,61 @@ func TestViewerWithManyFilesIsNotRefused(t *testing.T) {
 	d.refused(t, request("/v/1/a.ts?token=you", "10.0.0.2"), limit.Players)
 }
 
+// Renditions usually have directories below that of the master playlist: a player who began there is who asks for them.
+func TestRenditionsInDirectories(t *testing.T) {
+	for name, paths := range map[string][]string{
+		"HLS":    {"/a/master.m3u8", "/a/720p/index.m3u8", "/a/720p/1.ts", "/a/360p/index.m3u8", "/a/360p/2.ts"},
+		"deeper": {"/a/master.m3u8", "/a/video/720p/index.m3u8", "/a/video/720p/1.ts", "/a/audio/de/1.aac"},
+		"root":   {"/master.m3u8", "/720p/index.m3u8", "/720p/1.ts"},
+		"beside": {"/a/film.m3u8", "/a/film/1.ts", "/a/film/2.ts"},
+		"DASH":   {"/a/film.mpd", "/a/v1/init.mp4", "/a/v1/1.m4s", "/a/a1/1.m4s"},
+	} {
+		for _, id := range []string{"", "A"} {
+			t.Run(name+id, func(t *testing.T) {
+				d := newDesk(ok, limit.Options{Rules: limit.Rules{Server: limit.Limits{Players: 2, PlayersPerFile: 2}}})
+				ask := func(client int, path string) *http.Request {
+					r := request(path, fmt.Sprintf("10.0.0.%d", client))
+					if id != "" {
+						r.Header.Set("X-Playback-Session-Id", fmt.Sprint(id, client))
+					}
+					return r
+				}
+				for range 5 {
+					for _, path := range paths {
+						d.admitted(t, ask(1, path))
+						d.admitted(t, ask(2, path))
+						d.pass(10 * time.Second)
+					}
+				}
+				assert.Equal(t, 2, d.players())
+				d.refused(t, ask(3, paths[0]), limit.PlayersPerFile)
+				d.pass(30 * time.Second)
+				d.admitted(t, ask(3, paths[0]))
+				assert.Equal(t, 1, d.players())
+			})
+		}
+	}
+}
+
+// Who has not begun with a directory above is not taken for who has, and a point is a part of its own.
+func TestDirectoriesApart(t *testing.T) {
+	d := newDesk(ok, limit.Options{Rules: limit.Rules{Points: []limit.Point{{Path: "/a/live"}}}})
+	for i, path := range []string{"/a/1/x.m3u8", "/a/2/x.m3u8", "/a/x.m3u8", "/a/3/x.mp4", "/a/live/x.m3u8", "/a/4/5/6/x.m3u8"} {
+		d.admitted(t, request(path, "10.0.0.1"))
+		assert.Equal(t, i+1, d.players(), path)
+	}
+	d.admitted(t, request("/a/4/x.m3u8", "10.0.0.1"))
+	assert.Equal(t, 6, d.players())
+	d.admitted(t, request("/a/4/x.m3u8", "10.0.0.2"))
+	assert.Equal(t, 7, d.players())
+
+	own := newDesk(ok, limit.Options{File: limit.File}) // who says what a file is means it
+	for i, path := range []string{"/a/x.m3u8", "/a/1/x.m3u8"} {
+		own.admitted(t, request(path, "10.0.0.1"))
+		assert.Equal(t, i+1, own.players(), path)
+	}
+}
+
 func TestPerRequest(t *testing.T) {
 	g := newGate()
 	opts := server(limit.Limits{Players: 2})
