@@ -118,7 +118,7 @@ func setBucket(b *throttle.Bucket, now time.Time, rate throttle.Rate) *throttle.
 		return newPace(rate)
 	}
 	b.SetRate(now, rate)
-	b.SetCapacity(now, quantum(rate))
+	b.SetCapacity(now, slack(rate))
 	return b
 }
 

@@ -28,9 +28,12 @@ func quantum(rate throttle.Rate) int64 {
 
 // newPace returns a bucket that lets one quantum out at once.
 func newPace(rate throttle.Rate) *throttle.Bucket {
-	q := quantum(rate)
-	return throttle.NewBucket(rate, q, q)
+	return throttle.NewBucket(rate, quantum(rate), slack(rate))
 }
+
+// slack returns the bytes that may be caught up at a rate, of what was not sent in time: at high rates a quantum lasts
+// no longer than a server under load is late.
+func slack(rate throttle.Rate) int64 { return max(quantum(rate), rate.Bytes(quantumTime)) }
 
 // response measures and paces what is sent. It is for one goroutine, as every http.ResponseWriter.
 type response struct {

@@ -124,6 +124,33 @@ func TestPacingOfOneViewer(t *testing.T) {
 	}
 }
 
+// late is a wire that once stands still, as a processor does that has other things to do.
+type late struct {
+	*wire
+	writes int
+}
+
+func (w *late) Write(p []byte) (int, error) {
+	if w.writes++; w.writes == 20 {
+		time.Sleep(50 * time.Millisecond)
+	}
+	return w.wire.Write(p)
+}
+
+// What a server was late for by less than 100 ms it makes up for: at a Gbit/s a quantum lasts ten.
+func TestLateWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate = throttle.GbitPerSecond
+		body := make([]byte, rate.Bytes(time.Second))
+		h := limit.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }),
+			&limit.Options{Rules: limit.Rules{Server: limit.Limits{BandwidthPerPlayer: rate}}})
+		w, start := &late{wire: newWire(rate)}, time.Now()
+		h.ServeHTTP(w, request("/a.mp4", "10.0.0.1"))
+		assert.InDelta(t, time.Second, time.Since(start), float64(20*time.Millisecond))
+		assert.LessOrEqual(t, w.worst, rate.Bytes(10*time.Millisecond), "the first quantum is out at once")
+	})
+}
+
 func TestPacingOfEachViewer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rate = throttle.MbitPerSecond
