@@ -257,7 +257,7 @@ func TestASFManyObjects(t *testing.T) {
 	for i := range objects {
 		objects[i] = asfObject(asfOtherGUID)
 	}
-	c := headerCase{data: asfFile(0, objects...), want: bitrate.Info{Container: bitrate.ASF}, err: bitrate.ErrLimit, offset: 261_126}
+	c := headerCase{data: asfFile(0, objects...), want: bitrate.Info{Container: bitrate.ASF}, err: bitrate.ErrLimit, offset: 255_006}
 	c.check(t)
 	require.NoError(t, checkBounds(c.data, int64(len(c.data))))
 }

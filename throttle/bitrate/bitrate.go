@@ -37,7 +37,7 @@ const (
 const (
 	// MaxRead is the largest number of bytes that Detect reads of a file, in bytes. Fragmented MP4 without mfra, sidx
 	// or mehd is the exception, see [MaxReadFragmented].
-	MaxRead = 256 << 10
+	MaxRead = 256_000
 	// MaxReadFragmented is the same for fragmented MP4 whose duration only the fragments themselves say.
 	MaxReadFragmented = 4 << 20
 	// MaxReads bounds the number of reads of one detection, so that it is bounded in time on a slow store as well.
