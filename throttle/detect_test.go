@@ -288,6 +288,21 @@ func TestUnknownSize(t *testing.T) {
 	assert.Contains(t, b.log.all()[0], "size of the file is not known")
 }
 
+// Where the handler inside knows no ranges and the index is not in the first bytes, that is what is said, and not that
+// the file is corrupt.
+func TestIndexOutOfReach(t *testing.T) {
+	film := append([]byte("\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isommp41\x00\x01\x00\x00mdat"), make([]byte, 100_000)...)
+	b := newBench(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(film)))
+		_, _ = w.Write(film[:1000])
+		_, _ = w.Write(film[1000:])
+	}), nil, nil)
+	w, _ := b.get(t, "/film.mp4")
+	assert.Equal(t, int64(len(film)), w.sent)
+	require.Len(t, b.log.all(), 1)
+	assert.Contains(t, b.log.all()[0], "cannot be read beside the response: only its first 1000 bytes were seen")
+}
+
 // New formats are tried on files whose rate was not found before.
 func TestFormatsOfNewRules(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -85,6 +86,9 @@ func (c *rates) detect(ctx context.Context, id fileID, e *rateEntry, formats []b
 		sticky := &sticky{ReaderAt: r}
 		if e.info, err = d.Detect(sticky, id.size); err != nil && sticky.err != nil {
 			err = sticky.err // what was made of the bytes that were not read says nothing
+		}
+		if p, ok := r.(*prefixed); ok && p.beyond && err != nil {
+			err = fmt.Errorf("%w: only its first %d bytes were seen: %w", errNoContent, p.Size(), err)
 		}
 	}
 	e.err = err
@@ -214,7 +218,7 @@ func (b *body) readerAt(total int64) (io.ReaderAt, error) {
 		r = b.probe(total)
 	}
 	if len(b.prefix) > 0 && !b.encoded {
-		return &prefixed{bytes.NewReader(b.prefix), r}, nil
+		return &prefixed{Reader: bytes.NewReader(b.prefix), rest: r}, nil
 	}
 	if r == nil {
 		return nil, errNoContent
@@ -225,12 +229,15 @@ func (b *body) readerAt(total int64) (io.ReaderAt, error) {
 // prefixed reads what it has, and the rest from elsewhere.
 type prefixed struct {
 	*bytes.Reader
-	rest io.ReaderAt // or nil
+	rest   io.ReaderAt // or nil
+	beyond bool        // it was asked for what it has not
 }
 
 // ReadAt implements io.ReaderAt.
 func (p *prefixed) ReadAt(b []byte, off int64) (int, error) {
-	if off+int64(len(b)) <= p.Size() || p.rest == nil {
+	within := off+int64(len(b)) <= p.Size()
+	if within || p.rest == nil {
+		p.beyond = p.beyond || !within
 		return p.Reader.ReadAt(b, off)
 	}
 	return p.rest.ReadAt(b, off)
