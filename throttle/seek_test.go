@@ -183,3 +183,24 @@ func TestSeekBurst(t *testing.T) {
 		})
 	}
 }
+
+// Behind one address, as that of a proxy or of a benchmark, there may be any number of viewers of one film.
+func TestManyViewersBehindOneAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate, viewers = throttle.MbitPerSecond, 100
+		b := newBench(content(rate.Bytes(2*time.Hour)), mp4Rules(10*time.Second, 100), nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		wires := make([]*wire, viewers)
+		var wg sync.WaitGroup
+		for i := range wires {
+			wires[i] = newWire()
+			wg.Go(func() { encoded(rate, b).ServeHTTP(wires[i], request("GET", "/film.mp4").WithContext(ctx)) })
+		}
+		wg.Wait()
+		for i, w := range wires {
+			assert.InDelta(t, rate.Bytes(70*time.Second), w.sent, float64(rate.Bytes(throttle.DefaultInterval)), "viewer %d", i)
+		}
+		assert.Equal(t, 1, b.Stats().Sessions)
+	})
+}

@@ -13,8 +13,9 @@ const (
 	sessionIdle = 5 * time.Minute
 	// maxName is the longest name of a client or a file that is remembered as it is, in bytes.
 	maxName = 512
-	// maxViewers is the number of viewers that are told apart behind one address, of one file.
-	maxViewers = 16
+	// maxViewers is the number of viewers that are told apart behind one address, of one file: as many as an address can
+	// have connections, as it may be that of a proxy or of a benchmark.
+	maxViewers = 1 << 16
 	// maxCursors is the number of positions that a budget remembers, one for each response of a player lately.
 	maxCursors = 4
 	// A client may seek seekBursts times in a row and then once in four seconds; further seeks earn no burst.
@@ -51,6 +52,7 @@ type sessions struct {
 type session struct {
 	key     sessionKey
 	budgets []*budget
+	busy    int           // budgets with a response
 	active  int           // responses
 	ended   time.Time     // when the last of them did
 	entry   *list.Element // of idle, nil while active
@@ -114,7 +116,9 @@ func (s *sessions) begin(now time.Time, key sessionKey, from int64, p *plan, see
 	}
 	t.bucket.SetCapacity(now, capacity)
 	s.changes.Add(1)
-	t.active++
+	if t.active++; t.active == 1 {
+		sess.busy++
+	}
 	t.used = now
 	sess.active++
 	return t
@@ -124,6 +128,9 @@ func (s *sessions) begin(now time.Time, key sessionKey, from int64, p *plan, see
 // response it goes on with, else the one that is idle and was used last, else the one that was used last. Whoever
 // begins at the beginning while others are being sent the file is another viewer behind the same address.
 func (s *session) choose(from int64) *budget {
+	if from == 0 && s.busy == len(s.budgets) && len(s.budgets) < maxViewers {
+		return nil
+	}
 	var best *budget
 	for _, b := range s.budgets {
 		if b.continues(from) >= 0 && b.active == 0 {
@@ -132,9 +139,6 @@ func (s *session) choose(from int64) *budget {
 		if best == nil || (b.active == 0) != (best.active == 0) && b.active == 0 || (b.active == 0) == (best.active == 0) && b.used.After(best.used) {
 			best = b
 		}
-	}
-	if from == 0 && best != nil && best.active > 0 && len(s.budgets) < maxViewers {
-		return nil
 	}
 	return best
 }
@@ -202,6 +206,7 @@ func (s *sessions) end(now time.Time, t *taken, sent int64) {
 	if t.active--; t.active == 0 {
 		t.viewer.leave()
 		t.viewer = nil
+		t.session.busy--
 	}
 	sess := t.session
 	if sess.active--; sess.active == 0 {
