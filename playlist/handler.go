@@ -75,7 +75,8 @@ type HandlerOptions struct {
 	// MaxConnections is the number of responses of one session at once. Zero means DefaultConnections; negative means
 	// no limit. It is counted by each handler.
 	MaxConnections int
-	// Delimiter separates the pairs of queries, besides &. Empty means DefaultDelimiter.
+	// Delimiter separates the pairs of queries, besides &: up to 8 of the characters !$&'()*,/:;?@, which are encoded where
+	// they are part of a value. Empty means DefaultDelimiter.
 	Delimiter string
 	// MaxDepth is how deep playlists may be nested. Zero means DefaultDepth.
 	MaxDepth int
@@ -160,7 +161,7 @@ type Handler struct {
 }
 
 // NewHandler returns a handler of the playlists of a provider. It panics on options that contradict themselves: a root
-// that is no directory name, a key below 16 bytes, an AllowSkipAfterMinPercent above 100.
+// that is no directory name, a key below 16 bytes, a Delimiter of other characters, an AllowSkipAfterMinPercent above 100.
 func NewHandler(provider Provider, opts *HandlerOptions) *Handler {
 	h := &Handler{provider: provider, active: make(map[ID]int)}
 	if opts != nil {
@@ -173,6 +174,9 @@ func NewHandler(provider Provider, opts *HandlerOptions) *Handler {
 	var err error
 	if h.tokens, err = NewTokens(h.opts.Keys...); err != nil {
 		panic(err)
+	}
+	if err := checkDelimiter(h.opts.Delimiter); err != nil {
+		panic(fmt.Errorf("playlist: Delimiter %q: %w", h.opts.Delimiter, err))
 	}
 	if p := h.opts.AllowSkipAfterMinPercent; p > 100 {
 		panic(fmt.Errorf("playlist: AllowSkipAfterMinPercent %d is above 100", p))

@@ -143,7 +143,9 @@ func TestProxiedLeft(t *testing.T) {
 	w := remoteList(t, sized(3<<20), locked, &playlist.HandlerOptions{ProxyRemote: true})
 	u := w.open("/list.isx")
 	rec := &leaving{ResponseRecorder: httptest.NewRecorder(), after: 1 << 20}
-	assert.Panics(t, func() { w.h.ServeHTTP(rec, httptest.NewRequest("GET", strings.TrimPrefix(u[0], "http://example.com"), nil)) })
+	assert.Panics(t, func() {
+		w.h.ServeHTTP(rec, httptest.NewRequest("GET", strings.TrimPrefix(u[0], "http://example.com"), nil))
+	})
 	require.Len(t, w.seen, 1)
 	assert.GreaterOrEqual(t, w.seen[0].Bytes, int64(1<<20))
 	assert.Less(t, w.seen[0].Percent, 50)
