@@ -38,6 +38,7 @@ func (h *Handler) begin(r *http.Request) (grant, denial) {
 
 	h.mu.Lock()
 	var gone []Session
+	h.setApart(&who)
 	g, d, known := h.join(who, at, &gone)
 	gone = h.expire(at, g.session, gone)
 	h.mu.Unlock()
@@ -54,6 +55,14 @@ func (h *Handler) begin(r *http.Request) (grant, denial) {
 		h.observeDenial(r, now, d, &arrival{identity: who})
 	}
 	return g, d
+}
+
+// setApart makes who begins a download at its beginning, while one of the same file is being sent to the same address and
+// name, another viewer: players open further ranges, but not the beginning twice. mu must be held.
+func (h *Handler) setApart(who *identity) {
+	if s := h.sessions[who.key]; who.whole && s != nil && s.active > 0 {
+		who.alone = true
+	}
 }
 
 // join lets a request into its session if there is one whose time has not passed. It is refused only if the viewer has
@@ -151,6 +160,8 @@ func (h *Handler) arrive(r *http.Request, who identity, now time.Time) (g grant,
 	h.mu.Lock()
 	for {
 		var known bool
+		h.setApart(&who)
+		a.alone = who.alone
 		if g, d, known = h.join(who, at, &gone); known {
 			break // a request beside this one was faster
 		}

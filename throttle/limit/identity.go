@@ -143,6 +143,7 @@ type identity struct {
 	kind   kind
 	shared bool // the viewer may have other sessions, of other files
 	alone  bool // a viewer for this request only
+	whole  bool // the request is for the beginning of a file that is no stream
 
 	path  string // cleaned, if it is that of a part of a stream and may belong to a session of a directory above
 	by    byte   // what the key is made of: byID, byAddress or byServer, and the names
@@ -191,6 +192,8 @@ func (h *Handler) identify(r *http.Request) (who identity) {
 		who.by, who.names[0] = byID, id
 	} else {
 		who.by, who.names = byAddress, [2]string{h.client(r), r.UserAgent()}
+		from := r.Header.Get("Range")
+		who.whole = (from == "" || from == "bytes=0-") && who.file == r.URL.Path
 	}
 	who.key = h.hasher.of(&who, who.file)
 	return who

@@ -19,7 +19,8 @@ type Options struct {
 
 	// Session returns what tells a viewer from others, of any length. Nil means [PlaybackSession], and for players
 	// without one their address, User-Agent and file together: viewers behind one address with the same player who
-	// watch the same file are then one. An empty string means that the request is a viewer of its own, who leaves
+	// watch the same stream are then one. Who asks for the beginning of a file that is no stream while it is being sent to
+	// such a one is another viewer: players open further ranges, but not the beginning twice. An empty string means that the request is a viewer of its own, who leaves
 	// when it has been served: that is how IIS counted; see [PerRequest].
 	//
 	// What players say of themselves is not proof of anything. Where viewers have reason to share a session, take it from

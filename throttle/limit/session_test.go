@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -459,4 +460,45 @@ func FuzzKeys(f *testing.F) {
 			t.Fatalf("%d sessions", kept)
 		}
 	})
+}
+
+// TestDownloadsSideBySide: downloads of one file from its beginning are viewers of their own, even if address and player
+// are the same; further ranges are not, and streams never are.
+func TestDownloadsSideBySide(t *testing.T) {
+	held := make(chan struct{})
+	inside := make(chan struct{}, 16)
+	slow := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		inside <- struct{}{}
+		<-held
+	})
+	h := limit.NewHandler(slow, &limit.Options{Rules: limit.Rules{Server: limit.Limits{Players: 2}}})
+	var wg sync.WaitGroup
+	begin := func(path, from string) {
+		r := request(path, "10.0.0.1")
+		if from != "" {
+			r.Header.Set("Range", from)
+		}
+		wg.Go(func() { h.ServeHTTP(httptest.NewRecorder(), r) })
+		<-inside
+	}
+	begin("/film.mp4", "")
+	begin("/film.mp4", "bytes=5000-")
+	begin("/film.mp4", "bytes=0-1")
+	assert.Equal(t, 1, h.Stats(0).Players.Now)
+	begin("/film.mp4", "bytes=0-")
+	assert.Equal(t, 2, h.Stats(0).Players.Now)
+	assert.Equal(t, http.StatusServiceUnavailable, get(h, "/film.mp4", "10.0.0.1"))
+	begin("/film.mp4", "bytes=9000-")
+	close(held)
+	wg.Wait()
+
+	held = make(chan struct{})
+	h = limit.NewHandler(slow, &limit.Options{Rules: limit.Rules{Server: limit.Limits{Players: 1}}})
+	for range 3 {
+		begin("/film.ism/QualityLevels(1)/Fragments(video=0)", "")
+	}
+	assert.Equal(t, 1, h.Stats(0).Players.Now)
+	close(held)
+	wg.Wait()
 }

@@ -108,8 +108,10 @@ func TestPacingOfOneViewer(t *testing.T) {
 				h := limit.NewHandler(bytesOf(size), &limit.Options{Rules: limit.Rules{Server: limit.Limits{BandwidthPerPlayer: rate}}})
 				w := newWire(rate)
 				var wg sync.WaitGroup
-				for range connections {
-					wg.Go(func() { h.ServeHTTP(w, request("/a.mp4", "10.0.0.1")) })
+				for i := range connections {
+					r := request("/a.mp4", "10.0.0.1")
+					r.Header.Set("Range", fmt.Sprintf("bytes=%d-", 1+i*size)) // one player, who begins once
+					wg.Go(func() { h.ServeHTTP(w, r) })
 				}
 				wg.Wait()
 				quantum := max(rate.Bytes(100*time.Millisecond), 4<<10)
