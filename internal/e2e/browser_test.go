@@ -55,6 +55,7 @@ type report struct {
 	Sought  struct{ To, Time float64 }
 	After   struct{ Media, Wall float64 }
 	Frames  int
+	Heights []int
 	Caption struct {
 		Text string
 		Time float64

@@ -257,8 +257,13 @@ async function shownCaption(page) {
   return page.evaluate(seen);
 }
 
-// playThrough plays a presentation on demand, switches what can be switched, and seeks.
+// playThrough plays a presentation on demand, switches what can be switched, and seeks. It notes the heights of the picture.
 async function playThrough(page, args, report) {
+  await page.evaluate(() => {
+    const video = document.querySelector("video");
+    globalThis.heights = video?.videoHeight > 0 ? [video.videoHeight] : [];
+    video?.addEventListener("resize", () => { if (video.videoHeight > 0) heights.push(video.videoHeight); });
+  });
   report.played = await playFirst(page, args.seconds ?? 8);
   if (!args.brief) {
     report.quality = await switchQuality(page);
@@ -272,6 +277,7 @@ async function playThrough(page, args, report) {
     report.cues = await page.evaluate(() => [...document.querySelector("video").textTracks]
       .flatMap((t) => [...(t.cues ?? [])]).map((c) => ({ text: c.text, start: c.startTime, end: c.endTime })));
   }
+  report.heights = await page.evaluate(() => heights);
   report.frames = await page.evaluate(() => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames);
 }
 
