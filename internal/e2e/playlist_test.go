@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // TestPlaylistPlayers plays a programme with an advertisement that may not be skipped, from examples/playlist: on the
@@ -32,7 +30,7 @@ func TestPlaylistPlayers(t *testing.T) {
 			return errors.Join(err, r.checkParts())
 		}
 		clients[player+", cheating"] = func() error {
-			const inAd, behindAd = firstPart + 12, firstPart + adPart + 4
+			const inAd, behindAd = firstPart + 15, firstPart + adPart + 4
 			r, err := playList(t, listOrder{Player: player, URL: url, Cheat: []float64{behindAd, inAd}, Ahead: 4, Chromium: browser})
 			return errors.Join(err, r.checkCheat())
 		}
@@ -139,5 +137,3 @@ func (r *listReport) checkCheat() error {
 	}
 	return errors.Join(errs...)
 }
-
-var _ = require.New

@@ -17,7 +17,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smoothkit/smoothkit/hls"
 	"github.com/smoothkit/smoothkit/playlist"
+	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/throttle/bitrate"
 )
 
@@ -71,12 +73,10 @@ func windowsMedia(t *testing.T) string {
 }
 
 // serveLists serves the lists and files of a directory and returns the address, with a slash at the end.
-func serveLists(t *testing.T, dir string, d *deliveries) string {
+func serveLists(t *testing.T, dir string, opts *playlist.HandlerOptions) string {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
-	srv := httptest.NewServer(playlist.NewHandler(playlist.NewFiles(os.DirFS(dir), log), &playlist.HandlerOptions{
-		Logger: log, Report: d.add, Duration: fileDuration,
-	}))
+	opts.Logger, opts.Duration = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})), fileDuration
+	srv := httptest.NewServer(playlist.NewHandler(playlist.NewFiles(os.DirFS(dir), opts.Logger), opts))
 	t.Cleanup(srv.Close)
 	return srv.URL + "/"
 }
@@ -96,7 +96,7 @@ func TestPlaylistVLC(t *testing.T) {
 	twice(t, func() error {
 		var d deliveries
 		start := time.Now()
-		v, err := startVLC(t, serveLists(t, dir, &d)+"list.isx")
+		v, err := startVLC(t, serveLists(t, dir, &playlist.HandlerOptions{Report: d.add})+"list.isx")
 		if err != nil {
 			return err
 		}
@@ -116,6 +116,46 @@ func TestPlaylistVLC(t *testing.T) {
 	})
 }
 
+// TestPlaylistStitchedVLC: VLC plays the one presentation of a list over HLS. It asks for what comes behind the
+// advertisement long before, and does not ask again after an answer that says so: it has to be held until then.
+func TestPlaylistStitchedVLC(t *testing.T) {
+	t.Parallel()
+	need(t, "cvlc")
+	dir := playlistMedia(t)
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+	source, output := smooth.Dir(dir, &smooth.FileOptions{Logger: log}), hls.NewOutput(&hls.Options{Logger: log})
+	t.Cleanup(func() { require.NoError(t, errors.Join(output.Close(), source.Close())) }) // after the server
+	base := serveLists(t, dir, &playlist.HandlerOptions{
+		Presentations: source, Outputs: []smooth.Output{output}, Hold: adPart * time.Second,
+	})
+	twice(t, func() error { return playThroughVLC(t, base+"list.isx?format=hls", firstPart+adPart+2) })
+}
+
+// playThroughVLC plays to a second, which it must come to in time and not before. VLC begins anew at a discontinuity, where
+// it leaves out a second or so.
+func playThroughVLC(t *testing.T, url string, second float64) error {
+	need(t, "cvlc")
+	v, err := startVLC(t, url)
+	if err != nil {
+		return err
+	}
+	defer v.stop()
+	if err := v.waitFor(1, 20*time.Second); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := v.waitFor(second, time.Duration(second+10)*time.Second); err != nil {
+		return err
+	}
+	frames, lost, err := v.frames()
+	if err != nil {
+		return err
+	}
+	t.Logf("vlc: %d frames shown, %d lost", frames, lost)
+	return errors.Join(within("seconds VLC took", time.Since(start).Seconds(), second-4.5, second+4),
+		within("frames VLC has shown", float64(frames), (second-4.5)*25*0.9, (second+4)*25))
+}
+
 // TestPlaylistFFmpeg: ffmpeg reads what M3U8 lists, one entry after the other, and gets the packets of the files.
 func TestPlaylistFFmpeg(t *testing.T) {
 	t.Parallel()
@@ -126,7 +166,7 @@ func TestPlaylistFFmpeg(t *testing.T) {
 		return out
 	}
 	var d deliveries
-	text := string(download(t, serveLists(t, dir, &d)+"list.isx?format=m3u8"))
+	text := string(download(t, serveLists(t, dir, &playlist.HandlerOptions{Report: d.add})+"list.isx?format=m3u8"))
 	var entries []string
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
