@@ -42,11 +42,11 @@ type StitchOptions struct {
 // that of the part before it; the streams of a part keep their distance. Where a stream would have a gap between parts, the
 // last sample of the part lasts longer instead. Each part is a period after a discontinuity.
 //
-// One part says what there is: one picture, its sounds, and the quality levels of both. It is the longest one in the
-// codecs that most of the time is in, of the parts that have both picture and sound if there are such. Every other part
-// gives to each level the one of its own that is nearest in bit rate, and to each sound the one in the same language or
-// else its first. Texts are those of all parts; where a part has none there are fragments without text. Times of text must
-// count from the fragment, as those of packagers do.
+// One part says what there is: one picture, its sounds in the codec of the first one, and the quality levels of both. It
+// is the longest one in the codecs that most of the time is in, of the parts that have both picture and sound if there are
+// such. Every other part gives to each level the one of its own that is nearest in bit rate, and to each sound the one in
+// the same language or else its first. Texts are those of all parts; where a part has none there are fragments without
+// text. Times of text must count from the fragment, as those of packagers do.
 //
 // A part is left out, with a warning, if it cannot be opened, is live or protected, lacks sound or picture where the
 // others have it, or has another codec; [Stitched.Parts] tells why. Sizes of pictures and parameter sets may differ. As

@@ -168,7 +168,9 @@ func (b *stitchBuilder) begin(main int) {
 		b.addStream(o.video)
 	}
 	for _, a := range o.audio {
-		b.addStream(a)
+		if familyOf(a.levels[0].codec) == o.kind().audio { // other parts may not have it in further codecs
+			b.addStream(a)
+		}
 	}
 }
 

@@ -135,6 +135,25 @@ func TestStitchedLanguages(t *testing.T) {
 	}
 }
 
+// TestStitchedOtherCodecs: a sound of the longest part in a further codec, which other parts lack, is no reason to leave
+// those out, and a sound in the right codec comes before one in the right language.
+func TestStitchedOtherCodecs(t *testing.T) {
+	wma := smoothtest.Level{Bitrate: 64_000, FourCC: "WMAP", PrivateData: make([]byte, 18)}
+	src := smoothtest.NewSource()
+	src.Add("film.ism", rated(3, []uint64{400}, sound("stereo", "eng"), sound("surround", "eng", wma)))
+	src.Add("ad.ism", rated(1, []uint64{400}, sound("a", "eng", wma), sound("b", "fra")))
+	spy := &spySource{Source: src}
+	p := stitch(spy, "film.ism", "ad.ism")
+	s, err := p.Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, leftOut(t, p))
+	require.Len(t, s.Manifest.Streams, 2)
+	f, err := p.Fragment(t.Context(), smooth.FragmentKey{Stream: "stereo", Bitrate: 64_000, Time: 6 * stitchSecond})
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	assert.Equal(t, "b", spy.keys[len(spy.keys)-1].Stream)
+}
+
 // TestStitchedLeavesOut: what can be no part is left out and named, in the log without what the source calls it, and the
 // others play on.
 func TestStitchedLeavesOut(t *testing.T) {
