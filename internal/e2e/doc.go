@@ -1,7 +1,9 @@
 // Package e2e holds the tests that play presentations with real clients: as Smooth Streaming in dash.js, rx-player,
 // GStreamer and VLC, as HLS in hls.js, Chromium itself, ffmpeg and GStreamer, and both on the page of
-// examples/mediaserver; and those that download and play files through package throttle. They need those programs, nginx,
-// and "npm ci" in this directory, and run only when the environment variable SMOOTHKIT_E2E is 1.
+// examples/mediaserver; those that download and play files through package throttle; and those that play playlists, as ASX
+// in VLC, on their page in Chromium, as one presentation in players, and from two servers with one Redis. They need those
+// programs, nginx, redis-server and "npm ci" in this directory, and run only when the environment variable SMOOTHKIT_E2E
+// is 1.
 //
 // Live presentations are pushed by real encoders, ffmpeg and GStreamer, in real time. Their pictures show the number of
 // each frame, so that the tests know what a client has shown and when: see livecode_test.go.

@@ -26,7 +26,7 @@ type Playlist struct {
 func (s *Server) withPlaylists(root fs.FS, source smooth.Source, next http.Handler) http.Handler {
 	s.root = root
 	lists := playlist.NewHandler(playlist.NewFiles(root, s.log), &playlist.HandlerOptions{
-		Logger: s.log, Files: root, Presentations: source, Outputs: []smooth.Output{s.hls}, Interstitials: true,
+		Logger: s.log, Files: root, Presentations: source, Outputs: []smooth.Output{s.hls},
 		Duration: func(_ context.Context, name string, r io.ReaderAt, size int64) (time.Duration, error) {
 			d := bitrate.Detector{Name: path.Base(name)}
 			info, err := d.Detect(r, size)
