@@ -106,7 +106,8 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, s *shown) error {
 	buf := documents.Get().(*[]byte)
 	defer documents.Put(buf)
 	l := h.listing(r, s)
-	data, err := s.format.Append(r.Context(), (*buf)[:0], l)
+	defer listings.Put(l)
+	data, err := s.format.Append(r.Context(), (*buf)[:0], &l.Listing)
 	if err != nil {
 		return err
 	}
@@ -138,27 +139,6 @@ func (h *Handler) noCache(header http.Header) {
 	header.Set("Pragma", "no-cache")
 }
 
-// listing makes what a format shows.
-func (h *Handler) listing(r *http.Request, s *shown) *Listing {
-	p := s.v.list
-	base := h.base(r, s.name)
-	l := &Listing{URL: base, Title: p.Title, ExtraParam: p.ExtraParam, Modified: p.Modified, Items: make([]Item, len(p.Entries))}
-	prefix := h.entryPrefix(base, s)
-	for i := range p.Entries {
-		e := &p.Entries[i]
-		id := append(slices.Clip(s.parent), i+1).String()
-		l.Items[i] = Item{
-			ID: id, URL: h.entryURL(base, prefix, s, e, id), Title: e.Title, ExtraParam: e.ExtraParam,
-			NoSeek: e.NoSeek, NoSkipForward: e.NoSkipForward, NoSkipBack: e.NoSkipBack, Duration: e.Duration, Role: e.Role,
-			MediaType: mediaTypeOf(e),
-		}
-	}
-	if len(s.parent) == 0 && h.stitched != nil && hasPresentation(p) {
-		l.Stitched = base + "/" + s.session + "/" + stitchedName + h.manifestOf(s.formatName) + h.rideAlong(s.query, "?", "&")
-	}
-	return l
-}
-
 // base returns the absolute URL of a playlist without its query: as the client wrote it, so that whatever prefix the
 // handler has been mounted at is there.
 func (h *Handler) base(r *http.Request, name string) string {
@@ -167,17 +147,6 @@ func (h *Handler) base(r *http.Request, name string) string {
 		path = u.EscapedPath()
 	}
 	return h.opts.BaseURL(r) + path
-}
-
-// entryPrefix returns what URLs of entries begin with.
-func (h *Handler) entryPrefix(base string, s *shown) string {
-	d := h.opts.Delimiter
-	first := "?"
-	riding := h.rideAlong(s.query, first, d)
-	if riding != "" {
-		first = d
-	}
-	return base + riding + first + "sessionId=" + s.session + d
 }
 
 // rideAlong returns the part of a query that is repeated in URLs, after a first separator and between others; nothing if
@@ -191,18 +160,6 @@ func (h *Handler) rideAlong(q query, first, between string) string {
 		}
 	}
 	return text
-}
-
-// entryURL returns the URL of an entry. One that is a presentation is asked for by its manifest, below the playlist;
-// one that may be a list itself in the format of this one.
-func (h *Handler) entryURL(base, prefix string, s *shown, e *Entry, id string) string {
-	if h.stitched != nil && isPresentation(e) {
-		return base + "/" + s.session + "/" + id + ".ism" + h.manifestOf(s.formatName) + h.rideAlong(s.query, "?", "&")
-	}
-	if s.asked != "" && mayBeList(e) {
-		return prefix + "entryId=" + id + h.opts.Delimiter + "format=" + escapeName(s.asked)
-	}
-	return prefix + "entryId=" + id
 }
 
 // escapeName escapes a name for queries, a space as %20.

@@ -40,14 +40,18 @@ func parsePath(s string) path {
 
 // String returns the form of URLs.
 func (p path) String() string {
-	var b []byte
+	var b [32]byte
+	return string(p.append(b[:0]))
+}
+
+func (p path) append(b []byte) []byte {
 	for i, n := range p {
 		if i > 0 {
 			b = append(b, '.')
 		}
 		b = strconv.AppendInt(b, int64(n), 10)
 	}
-	return string(b)
+	return b
 }
 
 // span is a part of an entry that has been delivered, [From, To), in bytes or in milliseconds of media.
