@@ -19,7 +19,8 @@ const noteFrames = () => {
 };
 
 // watchList plays the one presentation of a playlist to a position, or asks for what must not be had yet: with cheat,
-// positions that are sought one after the other, from where the player is first. It counts answers by their status.
+// positions that are sought one after the other, from where the player is first; or with parts, until so many have been
+// shown. It counts answers by their status.
 export async function watchList(page, args, report, { until, load }) {
   report.statuses = {};
   page.on("response", (r) => {
@@ -33,6 +34,8 @@ export async function watchList(page, args, report, { until, load }) {
   if (args.cheat) {
     report.jumps = [];
     for (const to of args.cheat) report.jumps.push(await cheat(page, to));
+  } else if (args.parts) {
+    await until(page, `${args.parts} parts`, 60, (parts) => runs.length >= parts && runs.at(-1).frames >= 50, args.parts);
   } else {
     await until(page, `play to ${args.to}`, args.to + 15, (to) => document.querySelector("video").currentTime >= to, args.to);
   }
@@ -83,6 +86,15 @@ export async function watchPage(page, args, report, { until }) {
     video.addEventListener("ended", () => { ended = performance.now(); });
     video.addEventListener("playing", () => { if (ended) gaps.push((performance.now() - ended) / 1000); ended = 0; });
   });
+  if (args.stream) { // all entries as one stream, to the advertisement, which then is not left
+    await page.click("#stream");
+    await page.click("#start");
+    await until(page, "advertisement", 20, (width) => document.getElementById("video").videoWidth === width, args.stream);
+    await page.waitForTimeout(500);
+    await attempt("stream", () => page.keyboard.press("ArrowRight"));
+    await attempt("script", () => page.evaluate(() => { document.getElementById("video").currentTime = 24; }));
+    return;
+  }
   await look("opened");
   await page.click("#start");
   await at("1", "playing", 0.3);

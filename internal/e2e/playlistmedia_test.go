@@ -109,6 +109,8 @@ type listOrder struct {
 	URL        string    `json:"url"`
 	To         float64   `json:"to,omitempty"`
 	Cheat      []float64 `json:"cheat,omitempty"`
+	Parts      int       `json:"parts,omitempty"`
+	Stream     int       `json:"stream,omitempty"` // width of the advertisement
 	Ahead      float64   `json:"ahead,omitempty"`
 	Chromium   string    `json:"chromium"`
 	Screenshot string    `json:"screenshot,omitempty"`

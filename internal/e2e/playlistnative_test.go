@@ -81,6 +81,16 @@ func serveLists(t *testing.T, dir string, opts *playlist.HandlerOptions) string 
 	return srv.URL + "/"
 }
 
+// withPresentations adds to options what makes presentations of the files of a directory.
+func withPresentations(t *testing.T, dir string, opts *playlist.HandlerOptions) *playlist.HandlerOptions {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+	source, output := smooth.Dir(dir, &smooth.FileOptions{Logger: log}), hls.NewOutput(&hls.Options{Logger: log})
+	t.Cleanup(func() { require.NoError(t, errors.Join(output.Close(), source.Close())) }) // after the server
+	opts.Presentations, opts.Outputs = source, []smooth.Output{output}
+	return opts
+}
+
 // fileDuration finds how long a file plays.
 func fileDuration(_ context.Context, name string, r io.ReaderAt, size int64) (time.Duration, error) {
 	d := bitrate.Detector{Name: filepath.Base(name)}
@@ -122,13 +132,29 @@ func TestPlaylistStitchedVLC(t *testing.T) {
 	t.Parallel()
 	need(t, "cvlc")
 	dir := playlistMedia(t)
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
-	source, output := smooth.Dir(dir, &smooth.FileOptions{Logger: log}), hls.NewOutput(&hls.Options{Logger: log})
-	t.Cleanup(func() { require.NoError(t, errors.Join(output.Close(), source.Close())) }) // after the server
-	base := serveLists(t, dir, &playlist.HandlerOptions{
-		Presentations: source, Outputs: []smooth.Output{output}, Hold: adPart * time.Second,
-	})
+	base := serveLists(t, dir, withPresentations(t, dir, &playlist.HandlerOptions{Hold: adPart * time.Second}))
 	twice(t, func() error { return playThroughVLC(t, base+"list.isx?format=hls", firstPart+adPart+2) })
+}
+
+// TestPlaylistInterstitials: hls.js puts the advertisement into the programme by itself.
+func TestPlaylistInterstitials(t *testing.T) {
+	t.Parallel()
+	browser, dir := chromium(t), playlistMedia(t)
+	base := serveLists(t, dir, withPresentations(t, dir, &playlist.HandlerOptions{Interstitials: true}))
+	twice(t, func() error {
+		o := listOrder{Player: "hls", URL: base + "list.isx?format=hls-interstitials", Parts: 3, Ahead: 30, Chromium: browser}
+		r, err := playList(t, o)
+		if err != nil {
+			return err
+		}
+		errs := []error{r.complaints()}
+		if len(r.Runs) != 3 || r.Runs[0].Width != programmeWidth || r.Runs[1].Width != adWidth || r.Runs[2].Width != programmeWidth {
+			return errors.Join(append(errs, fmt.Errorf("shown: %+v", r.Runs))...)
+		}
+		return errors.Join(append(errs,
+			within("end of the first part", r.Runs[0].End, firstPart-0.5, firstPart+0.3), within("end of the advertisement", r.Runs[1].End, adPart-0.5, adPart+0.3),
+			within("begin of the second part", r.Runs[2].Start, firstPart-0.1, firstPart+0.5))...)
+	})
 }
 
 // playThroughVLC plays to a second, which it must come to in time and not before. VLC begins anew at a discontinuity, where
