@@ -38,6 +38,7 @@ func appendEscaped(dst []byte, s, apostrophe string) []byte {
 	for i := 0; i < len(s); {
 		size, form := 1, ""
 		switch c := s[i]; {
+		case c > '>' && c < utf8.RuneSelf, c > '\'' && c < '<': // most of a URL
 		case c == '&':
 			form = "&amp;"
 		case c == '<':
