@@ -291,7 +291,8 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request) error {
 	return h.serveList(w, r, name, q)
 }
 
-// cutSession splits list.isx/SESSION/rest. A session that is a token is one if what follows is called as presentations are.
+// cutSession splits list.isx/SESSION/rest, where the rest begins with the name of a presentation: a directory may be called
+// as sessions are.
 func (h *Handler) cutSession(name string) (list, text, rest string, ok bool) {
 	for i := 0; i < len(name); i++ {
 		if name[i] != '/' {
@@ -301,11 +302,10 @@ func (h *Handler) cutSession(name string) (list, text, rest string, ok bool) {
 		if !ok {
 			break
 		}
-		if _, ok := ParseID(text); ok {
-			return name[:i], text, rest, true
+		if first, _, _ := strings.Cut(rest, "/"); !strings.HasSuffix(first, ".ism") {
+			continue
 		}
-		first, _, _ := strings.Cut(rest, "/")
-		if h.opts.Stateless && isTokenText(text) && strings.HasSuffix(first, ".ism") {
+		if _, ok := ParseID(text); ok || h.opts.Stateless && isTokenText(text) {
 			return name[:i], text, rest, true
 		}
 	}

@@ -87,6 +87,9 @@ func TestFilesNames(t *testing.T) {
 		assert.True(t, strings.HasPrefix(u[0], "http://example.com"+name+"?sessionId="), u[0])
 		w.want(404, u[0]) // two files differ in nothing but case from the name
 	}
+	id := playlist.NewID().String()
+	w = newWatch(t, files(map[string]string{"a/" + id + "/list.isx": isx("a.wmv"), "a/" + id + "/a.wmv": "aaa", "One.isx": isx("a.wmv"), "one.isx": isx("a.wmv")}), nil)
+	assert.Equal(t, "aaa", w.want(200, w.open("/a/" + id + "/list.isx")[0]), "a directory may be called as sessions are")
 	w.want(404, "/ONE.isx")
 	w.open("/One.isx")
 }
