@@ -76,16 +76,6 @@ func (s *shown) fragment(st *smooth.Stream, n int, noun string) string {
 	return fmt.Sprintf("%sQualityLevels(%d)/%s(%s=%d)", s.base, st.Levels[0].Bitrate, noun, st.Name, st.Timeline[n].Time)
 }
 
-// number returns that of the first fragment at or after a time.
-func (s *shown) number(st *smooth.Stream, at time.Duration) int {
-	for i, c := range st.Timeline {
-		if c.Time*100 >= uint64(at) {
-			return i
-		}
-	}
-	return len(st.Timeline)
-}
-
 // lowLasts is how long low.mp4 plays, about.
 const lowLasts = 6080 * time.Millisecond
 

@@ -173,23 +173,27 @@ func TestSendfile(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "list.isx"), []byte(isx("a.wmv"+locked, "a.wmv")), 0o666))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.wmv"), make([]byte, 3<<20), 0o666))
 	h := playlist.NewHandler(playlist.NewFiles(os.DirFS(dir), quietLog()), &playlist.HandlerOptions{Logger: quietLog()})
-	var n int64
-	var files int
+	type sent struct {
+		bytes int64
+		files int
+	}
+	ends := make(chan sent, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(countReadFrom{w, &n, &files}, r)
+		var s sent
+		h.ServeHTTP(countReadFrom{w, &s.bytes, &s.files}, r)
+		ends <- s
 	}))
 	defer srv.Close()
-	read := func(u string) string {
+	read := func(u string) (string, sent) {
 		r, err := http.Get(u)
 		require.NoError(t, err)
 		defer r.Body.Close()
-		return bodyOf(t, r)
+		return bodyOf(t, r), <-ends
 	}
-	u := entries(t, read(srv.URL+"/list.isx"))
+	list, _ := read(srv.URL + "/list.isx")
 	for i, steps := range []int{3, 1} {
-		n, files = 0, 0
-		assert.Len(t, read(u[i]), 3<<20)
-		assert.Equal(t, int64(3<<20), n)
-		assert.Equal(t, steps, files)
+		body, got := read(entries(t, list)[i])
+		assert.Len(t, body, 3<<20)
+		assert.Equal(t, sent{3 << 20, steps}, got)
 	}
 }

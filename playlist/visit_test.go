@@ -64,7 +64,6 @@ type watch struct {
 	clock *clock
 	log   *records
 	seen  []playlist.Delivery
-	known map[string]string // header fields of all requests
 }
 
 // files makes a file system of texts.
