@@ -48,7 +48,8 @@ type HandlerOptions struct {
 	// with default options, which refuses private addresses.
 	Remote *Remote
 	// ProxyRemote sends remote media through this server, which hides their URLs and enforces rules. By default the
-	// client is redirected, and rules of remote entries are only told, as IIS did.
+	// client is redirected, and rules of remote entries are only told, as IIS did; but what may not be left keeps what is
+	// behind it locked until it has been asked for and, if the list tells a DURATION, could have been watched.
 	ProxyRemote bool
 	// ServerNames are the names of this server that httpd:// questions may be asked of, such as "www.example.com" or
 	// "10.0.0.1:8080"; see the placeholders {SERVER_NAME} and {SERVER_PORT}. Nil means the address that the client has
@@ -112,7 +113,7 @@ type HandlerOptions struct {
 	Outputs []smooth.Output
 	// Interstitials offers playlists as HLS whose advertisements are put in by players, at ?format=hls-interstitials: the
 	// entries with the role "advertisement", or those that may not be skipped where no entry has a role. Rules are then
-	// only asked of players; nothing enforces them.
+	// only asked of players; nothing enforces them, also not for the presentation of a single entry in any other format.
 	Interstitials bool
 	// Media wraps the handler that sends media files, such as by a throttle. The path of requests is not that of the
 	// file, but ends in its extension.
