@@ -7,8 +7,7 @@ import (
 	"github.com/smoothkit/smoothkit/throttle/bitrate"
 )
 
-// Stats are totals of a [Handler] since it was made, and what it does now. Bytes and waits are those of responses that
-// have ended.
+// Stats are totals of a [Handler] since it was made, and what it does now. Bytes and waits count as they happen.
 type Stats struct {
 	Responses   uint64        // that were paced, also those that are now
 	Unthrottled uint64        // that a setting or variables chose, and were sent unthrottled as no rate was known
