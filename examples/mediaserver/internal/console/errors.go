@@ -1,0 +1,11 @@
+package console
+
+import "errors"
+
+// Sentinels that a [Source] wraps.
+var (
+	// ErrNotFound: there is no presentation or publishing point of that name.
+	ErrNotFound = errors.New("console: not found")
+	// ErrState: the command is not possible in the state that the publishing point is in.
+	ErrState = errors.New("console: not possible in this state")
+)
