@@ -1,0 +1,133 @@
+package access
+
+import (
+	"fmt"
+	"net/url"
+	"runtime"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// onWindows is where several names lead to one file.
+const onWindows = runtime.GOOS == "windows"
+
+// checkPath returns an error that wraps [ErrPath] if a path could be taken for another one further on: by a file system,
+// a proxy, or by decoding it once more. Such paths are refused instead of cleaned, so that what has been authorised and
+// what is served are the same bytes.
+func checkPath(u *url.URL, windows bool) error {
+	p := u.Path
+	if p == "" || p[0] != '/' {
+		return fmt.Errorf("access: path does not begin with a slash: %w", ErrPath)
+	}
+	if hidesSeparator(u.RawPath, "2f", "5c") || hidesSeparator(p, "2f", "5c", "2e", "25") {
+		return fmt.Errorf("access: path with an encoded separator: %w", ErrPath)
+	}
+	ascii := true
+	for i := range len(p) {
+		c := p[i]
+		if c < ' ' || c == 0x7f || c == '\\' {
+			return fmt.Errorf("access: path with character %#02x: %w", c, ErrPath)
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && !utf8.ValidString(p) {
+		return fmt.Errorf("access: path is not UTF-8: %w", ErrPath)
+	}
+	for rest, more := p[1:], true; more; {
+		var element string
+		element, rest, more = strings.Cut(rest, "/")
+		if element == "" && more || element == "." || element == ".." {
+			return fmt.Errorf("access: path with element %q: %w", element, ErrPath)
+		}
+		if windows && windowsAlias(element) {
+			return fmt.Errorf("access: path with a name of Windows: %w", ErrPath)
+		}
+	}
+	return nil
+}
+
+// hidesSeparator reports whether s has one of these percent-encoded bytes, given in lower case.
+func hidesSeparator(s string, hex ...string) bool {
+	for {
+		i := strings.IndexByte(s, '%')
+		if i < 0 || len(s)-i < 3 {
+			return false
+		}
+		for _, h := range hex {
+			if s[i+1] == h[0] && s[i+2]|0x20 == h[1]|0x20 {
+				return true
+			}
+		}
+		s = s[i+1:]
+	}
+}
+
+// windowsAlias reports whether Windows may take an element of a path for a file with another name: dots and spaces at
+// the end do not count there, a colon begins a stream of the file, and a tilde with a digit is in short names.
+func windowsAlias(element string) bool {
+	if element == "" {
+		return false
+	}
+	if end := element[len(element)-1]; end == '.' || end == ' ' || strings.IndexByte(element, ':') >= 0 {
+		return true
+	}
+	for i := 0; i < len(element)-1; i++ {
+		if element[i] == '~' && element[i+1] >= '0' && element[i+1] <= '9' {
+			return true
+		}
+	}
+	return false
+}
+
+// pattern is a path that is granted: that alone, or, if it ends in "/*", everything below it.
+type pattern struct {
+	path  string // with the slash at the end if below
+	below bool
+}
+
+// parsePattern reads a pattern. The error has no prefix.
+func parsePattern(s string) (pattern, error) {
+	p := pattern{path: s}
+	if strings.HasSuffix(s, "/*") {
+		p = pattern{path: s[:len(s)-1], below: true}
+	}
+	if strings.IndexByte(p.path, '*') >= 0 {
+		return pattern{}, fmt.Errorf("path %q has a * that is not its last element", s)
+	}
+	if err := checkPath(&url.URL{Path: p.path}, false); err != nil {
+		return pattern{}, fmt.Errorf("path %q: %w", s, err)
+	}
+	return p, nil
+}
+
+// matches reports whether the pattern covers a path that checkPath has passed. Case matters.
+func (p pattern) matches(path string) bool {
+	if p.below {
+		return strings.HasPrefix(path, p.path)
+	}
+	return path == p.path
+}
+
+// fold returns a path in a form in which those that differ only in case are equal, as file systems of Windows and macOS
+// see them.
+func fold(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c >= utf8.RuneSelf || c >= 'A' && c <= 'Z' {
+			return strings.Map(foldRune, s)
+		}
+	}
+	return s
+}
+
+// foldRune returns the least of the runes that differ from r in case, but lower case for letters of ASCII.
+func foldRune(r rune) rune {
+	least := r
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		least = min(least, f)
+	}
+	if least >= 'A' && least <= 'Z' {
+		least += 'a' - 'A'
+	}
+	return least
+}
