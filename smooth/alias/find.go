@@ -49,12 +49,13 @@ func hostName(host string) string {
 }
 
 func (t *table) find(path string) *entry {
-	if t == nil {
+	if t == nil || len(path) > MaxPath {
 		return nil
 	}
 	var buf [512]byte
 	var s segmented
-	if !s.parse(path, t.depth, buf[:]) {
+	var ok bool
+	if s.folded, ok = s.parse(path, t.depth, buf[:0]); !ok {
 		return nil
 	}
 	for _, f := range t.forms {

@@ -39,11 +39,16 @@ type entry struct {
 // Build returns a map of rules. Their order does not matter: see [Map.Lookup]. The error joins those of the first rules
 // that are wrong, each a [RuleError].
 func Build(rules ...Rule) (*Map, error) {
+	var errs errorList
+	return build(rules, &errs)
+}
+
+// build adds to the errors that there are, and returns a map only if there are none.
+func build(rules []Rule, errs *errorList) (*Map, error) {
 	if len(rules) > MaxRules {
 		return nil, fmt.Errorf("alias: %d rules, at most %d: %w", len(rules), MaxRules, ErrTooLarge)
 	}
 	m := &Map{rules: slices.Clone(rules), hosts: make(map[string]*table), wild: make(map[string]*table)}
-	var errs errorList
 	var redirects []*entry
 	for i := range m.rules {
 		e, err := m.add(i)

@@ -14,25 +14,24 @@ type segmented struct {
 	slash bool // the path ends with a slash
 }
 
-// parse takes a path apart, of which the first depth segments are folded into buf, which may grow. It is false for a
-// path that matches nothing: one that is not clean, or too long.
-func (s *segmented) parse(path string, depth int, buf []byte) bool {
-	if path == "" || path[0] != '/' || len(path) > MaxPath {
-		return false
+// parse takes a path apart, of which it appends the first depth segments folded to b, for folded: an assignment here
+// would put the array behind b on the heap. It is false for a path that is not clean.
+func (s *segmented) parse(path string, depth int, b []byte) (folded []byte, ok bool) {
+	if path == "" || path[0] != '/' {
+		return nil, false
 	}
 	s.n, s.slash = 0, false
-	b := buf[:0]
 	for i := 0; i < len(path); { // at a slash
 		end := i + 1
 		for ; end < len(path) && path[end] != '/'; end++ {
 			if c := path[end]; c < ' ' || c == '\\' || c == 0x7f {
-				return false
+				return nil, false
 			}
 		}
 		text := path[i+1 : end]
 		switch {
 		case text == "" && end < len(path), isDots(text):
-			return false
+			return nil, false
 		case text == "":
 			s.slash = true
 		default:
@@ -44,8 +43,7 @@ func (s *segmented) parse(path string, depth int, buf []byte) bool {
 		}
 		i = end
 	}
-	s.folded = b
-	return true
+	return b, true
 }
 
 // segment returns segment i, which was folded.
@@ -94,7 +92,8 @@ func appendFoldedRunes(b []byte, text string) []byte {
 // characters.
 func clean(path string) bool {
 	var s segmented
-	return s.parse(path, 0, nil)
+	_, ok := s.parse(path, 0, nil)
+	return ok
 }
 
 // encodes tells whether raw is a percent-encoding of path in which no slash is encoded. It does not allocate.

@@ -57,12 +57,7 @@ func Parse(r io.Reader) (*Map, error) {
 			rules = append(rules, rule)
 		}
 	}
-	if err := errs.join(); err != nil {
-		// What is wrong in the lines that could be read is told as well.
-		_, more := Build(rules...)
-		return nil, joinErrors(err, more)
-	}
-	return Build(rules...)
+	return build(rules, &errs)
 }
 
 // parseLine reads one line. It is false for one without a rule.
@@ -114,21 +109,6 @@ func parseFields(fields []string) (rule Rule, err error) {
 		return rule, fmt.Errorf("%w: %q; a rule is: from to [status] [%s]", ErrSyntax, shorten(rest[0]), exactCase)
 	}
 	return rule, nil
-}
-
-// joinErrors joins bounded errors to bounded ones.
-func joinErrors(a, b error) error {
-	var errs errorList
-	for _, err := range [...]error{a, b} {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok {
-			for _, err := range joined.Unwrap() {
-				errs.add(err)
-			}
-		} else if err != nil {
-			errs.add(err)
-		}
-	}
-	return errs.join()
 }
 
 // AppendText appends the rules as a map file, which [Parse] reads as an equal map. It implements
