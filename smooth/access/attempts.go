@@ -40,7 +40,7 @@ type AttemptsOptions struct {
 type Attempts struct {
 	opts AttemptsOptions
 
-	mu        sync.Mutex                            // guards the values of addresses
+	mu        sync.Mutex                             // guards the values of addresses
 	addresses *cache[netip.Addr, *attemptsOfAddress] // those with wrong passwords
 }
 

@@ -36,7 +36,9 @@ type CORS struct {
 }
 
 // NewCORS returns a handler that lets scripts of other origins use next. It copies opts.
-func NewCORS(next http.Handler, opts *CORSOptions) *CORS { return &CORS{next: next, cors: newCORS(opts)} }
+func NewCORS(next http.Handler, opts *CORSOptions) *CORS {
+	return &CORS{next: next, cors: newCORS(opts)}
+}
 
 // ServeHTTP implements [http.Handler].
 func (c *CORS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
