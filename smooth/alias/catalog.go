@@ -48,8 +48,7 @@ func (c *Catalog) Read(r io.Reader) error {
 		return err
 	}
 	var errs errorList
-	data = bytes.TrimSpace(data)
-	if len(data) > 0 && (data[0] == '[' || data[0] == '{') {
+	if begin := bytes.TrimSpace(data[:min(len(data), 1024)]); len(begin) > 0 && (begin[0] == '[' || begin[0] == '{') {
 		c.readJSON(data, &errs)
 	} else {
 		c.readCSV(data, &errs)

@@ -18,10 +18,7 @@ type columns struct {
 func (c *Catalog) readCSV(data []byte, errs *errorList) {
 	r := csv.NewReader(bytes.NewReader(data))
 	r.FieldsPerRecord, r.TrimLeadingSpace, r.ReuseRecord, r.Comment = -1, true, true, '#'
-	first, _, _ := bytes.Cut(data, []byte("\n"))
-	if !bytes.Contains(first, []byte(",")) && bytes.Contains(first, []byte(";")) {
-		r.Comma = ';' // as spreadsheets write it where "," is the decimal separator
-	}
+	r.Comma = separator(data)
 	cols, begun := columns{locator: 0, asset: 1, container: 2}, false
 	for {
 		record, err := r.Read()
@@ -45,6 +42,22 @@ func (c *Catalog) readCSV(data []byte, errs *errorList) {
 			errs.add(fmt.Errorf("alias: line %d: %w", line, err))
 		}
 	}
+}
+
+// separator returns what separates the fields of the first record: ";" as spreadsheets write it where "," is the decimal
+// separator, or ",".
+func separator(data []byte) rune {
+	for line := range bytes.Lines(data) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if !bytes.ContainsRune(line, ',') && bytes.ContainsRune(line, ';') {
+			return ';'
+		}
+		break
+	}
+	return ','
 }
 
 func (columns) get(record []string, i int) string {

@@ -231,6 +231,9 @@ func (e *entry) url(path, raw string) (*url.URL, bool) {
 	}
 	if raw != "" {
 		u.RawPath = e.target.expand(&e.pattern, raw, true)
+		if u.EscapedPath() != u.RawPath {
+			u.RawPath = "" // bytes that the client should have encoded
+		}
 	}
 	if scheme, host, ok := strings.Cut(e.target.base, "://"); ok {
 		u.Scheme, u.Host = scheme, host
