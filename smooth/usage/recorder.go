@@ -1,0 +1,375 @@
+package usage
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"hash/maphash"
+	"iter"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Recorder counts, logs and tells what viewers and encoders do. It is safe for concurrent use. It has a goroutine until it
+// is closed.
+type Recorder struct {
+	opts     Options
+	privacy  atomic.Pointer[Privacy]
+	outputs  atomic.Pointer[outputs]
+	swap     sync.Mutex // held while outputs are replaced
+	seeds    [2]maphash.Seed
+	shards   [shards]shard
+	streams  streamTable
+	counters counters
+	events   eventLog
+	buffers  sync.Pool
+	turn     atomic.Uint32
+	closed   atomic.Bool
+	since    time.Time
+	cancel   context.CancelFunc
+	done     chan struct{}
+
+	mu sync.Mutex // guards the fields below
+	// peaksSince is when peaks were reset.
+	peaksSince time.Time
+	history    history
+	meter      meter
+	logErrors  map[Log]string // what was told of the logs that fail
+}
+
+// outputs is where things are told.
+type outputs struct {
+	logs     []Log
+	webhooks []*Webhook
+}
+
+// New returns a recorder. It copies opts and owns the logs and webhooks in it. The error wraps [ErrOptions].
+func New(opts *Options) (*Recorder, error) {
+	d, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if len(d.PseudonymKey) == 0 {
+		d.PseudonymKey = make([]byte, 32)
+		rand.Read(d.PseudonymKey)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &Recorder{
+		opts: d, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, cancel: cancel, done: make(chan struct{}),
+		logErrors: make(map[Log]string),
+	}
+	r.streams = streamTable{max: d.MaxStreams, other: stream{name: otherStreams}, named: make(map[string]*stream)}
+	r.events = eventLog{bursts: d.Bursts, open: make(map[burstKey]*burst), kinds: make(map[EventKind]int)}
+	r.buffers.New = func() any { return new([32 << 10]byte) }
+	for i := range r.shards {
+		r.shards[i].sessions = make(map[key]*session)
+	}
+	r.privacy.Store(d.Privacy.withDefaults())
+	r.outputs.Store(&outputs{slices.Clone(d.Logs), slices.Clone(d.Webhooks)})
+	r.since = d.Now()
+	r.peaksSince = r.since
+	r.counters.cpu.Store(-1)
+	r.meter.start(r.since)
+	r.history.observe(r.since, Sample{})
+	go r.run(ctx)
+	return r, nil
+}
+
+// SetPrivacy changes what is never told, of requests and sessions that begin afterwards.
+func (r *Recorder) SetPrivacy(p Privacy) { r.privacy.Store(p.withDefaults()) }
+
+// SetLogs replaces the logs. Those that are no longer among them are closed; the errors of that are returned.
+func (r *Recorder) SetLogs(logs ...Log) error {
+	r.swap.Lock()
+	defer r.swap.Unlock()
+	old := r.outputs.Load()
+	r.outputs.Store(&outputs{slices.Clone(logs), old.webhooks})
+	var errs []error
+	for _, l := range old.logs {
+		if !slices.Contains(logs, l) {
+			errs = append(errs, l.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// SetWebhooks replaces the webhooks. Those that are no longer among them are shut down, which takes until ctx ends at most.
+func (r *Recorder) SetWebhooks(ctx context.Context, webhooks ...*Webhook) error {
+	r.swap.Lock()
+	defer r.swap.Unlock()
+	old := r.outputs.Load()
+	r.outputs.Store(&outputs{old.logs, slices.Clone(webhooks)})
+	var gone []*Webhook
+	for _, h := range old.webhooks {
+		if !slices.Contains(webhooks, h) {
+			gone = append(gone, h)
+		}
+	}
+	return shutdown(ctx, gone)
+}
+
+// shutdown shuts webhooks down at the same time.
+func shutdown(ctx context.Context, hooks []*Webhook) error {
+	errs := make([]error, len(hooks))
+	var wg sync.WaitGroup
+	for i, h := range hooks {
+		wg.Go(func() { errs[i] = h.Shutdown(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Shutdown ends all sessions, writes the logs, and waits for webhooks until ctx ends. Requests that come afterwards are
+// served and not recorded. Call it after the server has been shut down. A second call does nothing.
+func (r *Recorder) Shutdown(ctx context.Context) error {
+	if r.closed.Swap(true) {
+		<-r.done
+		return nil
+	}
+	r.cancel()
+	<-r.done
+	now := r.opts.Now()
+	r.expire(now, now, true)
+	for _, e := range r.events.due(now, true) {
+		r.tell(e)
+	}
+	r.swap.Lock()
+	defer r.swap.Unlock()
+	out := r.outputs.Swap(new(outputs))
+	var errs []error
+	for _, l := range out.logs {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(append(errs, shutdown(ctx, out.webhooks))...)
+}
+
+// Close is [Recorder.Shutdown] that gives webhooks five seconds.
+func (r *Recorder) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return r.Shutdown(ctx)
+}
+
+// Handler returns a handler that records the requests it hands to next: middleware that keeps sendfile, flushing and
+// everything else that [http.ResponseController] reaches. It stands before everything that may refuse a request, so that
+// refusals are recorded too.
+func (r *Recorder) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.closed.Load() {
+			next.ServeHTTP(w, req)
+			return
+		}
+		x, inner := r.begin(w, req)
+		returned := false
+		defer func() { r.finish(x, returned) }()
+		next.ServeHTTP(x, inner)
+		returned = true
+	})
+}
+
+// begin returns the writer of a request, and the request for the inner handler.
+func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (*response, *http.Request) {
+	x := &response{
+		ResponseWriter: w, rec: r, request: req, privacy: r.privacy.Load(), part: uint8(r.turn.Add(1)), address: r.opts.Address(req),
+	}
+	x.record.Start = r.opts.Now()
+	bare := x.privacy.bare(req)
+	x.record.Class = r.opts.Classify(bare)
+	x.record.CMCD, x.record.HasCMCD = RequestCMCD(req)
+	if r.opts.User != nil {
+		x.record.User = r.opts.User(req)
+	}
+	if r.opts.Session != nil {
+		x.sessionID = r.opts.Session(req)
+	}
+	rise(&r.counters.peakActive, r.counters.active.Add(1))
+	if req.Body == nil || req.Body == http.NoBody {
+		return x, req
+	}
+	inner := *req
+	inner.Body = &body{req.Body, x}
+	return x, &inner
+}
+
+// finish is the end of a request. returned tells that the handler did not panic.
+func (r *Recorder) finish(x *response, returned bool) {
+	rec := &x.record
+	gone := x.request.Context().Err() != nil
+	if rec.Status == 0 && returned && !gone && !x.hijacked {
+		x.begin(http.StatusOK) // net/http will send it
+	}
+	now := r.opts.Now()
+	rec.Duration = max(now.Sub(rec.Start), 0)
+	rec.Aborted = !returned || x.failed || rec.Status == 0 && !x.hijacked || x.incomplete()
+	x.mu.Lock()
+	rec.Received = x.received
+	pushed := x.pushed
+	x.mu.Unlock()
+	h := x.Header()
+	rec.Cache, rec.Throttle, rec.Limit = first(h, "X-Cache"), first(h, "X-Throttle"), first(h, "X-Limit")
+	r.settle(x, now)
+	r.count(x)
+	if pushed != nil {
+		r.streams.release(pushed, now)
+	}
+	r.report(x)
+}
+
+// first returns the first value of a header whose name is in canonical form.
+func first(h http.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// settle adds a request to the session it belongs to. A viewer who has none and is refused is a session that has failed.
+func (r *Recorder) settle(x *response, now time.Time) {
+	rec := &x.record
+	c := &rec.Class
+	if x.session == nil && rec.Status >= 400 && c.Stream != "" && c.Kind.watched() && x.request.Method == http.MethodGet {
+		x.identify()
+		if x.session = r.join(x, false); x.session == nil && c.Kind.opens() {
+			r.refused(x, now)
+		}
+	}
+	if s := x.session; s != nil {
+		rec.Session = s.view.ID
+		c.Stream = s.view.Stream
+		if c.Protocol == Other {
+			c.Protocol = s.view.Protocol
+		}
+		r.leave(s, rec, now)
+	}
+}
+
+// refused tells the logs of a viewer who never got anything.
+func (r *Recorder) refused(x *response, now time.Time) {
+	if len(r.outputs.Load().logs) == 0 {
+		return
+	}
+	v := x.newSession()
+	v.Last, v.Ended, v.Requests, v.Failed, v.Sent, v.FileSize = now, now, 1, 1, x.record.Sent, 0
+	v.HasCMCD = x.record.HasCMCD
+	switch v.Status = x.record.Status; v.Status {
+	case http.StatusForbidden:
+		v.Status = http.StatusUnauthorized
+	case http.StatusPreconditionFailed:
+		v.Status = http.StatusNotFound
+	}
+	v.Viewers, v.CPU = int(r.counters.viewers.Load()), r.cpu()
+	r.logSession(&v)
+}
+
+// count adds a request to the totals.
+func (r *Recorder) count(x *response) {
+	c, rec := &r.counters, &x.record
+	c.active.Add(-1)
+	kind := min(rec.Class.Kind, kinds-1)
+	c.requests[kind][statusClass(rec.Status)].Add(1)
+	if kind.watched() {
+		c.seconds[kind].add(rec.Duration)
+	}
+	if rec.Aborted {
+		c.aborted.Add(1)
+	}
+	if rec.Cache != "" {
+		c.cache.add(rec.Cache)
+	}
+	if rec.Throttle != "" {
+		c.throttled.Add(1)
+	}
+	late, starved := rec.late(), rec.HasCMCD && rec.CMCD.Starved
+	if late {
+		c.late.Add(1)
+	}
+	if starved {
+		c.starved.Add(1)
+	}
+	s := x.stream
+	if x.session != nil {
+		s = x.session.stream
+	}
+	if s != nil {
+		s.requests.Add(1)
+		if late {
+			s.late.Add(1)
+		}
+		if starved {
+			s.starved.Add(1)
+		}
+	}
+	r.deny(x)
+}
+
+// deny counts a request that was refused.
+func (r *Recorder) deny(x *response) {
+	rec := &x.record
+	switch {
+	case rec.Limit != "" && rec.Status >= 400:
+		r.counters.denied.add(rec.Limit)
+		r.Emit(Event{
+			Kind: LimitHit, Subject: rec.Class.Stream, Message: "a viewer was refused",
+			Attrs: [][2]string{{"limit", plainWord(rec.Limit)}},
+		})
+	case rec.Status == http.StatusUnauthorized:
+		r.counters.denied.add("401")
+	case rec.Status == http.StatusForbidden:
+		r.counters.denied.add("403")
+	case rec.Status == http.StatusTooManyRequests:
+		r.counters.denied.add("429")
+	case rec.Status == http.StatusServiceUnavailable:
+		r.counters.denied.add("503")
+	}
+}
+
+// report tells the logs of a request.
+func (r *Recorder) report(x *response) {
+	out := r.outputs.Load()
+	if len(out.logs) == 0 && r.opts.Observe == nil {
+		return
+	}
+	rec, req := &x.record, x.request
+	rec.Address, rec.Local = x.privacy.address(x.address), localAddress(req)
+	rec.Method, rec.Version, rec.Host, rec.TLS = req.Method, req.Proto, req.Host, req.TLS != nil
+	rec.Path, rec.Query = x.privacy.path(req.URL), x.privacy.query(req.URL.RawQuery)
+	rec.UserAgent, rec.Referer = first(req.Header, "User-Agent"), x.privacy.referer(first(req.Header, "Referer"))
+	rec.Range = first(req.Header, "Range")
+	rec.Viewers = int(r.counters.viewers.Load())
+	if rec.HasCMCD && rec.CMCD.NextObject != "" {
+		rec.CMCD.NextObject = "" // a URL with whatever secrets
+	}
+	for _, l := range out.logs {
+		l.Request(rec)
+	}
+	if r.opts.Observe != nil {
+		r.opts.Observe(rec)
+	}
+}
+
+// Sessions returns the sessions that are there, in no order. Requests go on meanwhile.
+func (r *Recorder) Sessions() iter.Seq[Session] {
+	return func(yield func(Session) bool) {
+		var all []Session
+		for i := range r.shards {
+			all = r.shards[i].snapshots(all[:0])
+			for _, s := range all {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (p *shard) snapshots(all []Session) []Session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sessions {
+		all = append(all, s.snapshot())
+	}
+	return all
+}
