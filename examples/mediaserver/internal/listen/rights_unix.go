@@ -52,7 +52,7 @@ func readRights(conn *net.UnixConn, b []byte) (n int, files []*os.File, err erro
 	oob := make([]byte, unix.CmsgSpace(4*maxSockets))
 	n, oobn, flags, _, err := conn.ReadMsgUnix(b, oob)
 	if err != nil {
-		return n, nil, err
+		return 0, nil, err // n is -1 then
 	}
 	files, err = parseRights(oob[:oobn])
 	if flags&unix.MSG_CTRUNC != 0 {

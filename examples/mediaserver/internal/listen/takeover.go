@@ -19,6 +19,7 @@ type takeover struct {
 	wire    *wire
 	sockets []offered
 	isReady bool
+	failed  error // what Ready or Done returned; the end of the connection says nothing after that
 }
 
 // offered is a socket of the old process that has not been asked for yet.
@@ -124,6 +125,14 @@ func (t *takeover) close() {
 	}
 }
 
+// fail ends the takeover with an error. The connection closes at once: the old process shall go on, and a bye that comes now must
+// not be received by anybody.
+func (t *takeover) fail(err error) error {
+	t.failed = fmt.Errorf("listen: take over: %w", err)
+	t.wire.close()
+	return t.failed
+}
+
 // Ready tells the old process, if there is one, that this one is prepared, and returns when the old one accepts nothing
 // more and has released what is exclusive. It does nothing when there is none, and the second time.
 //
@@ -142,6 +151,9 @@ func (s *Set) ready(ctx context.Context) error {
 	if t == nil || t.isReady {
 		return nil
 	}
+	if t.failed != nil {
+		return t.failed
+	}
 	ctx, cancel := s.untilClose(ctx)
 	defer cancel()
 	limits := s.opts.Timeouts
@@ -151,7 +163,7 @@ func (s *Set) ready(ctx context.Context) error {
 	case errors.Is(err, io.EOF):
 		s.opts.Logger.Warn("the old process ended during the handover, going on without it")
 	case err != nil:
-		return fmt.Errorf("listen: take over: %w", errors.Join(err, sendErr))
+		return t.fail(errors.Join(err, sendErr))
 	}
 	t.isReady = true
 	return nil
@@ -195,14 +207,16 @@ func (s *Set) Done(ctx context.Context) error {
 // confirm tells the old process that this one has everything. It is not interrupted, as the old one may leave at any moment.
 func (s *Set) confirm() error {
 	t, limit := s.old, s.opts.Timeouts.Step
+	if t.failed != nil {
+		return t.failed
+	}
 	sendErr := t.wire.send(message{Type: typeDone}, limit)
 	_, err := t.wire.expect(context.Background(), typeBye, limit)
 	switch {
 	case errors.Is(err, io.EOF):
 		s.opts.Logger.Warn("the old process ended during the handover, going on without it")
 	case err != nil:
-		t.close() // a bye that comes now must not be received by anybody
-		return fmt.Errorf("listen: take over: %w", errors.Join(err, sendErr))
+		return t.fail(errors.Join(err, sendErr))
 	}
 	return nil
 }

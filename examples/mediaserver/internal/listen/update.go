@@ -40,8 +40,9 @@ func (s *Set) split(specs []Spec, places []place) (kept, gone []*entry) {
 			return e.place.String() == p.String() && e.status.State != Stopped
 		})
 		if at >= 0 {
-			kept[i], gone = gone[at], slices.Delete(gone, at, at+1)
+			kept[i] = gone[at]
 			kept[i].status.Spec, kept[i].extra = specs[i], false
+			gone = slices.Delete(gone, at, at+1)
 		}
 	}
 	gone = slices.DeleteFunc(gone, func(e *entry) bool { return e.extra && e.status.State != Stopped })
