@@ -13,6 +13,7 @@ const (
 	plotWidth  = 600.0
 	plotHeight = 100.0
 	chartSpan  = time.Hour
+	chartLeast = 10 * time.Minute // of a server that has just begun
 	maxSamples = 3600
 )
 
@@ -42,18 +43,19 @@ func (c *Console) newChart(id, title string, write func(any) string, values []va
 	}
 	values = values[max(0, len(values)-maxSamples):]
 	end := values[len(values)-1].at
-	start := end.Add(-chartSpan)
-	for len(values) > 1 && values[0].at.Before(start) {
+	for values[0].at.Before(end.Add(-chartSpan)) {
 		values = values[1:]
 	}
+	length := max(end.Sub(values[0].at), chartLeast)
+	start := end.Add(-length)
 	top := niceTop(peakOf(values))
 	for i := range 3 {
-		ch.Ticks = append(ch.Ticks, write(top*float64(2-i)/2))
+		ch.Ticks = append(ch.Ticks, tick(write(top*float64(2-i)/2)))
 	}
 	for i := range 5 {
-		ch.Times = append(ch.Times, start.Add(chartSpan*time.Duration(i)/4).In(c.opts.Location).Format("15:04"))
+		ch.Times = append(ch.Times, start.Add(length*time.Duration(i)/4).In(c.opts.Location).Format("15:04"))
 	}
-	x := func(v value) float64 { return plotWidth * float64(v.at.Sub(start)) / float64(chartSpan) }
+	x := func(v value) float64 { return plotWidth * float64(v.at.Sub(start)) / float64(length) }
 	ch.plot(values, x, top, func(v value) string {
 		return v.at.In(c.opts.Location).Format("15:04:05") + " · " + write(v.v)
 	})
@@ -153,6 +155,18 @@ func niceTop(peak float64) float64 {
 		}
 	}
 	return 10 * unit
+}
+
+// tick shortens what stands at an axis: 6.00 Mbit/s is 6 Mbit/s there, and 0 bit/s is 0.
+func tick(s string) string {
+	n, unit, ok := strings.Cut(s, " ")
+	if strings.Contains(n, ".") {
+		n = strings.TrimRight(strings.TrimRight(n, "0"), ".")
+	}
+	if !ok || n == "0" {
+		return n
+	}
+	return n + " " + unit
 }
 
 // coordinate writes a number with one decimal at most.

@@ -128,13 +128,17 @@ func (s *stream) event(name, text string) error {
 	return s.flush()
 }
 
-// write writes an event with JSON, which has no line breaks.
+// write writes an event with JSON, which has no line breaks inside.
 func (s *stream) write(name string, data any) error {
-	b, err := json.Marshal(data)
-	if err != nil {
+	var b strings.Builder
+	b.WriteString("event: " + name + "\ndata: ")
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it would be half as much again
+	if err := e.Encode(data); err != nil {
 		return err
 	}
-	return s.raw("event: " + name + "\ndata: " + string(b) + "\n\n")
+	b.WriteString("\n")
+	return s.raw(b.String())
 }
 
 func (s *stream) send(text string) error {

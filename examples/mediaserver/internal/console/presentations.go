@@ -65,6 +65,9 @@ type presentationData struct {
 	// Undrawn is the number of streams that have no timeline for there are too many.
 	Undrawn int
 	Zoom    zoom
+	// Merged is how many fragments a step stands for at most, Marked and Broken are whether there are boundaries and gaps.
+	Merged         int
+	Marked, Broken bool
 }
 
 func (c *Console) presentation(ctx context.Context, q url.Values) (*view, error) {
@@ -99,7 +102,10 @@ func (d *presentationData) draw() {
 				d.Undrawn++
 				continue
 			}
-			d.Timelines = append(d.Timelines, newTimeline("timeline-"+strconv.Itoa(i), s, d.Zoom.From, d.Zoom.To))
+			t := newTimeline("timeline-"+strconv.Itoa(i), s, d.Zoom.From, d.Zoom.To)
+			d.Timelines = append(d.Timelines, t)
+			d.Merged = max(d.Merged, t.Merged)
+			d.Marked, d.Broken = d.Marked || len(t.Marks) > 0, d.Broken || len(t.Gaps) > 0
 		}
 	}
 }

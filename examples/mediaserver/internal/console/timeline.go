@@ -66,7 +66,7 @@ func newTimeline(id string, s *Stream, from, to float64) *timeline {
 	}
 	top := niceTop(peak)
 	for i := range 3 {
-		t.Ticks = append(t.Ticks, rate(top*float64(2-i)/2))
+		t.Ticks = append(t.Ticks, tick(rate(top*float64(2-i)/2)))
 	}
 	for i := range 5 {
 		t.Times = append(t.Times, seconds(from+(to-from)*float64(i)/4, to-from))
@@ -218,7 +218,7 @@ func (t *timeline) describe(s *Stream, from, to float64) string {
 		}
 		fmt.Fprintf(&b, "%s has %s on average and %s at most", l.Name, orUnknown(l.Average), orUnknown(l.Highest))
 	}
-	fmt.Fprintf(&b, "; %d gaps", len(s.Gaps))
+	b.WriteString("; " + several(len(s.Gaps), "gap", "gaps"))
 	return b.String()
 }
 

@@ -19,5 +19,5 @@ func (e *Edge) UpstreamsWord() string {
 			healthy++
 		}
 	}
-	return strconv.Itoa(healthy) + " of " + strconv.Itoa(len(e.Upstreams)) + " healthy"
+	return strconv.Itoa(healthy) + " of " + strconv.Itoa(len(e.Upstreams))
 }
