@@ -12,6 +12,9 @@ const lists = new Lists({
   presentations: $("published"), playlists: $("playlists"), recordings: $("recordings"), none: $("none"), count: $("count"), empty: $("empty"), search: $("search"),
   alarms: $("alarms"), onplay: (p) => play(p),
 });
+const asks = new URLSearchParams(location.search); // a link to the page may say what to play, see playAsked
+const embedded = asks.has("embed");
+document.body.classList.toggle("embed", embedded);
 let engines = [], engine = null, current = null, listed = [];
 
 // The formats of a presentation. address names the member of its entry in the server's list, kind the engines that play it.
@@ -37,7 +40,8 @@ async function refresh() {
   if (current?.recording) return followRecording(now, presentations);
   const begun = now?.state === "Started" && current.state !== "Started";
   if (now) current = now;
-  if (!current && presentations.length) play(presentations[0], false);
+  if (!current && asks.has("play")) playAsked(entries(presentations).find((p) => p.name === asks.get("play")));
+  else if (!current && presentations.length) play(presentations[0], false);
   else if (begun && video.readyState === HTMLMediaElement.HAVE_NOTHING) play(current, asked);
   else if (begun && !engine?.live()) $("note").textContent = "The event goes on: choose it in the list to watch it live.";
 }
@@ -97,7 +101,7 @@ function failed(message, chosen, now) {
 function showPresentation(presentation) {
   current = presentation;
   document.title = `${presentation.name} – smoothkit`;
-  history.replaceState(null, "", `#${encodeURIComponent(presentation.name)}`);
+  history.replaceState(null, "", `${location.pathname}${embedded ? "?embed=1" : ""}#${encodeURIComponent(presentation.name)}`);
   lists.mark(current);
   const rows = formats.map((f) => addressRow(f, addressOf(presentation, f)));
   if (presentation.push) rows.push(addressRow({ id: "push", label: "Encoders push to" }, new URL(presentation.push, document.baseURI).href));
@@ -214,6 +218,20 @@ setInterval(() => {
   $("stat-rate").textContent = rate ? `${(rate / 1e6).toFixed(1)} Mbit/s` : "–";
 }, 250);
 
+// playAsked plays what the address of the page asks for: ?play=NAME, and perhaps format=, the identifier of a format, engine=, that of
+// a player, and embed=1, which shows the player only. It takes no other player than that.
+function playAsked(presentation) {
+  const wanted = asks.get("engine"), chosen = formats.find((f) => f.id === (asks.get("format") ?? "smooth"));
+  const index = chosen ? enginesOf(chosen).findIndex((e) => e.usable && (!wanted || e.id === wanted)) : -1;
+  if (!presentation || index < 0) {
+    $("error").textContent = presentation ? "This player is not available here." : `There is no presentation ${asks.get("play")} here.`;
+    return;
+  }
+  chooseFormat(chosen.id);
+  $("engine").selectedIndex = index;
+  play(presentation);
+}
+
 async function start() {
   const { presentations, players, archive } = await loadList();
   engines = await findEngines(players);
@@ -221,6 +239,11 @@ async function start() {
   chooseFormat("smooth");
   listed = presentations;
   lists.show(presentations, archive, null);
+  if (asks.has("play")) {
+    playAsked(entries(presentations).find((p) => p.name === asks.get("play")));
+    setInterval(() => refresh().catch(() => {}), REFRESH);
+    return;
+  }
   const named = decodeURIComponent(location.hash.slice(1));
   const first = entries(presentations).find((p) => p.name === named) ?? presentations[0];
   if (first) play(first, false);

@@ -160,24 +160,25 @@ function script(src) {
 }
 
 // external makes an engine of scripts. One that cannot be loaded is listed as such and plays nothing.
-async function external(kind, name, sources, create) {
+async function external(id, kind, name, sources, create) {
   try {
     for (const src of sources) await script(src);
-    return { kind, name, create, usable: true };
+    return { id, kind, name, create, usable: true };
   } catch (err) {
     console.warn(err.message);
-    return { kind, name: `${name} (cannot be loaded)`, create, usable: false };
+    return { id, kind, name: `${name} (cannot be loaded)`, create, usable: false };
   }
 }
 
-// findEngines returns [{kind, name, create, usable}], the preferred ones of each kind of format first: smooth and hls.
+// findEngines returns [{id, kind, name, create, usable}], the preferred ones of each kind of format first: smooth and hls. The
+// identifiers are dash, built-in, hls and native; links to the page have them.
 // scripts is what the server says about -players: {dash: [urls], hls: [urls]}.
 export async function findEngines(scripts) {
   const engines = [];
-  if (scripts?.dash) engines.push(await external("smooth", "dash.js", scripts.dash, dashJS));
-  engines.push({ kind: "smooth", name: "Built in", create: builtIn, usable: true });
-  if (scripts?.hls) engines.push(await external("hls", "hls.js", scripts.hls, hlsJS));
+  if (scripts?.dash) engines.push(await external("dash", "smooth", "dash.js", scripts.dash, dashJS));
+  engines.push({ id: "built-in", kind: "smooth", name: "Built in", create: builtIn, usable: true });
+  if (scripts?.hls) engines.push(await external("hls", "hls", "hls.js", scripts.hls, hlsJS));
   const native = document.createElement("video").canPlayType("application/vnd.apple.mpegurl") !== "";
-  if (native) engines.push({ kind: "hls", name: "Browser", create: browser, usable: true });
+  if (native) engines.push({ id: "native", kind: "hls", name: "Browser", create: browser, usable: true });
   return engines;
 }
