@@ -15,7 +15,7 @@ func loadTemplates(o *Options) *template.Template {
 	clock := func(t time.Time) string { return clock(t, o.Now(), o.Location) }
 	funcs := template.FuncMap{
 		"rate": rate, "size": size, "count": count, "span": span, "clock": clock, "percent": percent, "fixed": fixed,
-		"local": func(u string) template.URL { return local(o.Root, u) }, "several": several,
+		"local": func(u string) template.HTMLAttr { return local(o.Root, u) }, "several": several,
 		"player": func(name string, out Output) string { return playerURL(o.Root, name, out) },
 		"rates":  rates, "join": strings.Join, "state": stateOf, "iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"card": func(title, path string, numbers ...any) card { return newCard(title, path, numbers) },
@@ -75,16 +75,18 @@ func count(v any) string {
 }
 
 // several writes a count with its noun.
-func several(n int, one, more string) string {
-	if n == 1 {
+func several(n any, one, more string) string {
+	if number(n) == 1 {
 		return "1 " + one
 	}
 	return count(n) + " " + more
 }
 
-// local returns a URL of the server. It keeps brackets, which html/template would escape; as it begins with the root it can
-// be neither of another server nor of another scheme.
-func local(root, u string) template.URL { return template.URL(root + strings.TrimLeft(u, "/\\")) }
+// local returns the attribute with a URL of the server. It keeps brackets, which html/template would escape in a URL of its own; as it
+// begins with the root it can be neither of another server nor of another scheme.
+func local(root, u string) template.HTMLAttr {
+	return template.HTMLAttr(`href="` + template.HTMLEscapeString(root+strings.TrimLeft(u, `/\`)) + `"`)
+}
 
 // percent writes a ratio.
 func percent(ratio float64) string { return strconv.FormatFloat(ratio*100, 'f', 1, 64) + " %" }

@@ -242,9 +242,9 @@ func streamTitle(s *Stream) string {
 
 func levelTitle(l *Level) string {
 	if l.Height > 0 {
-		return fmt.Sprintf("%dp at %s", l.Height, rate(l.Bitrate))
+		return fmt.Sprintf("%dp at %s", l.Height, tick(rate(l.Bitrate)))
 	}
-	return rate(l.Bitrate)
+	return tick(rate(l.Bitrate))
 }
 
 // seconds writes a time of the presentation, with tenths if little of it is shown.

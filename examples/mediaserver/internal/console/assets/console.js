@@ -102,3 +102,4 @@ document.addEventListener("click", (event) => {
 });
 
 dress(main);
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // the navigation is wider than a phone
