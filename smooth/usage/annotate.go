@@ -40,4 +40,3 @@ func (x *response) annotate(note Note) {
 		x.record.Class = *note.Class
 	}
 }
-

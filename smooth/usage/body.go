@@ -33,4 +33,3 @@ func (x *response) receive(n int64) {
 		x.acquire()
 	}
 }
-

@@ -20,7 +20,8 @@ func (x *response) newSession() Session {
 		Language: strings.Clone(language(r)), Started: rec.Start, Last: rec.Start, Rate: 1,
 	}
 	if rec.Class.Kind == File {
-		v.FileSize = fileSize(x.Header())
+		from := first(r.Header, "Range")
+		v.FileSize, v.Timed = fileSize(x.Header()), from == "" || strings.HasPrefix(from, "bytes=0-")
 	}
 	return v
 }
@@ -40,4 +41,3 @@ func fileSize(h http.Header) int64 {
 	}
 	return n
 }
-

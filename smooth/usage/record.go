@@ -57,4 +57,3 @@ func (r *Record) late() bool {
 	}
 	return allowed > 0 && r.Duration > allowed
 }
-
