@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/app"
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
@@ -40,7 +41,7 @@ func startStop(t *testing.T, args ...string) (base, printed string, end func()) 
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), w)
+		err := app.Run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), w, nil)
 		w.CloseWithError(err)
 		ended <- err
 	}()
@@ -261,22 +262,14 @@ func TestMistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-listen", addr}, "the address " + addr + " is taken by another program: stop that one, or choose another address, for example -listen 127.0.0.1:0 for any free port"},
-		{[]string{"-listen", "nowhere"}, "cannot listen on nowhere"},
+		{[]string{"-listen", addr}, "no address could be bound"},
+		{[]string{"-listen", "nowhere"}, "not a valid address to listen on"},
 		{[]string{"-root", filepath.Join(t.TempDir(), "none")}, "is not a directory that can be read"},
 		{[]string{"-players", t.TempDir()}, "holds neither"},
 		{[]string{"-players", "https:///npm"}, "names no host"},
 		{[]string{"media"}, `unexpected argument "media"; a directory is named with -root`},
 	} {
-		err := run(context.Background(), c.args, io.Discard)
+		err := app.Run(context.Background(), c.args, io.Discard, nil)
 		assert.ErrorContains(t, err, c.want, "%q", c.args)
-	}
-}
-
-func TestClientAddress(t *testing.T) {
-	for addr, want := range map[string]string{
-		"127.0.0.1:8080": "127.0.0.1:8080", "[::]:80": "localhost:80", "0.0.0.0:1": "localhost:1", "[::1]:2": "[::1]:2",
-	} {
-		assert.Equal(t, want, clientAddress(addr))
 	}
 }

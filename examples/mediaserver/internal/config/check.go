@@ -203,6 +203,9 @@ func (k *checker) site(s *Site, place []any) {
 		k.path(at, in("folders")...)
 		k.directory(dir, in("folders", at)...)
 	}
+	for j, at := range s.Hide {
+		k.path(at, in("hide", j)...)
+	}
 	for j, f := range s.Aliases {
 		k.file(f, in("aliases", j)...)
 	}

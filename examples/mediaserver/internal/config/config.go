@@ -97,12 +97,17 @@ type Site struct {
 	Sample bool `yaml:"sample"`
 	// Aliases are files with aliases and redirects.
 	Aliases []string `yaml:"aliases"`
+	// Hide are paths, such as /ads, below which nothing is sent but as entries of playlists, so that nobody goes around their rules.
+	Hide []string `yaml:"hide"`
 	// WebConfig lets web.config files in the directories say how plain files are served, as IIS does.
 	WebConfig *bool `yaml:"webConfig"`
 	// Edge are parts of the site that come from other servers and are cached here.
 	Edge []Edge `yaml:"edge"`
 	// Access takes the place of the server's where it says something.
 	SiteAccess *Access `yaml:"siteAccess"`
+
+	// IIS is what an imported file says of the site, nil if none does.
+	IIS *IIS `yaml:"-"`
 
 	place []any // in the document, nil at the top level
 }
@@ -114,8 +119,9 @@ type Import struct {
 	Paths map[string]string `yaml:"paths"`
 	// Sites are the names of those that are wanted. None means all.
 	Sites []string `yaml:"sites"`
-	// Bindings makes listeners of the bindings of the sites.
-	Bindings bool `yaml:"bindings"`
+	// Bindings makes listeners of the bindings of the sites, and serves each site on its own only. By default that is done if
+	// the configuration has no listeners.
+	Bindings *bool `yaml:"bindings"`
 }
 
 // Edge is a cache in front of other servers.

@@ -6,15 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/smoothkit/smoothkit/archive"
-	"github.com/smoothkit/smoothkit/livesmooth"
+	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
@@ -46,26 +46,78 @@ type extentKey struct {
 	mod  time.Time
 }
 
-// addArchive opens the archive and serves what is in it.
-func (s *Server) addArchive(dir, root string) error {
-	if dir == "" {
+// archives is the archive, which lives until the server ends or another process takes over.
+type archives struct {
+	*archive.Archive
+	options config.Archive
+
+	mu      sync.Mutex // guards extents
+	extents map[extentKey]extent
+}
+
+// release lets another process have the directory.
+func (a *archives) release(context.Context) error { return a.Close() }
+
+func (a *archives) rank() int { return 1 } // what is recorded is safe before the archive is closed
+
+// openArchive opens the archive, if there is one.
+func (g *generation) openArchive() error {
+	cfg, s := &g.cfg.Archive, g.server
+	if cfg.Directory == "" && !s.pool.has("archive") {
 		return nil
 	}
 	var err error
-	s.archive, err = archive.New(dir, &archive.Options{Logger: s.log})
+	g.archive, err = share(g, "archive", func() (*archives, error) {
+		a, err := archive.New(cfg.Directory, &archive.Options{
+			Logger: s.log, SyncInterval: cfg.Sync.D(), ResumeWithin: cfg.ResumeWithin.D(),
+			Retention: archive.Retention{Age: cfg.KeepFor.D(), Bytes: int64(cfg.KeepBytes), Events: cfg.KeepEvents},
+		})
+		return &archives{Archive: a, options: *cfg, extents: make(map[extentKey]extent)}, err
+	})
 	if errors.Is(err, archive.ErrLocked) {
-		return fmt.Errorf("-archive %s: another server records there; give each one a directory of its own", dir)
+		return fmt.Errorf("archive %s: another server records there; give each one a directory of its own", cfg.Directory)
 	}
 	if err != nil {
-		return fmt.Errorf("-archive %s: %w", dir, err)
+		return fmt.Errorf("archive %s: %w", cfg.Directory, err)
 	}
-	if s.below, err = below(root, dir); err != nil {
-		return err
-	}
-	s.extents = make(map[extentKey]extent)
-	handler := smooth.NewHandler(s.archive, &smooth.HandlerOptions{Logger: s.log, Outputs: []smooth.Output{s.hls}})
-	s.mux.Handle("/"+archivePrefix, http.StripPrefix("/"+path.Clean(archivePrefix), handler))
+	g.keep("archive", *cfg, g.archive.options)
 	return nil
+}
+
+// recordings are those of the archive that are of points of a site, by the names that they have there.
+type recordings struct {
+	*archives
+	site *site
+}
+
+// Open implements smooth.Source.
+func (r *recordings) Open(ctx context.Context, name string) (smooth.Presentation, error) {
+	if !r.own(r.site.events() + name) {
+		return nil, smooth.ErrNotFound
+	}
+	return r.archives.Open(ctx, r.site.events()+name)
+}
+
+// List implements smooth.Lister.
+func (r *recordings) List(ctx context.Context, yield func(smooth.Info) bool) error {
+	return r.archives.List(ctx, func(info smooth.Info) bool {
+		if !r.own(info.Name) {
+			return true
+		}
+		info.Name = strings.TrimPrefix(info.Name, r.site.events())
+		return yield(info)
+	})
+}
+
+// own reports whether a recording is of a point of the site: its name begins with that of the site, if it has one, and with that of no
+// other.
+func (r *recordings) own(name string) bool {
+	if own := r.site.events(); own != "" {
+		return strings.HasPrefix(name, own)
+	}
+	return !slices.ContainsFunc(r.site.gen.sites, func(other *site) bool {
+		return other.events() != "" && strings.HasPrefix(name, other.events())
+	})
 }
 
 // below returns the path of the archive below the root, "" if it is not there.
@@ -89,32 +141,30 @@ func below(root, dir string) (string, error) {
 
 // belowRoot returns the directories of recorded events that are below the root, where their segments are presentations: they are
 // listed as events only.
-func (s *Server) belowRoot(recorded []Presentation) map[string]bool {
-	if s.below == "" {
-		return nil
+func (st *site) belowRoot(recorded []Presentation) (map[string]bool, error) {
+	if st.gen.archive == nil {
+		return nil, nil
+	}
+	at, err := below(st.cfg.Root, st.gen.archive.options.Directory)
+	if at == "" || err != nil {
+		return nil, err
 	}
 	dirs := make(map[string]bool, len(recorded))
 	for _, p := range recorded {
-		dirs[path.Join(s.below, strings.TrimPrefix(p.Recording.Event, archivePrefix))] = true
+		dirs[path.Join(at, st.events(), strings.TrimPrefix(p.Recording.Event, archivePrefix))] = true
 	}
-	return dirs
-}
-
-// sinks returns what records the events of a point: the archive if its settings say so, else what keeps the window on disk.
-func (s *Server) sinks(_ string, set *livesmooth.Settings) []livesmooth.Sink {
-	if s.archive != nil && set.Archive.Enabled {
-		return []livesmooth.Sink{s.archive}
-	}
-	return []livesmooth.Sink{s.spool}
+	return dirs, nil
 }
 
 // recordings returns what is in the archive: what is being recorded first, and then the newest first.
-func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
-	if s.archive == nil {
+func (st *site) recordings(ctx context.Context) ([]Presentation, error) {
+	a := st.gen.archive
+	if a == nil {
 		return nil, nil
 	}
+	events := &recordings{a, st}
 	var found []smooth.Info
-	err := s.archive.List(ctx, func(info smooth.Info) bool {
+	err := events.List(ctx, func(info smooth.Info) bool {
 		found = append(found, info)
 		return len(found) < listLimit
 	})
@@ -123,17 +173,13 @@ func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
 	}
 	list := make([]Presentation, 0, len(found))
 	started := make(map[string]time.Time)
-	failing := s.failing()
-	known := make(map[extentKey]extent)
+	failing := st.gen.failing()
 	for _, info := range found {
-		e, ok := s.extent(ctx, info)
-		if ok && !info.Live {
-			known[extentKey{info.Name, info.ModTime}] = e
-		}
+		e := events.extent(ctx, info)
 		p := newPresentation(archivePrefix + info.Name)
 		started[p.Name] = e.started
 		p.Live = info.Live
-		p.Recording = &Recording{Event: path.Dir(p.Name), Seconds: e.seconds, Interrupted: info.Live && failing[path.Dir(info.Name)]}
+		p.Recording = &Recording{Event: path.Dir(p.Name), Seconds: e.seconds, Interrupted: info.Live && failing[st.events()+path.Dir(info.Name)]}
 		if !e.started.IsZero() {
 			p.Recording.Started = e.started.UTC().Format(time.RFC3339)
 		}
@@ -143,9 +189,6 @@ func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
 		}
 		list = append(list, p)
 	}
-	s.extentsMu.Lock()
-	s.extents = known // those of events that are gone are forgotten
-	s.extentsMu.Unlock()
 	slices.SortStableFunc(list, func(a, b Presentation) int {
 		if a.Live != b.Live {
 			return map[bool]int{true: -1, false: 1}[a.Live]
@@ -156,37 +199,53 @@ func (s *Server) recordings(ctx context.Context) ([]Presentation, error) {
 }
 
 // failing returns the directories of events that cannot be recorded at the moment.
-func (s *Server) failing() map[string]bool {
+func (g *generation) failing() map[string]bool {
 	dirs := make(map[string]bool)
-	for _, point := range s.live.Points() {
-		for _, sink := range point.Stats().Sinks {
-			if sink.Failing && sink.Name == s.archive.SinkName() {
-				dirs[sink.Target] = true
+	for _, l := range g.liveServers() {
+		for _, point := range l.Points() {
+			for _, sink := range point.Stats().Sinks {
+				if sink.Failing && sink.Name == g.archive.SinkName() {
+					dirs[sink.Target] = true
+				}
 			}
 		}
 	}
 	return dirs
 }
 
-// extent finds out when a recorded event began and how long it is: once for one that is complete. It reports false for what cannot
-// be opened.
-func (s *Server) extent(ctx context.Context, info smooth.Info) (extent, bool) {
-	s.extentsMu.Lock()
-	e, ok := s.extents[extentKey{info.Name, info.ModTime}]
-	s.extentsMu.Unlock()
+// maxExtents bounds what is remembered of recorded events.
+const maxExtents = 2 * listLimit
+
+// extent finds out when a recorded event began and how long it is: once for one that is complete. It is zero for what cannot be
+// opened.
+func (r *recordings) extent(ctx context.Context, info smooth.Info) extent {
+	key := extentKey{r.site.events() + info.Name, info.ModTime}
+	r.mu.Lock()
+	e, ok := r.extents[key]
+	r.mu.Unlock()
 	if ok {
-		return e, true
+		return e
 	}
-	p, err := s.archive.Open(ctx, withExtension(info.Name, ".isml")) // which has the wall clock
+	p, err := r.Open(ctx, withExtension(info.Name, ".isml")) // which has the wall clock
 	if err != nil {
-		return extent{}, false
+		return extent{}
 	}
 	defer p.Close()
 	snap, err := p.Snapshot(ctx)
 	if err != nil {
-		return extent{}, false
+		return extent{}
 	}
-	return extentOf(snap), true
+	e = extentOf(snap)
+	if info.Live {
+		return e
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.extents) >= maxExtents {
+		clear(r.extents) // those of events that are gone are among them
+	}
+	r.extents[key] = e
+	return e
 }
 
 // extentOf returns the extent of what there is, with what waits for its look-ahead to be listed.

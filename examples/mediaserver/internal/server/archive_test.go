@@ -29,7 +29,7 @@ func TestArchive(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(root, "radio-m3u8-aapl.ism"), []byte(ism), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "radio.ts"), ts, 0o644))
 
-	s, err := server.New(server.Config{Root: root, Logger: slog.New(slog.DiscardHandler)})
+	s, err := server.New(demo(t, root, ""), &server.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	defer s.Close()
 	list, err := s.Presentations(t.Context())

@@ -2,15 +2,19 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
+	"path"
+	"path/filepath"
 	"time"
 
+	"github.com/smoothkit/smoothkit/archive"
+	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
 	"github.com/smoothkit/smoothkit/hls"
 	"github.com/smoothkit/smoothkit/livesmooth"
 	"github.com/smoothkit/smoothkit/livesmooth/manage"
@@ -23,46 +27,155 @@ const demoName = "live/demo.isml"
 // demoWindow is how far back viewers of the demo may go.
 const demoWindow = 10 * time.Minute
 
-// addLive puts publishing points before the mux: the demo, those of the .isml files below the root, and their management.
-func (s *Server) addLive(root string) error {
-	var err error
-	if s.spool, err = livesmooth.NewSpool(os.TempDir(), &livesmooth.SpoolOptions{Logger: s.log}); err != nil {
-		return err
+// liveServer has the publishing points of a folder. It lives as long as some configuration has the folder.
+type liveServer struct {
+	*livesmooth.Server
+	handler *manage.Handler // management, then the points, then what the folder of the request has
+	spool   *livesmooth.Spool
+	archive *archives // nil if nothing is recorded
+	// events is what the names of its points are prefixed with in the archive.
+	events  string
+	options liveOptions
+	watcher *watcher
+}
+
+// liveOptions are what only a new process can change.
+type liveOptions struct {
+	Live    config.Live
+	Archive string
+}
+
+// liveServer returns the publishing points of a folder, nil if it can have none.
+func (g *generation) liveServer(f *folder) (*liveServer, error) {
+	demo := f.prefix == "" && f.site == g.sites[0] && g.cfg.Live.Demo != nil && *g.cfg.Live.Demo
+	if f.dir == "" && !demo {
+		return nil, nil
 	}
+	dir := f.dir
+	if dir != "" {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, err
+		}
+		dir = abs
+	}
+	options := liveOptions{Live: g.cfg.Live, Archive: g.cfg.Archive.Directory}
+	options.Live.Demo = nil // is a pointer
+	live, err := share(g, keyOf("live", f.site.name(), f.prefix, dir, demo), func() (*liveServer, error) {
+		return g.newLiveServer(f, dir, demo, options)
+	})
+	if err == nil {
+		g.keep("live and archive", options, live.options)
+	}
+	return live, err
+}
+
+func (g *generation) newLiveServer(f *folder, dir string, demo bool, options liveOptions) (*liveServer, error) {
+	s := g.server
+	l := &liveServer{archive: g.archive, options: options, events: f.site.events() + f.prefix}
+	var err error
+	place := cmp.Or(g.cfg.Live.Spool, os.TempDir())
+	if l.spool, err = livesmooth.NewSpool(place, &livesmooth.SpoolOptions{Logger: s.log}); err != nil {
+		return nil, err
+	}
+	points := make(map[string]*livesmooth.Settings)
+	if demo {
+		points[demoName] = demoSettings(l.archive != nil)
+	}
+	l.Server, err = livesmooth.NewServer(&livesmooth.Options{
+		Logger: s.log, Root: dir, Points: points, MemoryBudget: int64(g.cfg.Live.Memory), Sinks: l.sinks, Viewers: g.viewerOptions(),
+		Outputs:         func(point string, set *livesmooth.Settings) []smooth.Output { return liveOutputs(point, set, s.log) },
+		AuthorizeCreate: mayCreate, Credentials: credentials(g.cfg.Live.Credentials), Next: http.HandlerFunc(serveAfterLive),
+	})
+	if err != nil {
+		return nil, errors.Join(err, l.spool.Close())
+	}
+	l.handler, err = manage.NewHandler(l.Server, &manage.Options{
+		Authorize: mayManage, Next: l.Server, Logger: s.log, Challenge: `Basic realm="publishing points"`,
+	})
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	l.watcher = s.watch(l, f)
+	return l, nil
+}
+
+// Close ends all points.
+func (l *liveServer) Close() error {
+	err := errors.Join(l.handler.Close(), l.Server.Close(), l.spool.Close())
+	l.watcher.close()
+	return err
+}
+
+// release tells encoders to go elsewhere, and ends recordings so that they can be gone on with.
+func (l *liveServer) release(ctx context.Context) error {
+	return errors.Join(l.handler.Close(), l.Shutdown(ctx))
+}
+
+func (l *liveServer) rank() int { return 0 }
+
+// serveAfterLive goes on with a request that is not for a publishing point. The configuration, and with it the folder, may be
+// newer than the points.
+func serveAfterLive(w http.ResponseWriter, r *http.Request) {
+	if v := visitOf(r); v != nil && v.folder != nil {
+		v.folder.afterLive(w, r)
+		return
+	}
+	http.NotFound(w, r)
+}
+
+// mayCreate lets encoders that may push create points where the configuration says so.
+func mayCreate(r *http.Request, _ string) error {
+	if v := visitOf(r); v != nil && v.gen.cfg.Live.Create {
+		return nil
+	}
+	return errors.New("publishing points are not created by encoders here: see create in the section live")
+}
+
+// mayManage asks the policy for operators.
+func mayManage(r *http.Request, _ manage.Operation) error {
+	v := visitOf(r)
+	if v == nil {
+		return manage.ErrUnauthenticated
+	}
+	return v.gen.access.operator(r, v)
+}
+
+// credentials looks up users of other servers.
+func credentials(known map[string]config.Credential) func(string) (string, string, bool) {
+	return func(name string) (user, password string, ok bool) {
+		c, ok := known[name]
+		return c.User, c.Password.Value(), ok
+	}
+}
+
+func demoSettings(recorded bool) *livesmooth.Settings {
 	demo := livesmooth.DefaultSettings()
 	demo.Title = "Demo"
 	demo.AutoStart, demo.AutoRestart = true, true
 	demo.Viewers.WindowLength = demoWindow
-	demo.Archive.Enabled = s.archive != nil
-	s.live, err = livesmooth.NewServer(&livesmooth.Options{
-		Logger:  s.log,
-		Root:    root,
-		Points:  map[string]*livesmooth.Settings{demoName: demo},
-		Sinks:   s.sinks,
-		Viewers: &smooth.HandlerOptions{Logger: s.log, Outputs: []smooth.Output{s.hls}},
-		Outputs: func(point string, set *livesmooth.Settings) []smooth.Output { return liveOutputs(point, set, s.log) },
-		Next:    s.mux,
-	})
-	if err != nil {
-		return err
-	}
-	s.handler, err = manage.NewHandler(s.live, &manage.Options{Authorize: onlyLocal, Next: s.live})
-	return err
+	demo.Archive.Enabled = recorded
+	return demo
 }
 
-// onlyLocal lets programs of this machine manage publishing points, and nobody else. A name that leads here, which a page
-// elsewhere may have been loaded under, is not enough.
-func onlyLocal(r *http.Request, _ manage.Operation) error {
-	for _, addr := range []string{r.RemoteAddr, r.Host} {
-		host, _, err := net.SplitHostPort(addr)
-		if err != nil {
-			host = addr
-		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return errors.New("management is for programs of this machine")
-		}
+// sinks returns what records the events of a point: the archive if its settings say so, else what keeps the window on disk.
+func (l *liveServer) sinks(_ string, set *livesmooth.Settings) []livesmooth.Sink {
+	if l.archive != nil && set.Archive.Enabled {
+		return []livesmooth.Sink{&recorder{l.archive.Archive, l.events}}
 	}
-	return nil
+	return []livesmooth.Sink{l.spool}
+}
+
+// recorder records points of several folders in one archive: their names there begin with a prefix of the folder.
+type recorder struct {
+	*archive.Archive
+	prefix string
+}
+
+// Begin implements livesmooth.Sink.
+func (r *recorder) Begin(ctx context.Context, e smooth.EventInfo) (smooth.Recording, error) {
+	e.Point = path.Join(r.prefix, e.Point)
+	return r.Archive.Begin(ctx, e)
 }
 
 // liveOutputs returns the HLS output of a point that needs one of its own: its .isml file has settings for it, its window has

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/page"
 )
 
 // Scripts maps a player's name (dash, hls) to the scripts that the page loads for it, in order.
@@ -20,39 +22,72 @@ var playerFiles = map[string][]string{
 	"hls":  {"hls.js/dist/hls.min.js"},
 }
 
+// pages are the player page and what it loads.
+type pages struct {
+	mux     *http.ServeMux
+	scripts Scripts
+}
+
+// addPage makes the page.
+func (g *generation) addPage() error {
+	g.page = &pages{mux: http.NewServeMux()}
+	g.page.mux.Handle("GET /_page/", noCache(http.StripPrefix("/_page", http.FileServerFS(page.Files()))))
+	g.page.mux.Handle("GET /{$}", noCache(http.FileServerFS(page.Files())))
+	g.page.mux.HandleFunc("GET /presentations.json", func(w http.ResponseWriter, r *http.Request) { visitOf(r).site.serveList(w, r) })
+	return g.page.addPlayers(g.cfg.Players)
+}
+
+// serve answers requests for the page and what it loads, and reports whether this is one.
+func (p *pages) serve(w http.ResponseWriter, r *http.Request) bool {
+	h, pattern := p.mux.Handler(r)
+	if pattern == "" {
+		return false
+	}
+	h.ServeHTTP(w, r)
+	return true
+}
+
+func noCache(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		h.ServeHTTP(w, r)
+	})
+}
+
 // addPlayers finds the scripts. From a directory the server serves them itself, and only them; an URL is handed to the
 // page, as sites that mirror npm use the same layout.
-func (s *Server) addPlayers(place string) (Scripts, error) {
+func (p *pages) addPlayers(place string) error {
 	if place == "" {
-		return nil, nil
+		return nil
 	}
 	if u, err := url.Parse(place); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
 		if u.Host == "" {
-			return nil, fmt.Errorf("-players %s: the URL names no host", place)
+			return fmt.Errorf("-players %s: the URL names no host", place)
 		}
-		return scriptsAt(strings.TrimSuffix(place, "/")), nil
+		p.scripts = scriptsAt(strings.TrimSuffix(place, "/"))
+		return nil
 	}
 	dir := os.DirFS(place)
-	scripts := Scripts{}
+	p.scripts = Scripts{}
 	for player, files := range playerFiles {
 		found, err := findAll(dir, files)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("-players %s: %w", place, err)
+			return fmt.Errorf("-players %s: %w", place, err)
 		}
 		for _, file := range found {
 			at := "_players/" + path.Base(file)
-			s.mux.HandleFunc("GET /"+at, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, dir, file) })
-			scripts[player] = append(scripts[player], at)
+			p.mux.HandleFunc("GET /"+at, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, dir, file) })
+			p.scripts[player] = append(p.scripts[player], at)
 		}
 	}
-	if len(scripts) == 0 {
-		return nil, fmt.Errorf("-players %s holds neither %s nor %s; run npm install dashjs hls.js and name its node_modules",
+	if len(p.scripts) == 0 {
+		return fmt.Errorf("-players %s holds neither %s nor %s; run npm install dashjs hls.js and name its node_modules",
 			place, playerFiles["dash"][0], playerFiles["hls"][0])
 	}
-	return scripts, nil
+	return nil
 }
 
 func scriptsAt(base string) Scripts {

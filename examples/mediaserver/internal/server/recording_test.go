@@ -15,16 +15,27 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/server"
 	"github.com/smoothkit/smoothkit/smooth"
 	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
 
-// newServer returns a server that is closed at the end of the test.
-func newServer(t *testing.T, cfg server.Config) *server.Server {
+// demo is the configuration of a program that was started with -root and -archive.
+func demo(t *testing.T, root, archive string) *config.Config {
 	t.Helper()
-	cfg.Logger = slog.New(slog.DiscardHandler)
-	s, err := server.New(cfg)
+	cfg, err := config.Parse(nil, "")
+	require.NoError(t, err)
+	yes := true
+	cfg.Live.Demo = &yes
+	cfg.Sites[0].Root, cfg.Sites[0].Sample, cfg.Archive.Directory = root, true, archive
+	return cfg
+}
+
+// newServer returns a server that is closed at the end of the test.
+func newServer(t *testing.T, cfg *config.Config) *server.Server {
+	t.Helper()
+	s, err := server.New(cfg, &server.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
 	return s
@@ -80,7 +91,7 @@ func TestRecording(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(root, name+".isml"), []byte(isml), 0o644))
 			}
 			archive := filepath.Join(root, filepath.FromSlash(place))
-			s := newServer(t, server.Config{Root: root, Archive: archive})
+			s := newServer(t, demo(t, root, archive))
 			for _, point := range []string{"yes.isml", "no.isml", "live/demo.isml"} {
 				push(t, s, point, event(), 20*time.Second)
 			}
@@ -111,7 +122,7 @@ func TestRecording(t *testing.T) {
 
 // TestRecordingGrows: during an event it is listed as live, and what there is so far beside it.
 func TestRecordingGrows(t *testing.T) {
-	s := newServer(t, server.Config{Archive: t.TempDir()})
+	s := newServer(t, demo(t, "", t.TempDir()))
 	body, pushed := startPush(t, s, "live/demo.isml")
 	e := event()
 	body.write(e.Header(), e.Until(20*time.Second))
@@ -143,7 +154,7 @@ func TestRecordingGrows(t *testing.T) {
 // TestRecordingFails: a directory that cannot be written is an alarm at the point, and the event is there for live viewers.
 func TestRecordingFails(t *testing.T) {
 	dir := t.TempDir()
-	s := newServer(t, server.Config{Archive: dir})
+	s := newServer(t, demo(t, "", dir))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "live"), []byte("in the way"), 0o644))
 	push(t, s, "live/demo.isml", event(), 20*time.Second)
 	var alarms []server.Alarm
@@ -164,7 +175,7 @@ func TestRecordingInterrupted(t *testing.T) {
 	isml := `<smil><head><meta name="startOnFirstRequest" content="true"/><meta name="publishing" content="Fragments;Archives"/>
 		<meta name="archiveSegmentLength" content="1"/></head></smil>`
 	require.NoError(t, os.WriteFile(filepath.Join(root, "a.isml"), []byte(isml), 0o644))
-	s := newServer(t, server.Config{Root: root, Archive: dir})
+	s := newServer(t, demo(t, root, dir))
 	body, pushed := startPush(t, s, "a.isml")
 	e := event()
 	body.write(e.Header(), e.Until(50*time.Second))
@@ -186,7 +197,7 @@ func TestRecordingInterrupted(t *testing.T) {
 // TestArchiveLocked: a second server is told why it cannot record.
 func TestArchiveLocked(t *testing.T) {
 	dir := t.TempDir()
-	newServer(t, server.Config{Archive: dir})
-	_, err := server.New(server.Config{Archive: dir, Logger: slog.New(slog.DiscardHandler)})
+	newServer(t, demo(t, "", dir))
+	_, err := server.New(demo(t, "", dir), nil)
 	assert.ErrorContains(t, err, "another server records there")
 }

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"sync/atomic"
+
+	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
+)
+
+// generation is the server as one state of the configuration has it. Requests stay in the one that they began in, so that a new one
+// does not disturb them; what both have in common they share.
+type generation struct {
+	server *Server
+	cfg    *config.Config
+	parts  []*part
+	sites  []*site
+	access *accessRules
+	// archive is where events are recorded, nil if they are not, and page what is at the root of a site without an index.
+	archive  *archives
+	page     *pages
+	warnings []string
+	users    atomic.Int64 // requests that are in it, and one while it is the current one
+}
+
+// own makes something a part that only this generation has.
+func (g *generation) own(c io.Closer) { g.parts = append(g.parts, &part{value: c, refs: 1}) }
+
+func (g *generation) holds(p *part) bool { return slices.Contains(g.parts, p) }
+
+// enter counts a request in the current generation. It returns nil when the server has ended.
+func (s *Server) enter() *generation {
+	for {
+		g := s.current.Load()
+		if g == nil {
+			return nil
+		}
+		// One that has ended stays so: there is another one by now.
+		if n := g.users.Load(); n > 0 && g.users.CompareAndSwap(n, n+1) {
+			return g
+		}
+	}
+}
+
+// leave ends what enter began. The last one out closes what no other generation has.
+func (g *generation) leave() {
+	if g.users.Add(-1) > 0 {
+		return
+	}
+	s := g.server
+	s.ending.Go(func() {
+		if err := s.pool.drop(g); err != nil {
+			s.log.Error("close what is not configured any more", "err", err)
+		}
+	})
+}
+
+// retire tells the parts that the next generation does not have that it is time to end.
+func (g *generation) retire(next *generation) {
+	for _, p := range g.parts {
+		e, ok := p.value.(exclusive)
+		if !ok || next != nil && next.holds(p) {
+			continue
+		}
+		g.server.ending.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Grace.D())
+			defer cancel()
+			if err := e.release(ctx); err != nil {
+				g.server.log.Error("end what is not configured any more", "err", err)
+			}
+		})
+	}
+}
+
+// visit is what is known of a request on its way through the server.
+type visit struct {
+	gen      *generation
+	listener *config.Listener // nil where the program has not said
+	site     *site
+	folder   *folder
+	role     config.Role
+	// allowed is the request as access has let it in, before aliases.
+	allowed *http.Request
+}
+
+type visitKey struct{}
+
+// visitOf returns what is known of a request that came through Server.ServeHTTP.
+func visitOf(r *http.Request) *visit {
+	v, _ := r.Context().Value(visitKey{}).(*visit)
+	return v
+}
+
+type listenerKey struct{}
+
+// WithListener tells the server the listener of a connection: see http.Server.ConnContext and BaseContext.
+func WithListener(ctx context.Context, l *config.Listener) context.Context {
+	return context.WithValue(ctx, listenerKey{}, l)
+}

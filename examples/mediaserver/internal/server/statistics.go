@@ -1,0 +1,260 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
+	"github.com/smoothkit/smoothkit/smooth/usage"
+)
+
+// statistics records requests and viewers, and tells events. It lives as long as the server; its logs change with the configuration.
+type statistics struct {
+	*usage.Recorder
+	handler http.Handler
+	metrics http.Handler
+
+	mu  sync.Mutex // guards log and hooks
+	log string     // key of what the logs are made of
+	web string     // and of the webhooks
+}
+
+// newStatistics makes the recorder without logs, which configure adds.
+func (s *Server) newStatistics() (*statistics, error) {
+	st := &statistics{}
+	var err error
+	st.Recorder, err = usage.New(&usage.Options{
+		Logger: s.log, OnEvent: s.events.add, Metrics: s.partMetrics,
+		Address: func(r *http.Request) addr { return visitOf(r).gen.access.address(r) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	st.handler = st.Handler(http.HandlerFunc(s.serve))
+	st.metrics = http.NotFoundHandler()
+	return st, nil
+}
+
+// configure makes logs and webhooks what the configuration says.
+func (st *statistics) configure(cfg *config.Usage, s *Server) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.SetPrivacy(usage.Privacy{MaskAddresses: cfg.MaskAddresses})
+	var log config.UsageLog
+	if cfg.Log != nil {
+		log = *cfg.Log
+	}
+	if key := keyOf("log", log, cfg.JSON); key != st.log {
+		logs, err := newLogs(cfg, s)
+		if err != nil {
+			return err
+		}
+		if err := st.SetLogs(logs...); err != nil {
+			return err
+		}
+		st.log = key
+	}
+	if key := keyOf("web", cfg.Webhooks); key != st.web {
+		hooks, err := newWebhooks(cfg, s)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := st.SetWebhooks(ctx, hooks...); err != nil {
+			s.log.Warn("events were not told", "err", err)
+		}
+		st.web = key
+	}
+	return nil
+}
+
+// newLogs opens the logs. The old ones, which may be the same files, are still open until they are replaced.
+func newLogs(cfg *config.Usage, s *Server) (logs []usage.Log, err error) {
+	l := cfg.Log
+	if l == nil {
+		return logs, nil
+	}
+	options := usage.W3COptions{
+		LocalTime: l.LocalTime, MaxSize: int64(l.MaxSize), Keep: l.Keep, Gzip: l.Compress, Logger: s.log, Fields: l.RequestFields,
+		Rotation: map[string]usage.Rotation{"hour": usage.Hourly, "never": usage.BySize}[l.Rotate],
+	}
+	if !l.NoRequests {
+		w, err := usage.NewW3C(filepath.Join(l.Directory, "requests.log"), &options)
+		if err != nil {
+			return nil, err
+		}
+		logs = append(logs, w)
+	}
+	if l.NoSessions {
+		return logs, nil
+	}
+	options.Sessions, options.Fields = true, l.SessionFields
+	w, err := usage.NewW3C(filepath.Join(l.Directory, "sessions.log"), &options)
+	if err != nil {
+		for _, l := range logs {
+			err = errors.Join(err, l.Close())
+		}
+		return nil, err
+	}
+	return append(logs, w), nil
+}
+
+func newWebhooks(cfg *config.Usage, s *Server) (hooks []*usage.Webhook, err error) {
+	for _, w := range cfg.Webhooks {
+		var kinds []usage.EventKind
+		for _, k := range w.Events {
+			kinds = append(kinds, usage.EventKind(k))
+		}
+		h, err := usage.NewWebhook(&usage.WebhookOptions{URL: w.URL, Secret: []byte(w.Secret.Value()), Kinds: kinds, Source: "mediaserver", Logger: s.log})
+		if err != nil {
+			return nil, err
+		}
+		hooks = append(hooks, h)
+	}
+	return hooks, nil
+}
+
+// metricsPath is where the metrics are, "" if they are nowhere.
+func (g *generation) metricsPath() string {
+	switch m := g.cfg.Usage.Metrics; m {
+	case "":
+		return "/metrics"
+	case "off":
+		return ""
+	default:
+		return m
+	}
+}
+
+// partMetrics yields what the other packages count.
+func (s *Server) partMetrics(yield func(usage.Metric) bool) {
+	g := s.enter()
+	if g == nil {
+		return
+	}
+	defer g.leave()
+	for _, m := range slices.Concat(g.throttleMetrics(), s.limitMetrics(), g.liveMetrics(), g.edgeMetrics()) {
+		if !yield(m) {
+			return
+		}
+	}
+}
+
+func gauge(name, help string, value float64, labels ...[2]string) usage.Metric {
+	return usage.Metric{Name: "smoothkit_" + name, Help: help, Type: usage.Gauge, Value: value, Labels: labels}
+}
+
+func counter(name, help string, value float64, labels ...[2]string) usage.Metric {
+	return usage.Metric{Name: "smoothkit_" + name + "_total", Help: help, Type: usage.Counter, Value: value, Labels: labels}
+}
+
+func (g *generation) throttleMetrics() []usage.Metric {
+	t := g.throttleNumbers()
+	if t == nil {
+		return nil
+	}
+	return []usage.Metric{
+		gauge("throttle_active_responses", "Paced responses that are being sent.", float64(t.Active)),
+		counter("throttle_responses", "Responses that were paced.", float64(t.Responses)),
+		counter("throttle_saved_bytes", "Bytes of aborted responses that were not sent.", float64(t.SavedBytes)),
+		counter("throttle_sent_bytes", "Bytes of paced responses, by phase.", float64(t.BurstBytes), [2]string{"phase", "burst"}),
+		counter("throttle_sent_bytes", "Bytes of paced responses, by phase.", float64(t.SteadyBytes), [2]string{"phase", "steady"}),
+		counter("throttle_refused", "Responses that were refused as their group was full.", float64(t.Refused)),
+	}
+}
+
+func (s *Server) limitMetrics() []usage.Metric {
+	l := s.limits.Stats(0)
+	return []usage.Metric{
+		gauge("limit_players", "Viewers as limits count them.", float64(l.Players.Now)),
+		gauge("limit_players_peak", "The most viewers at a time.", float64(l.Players.Peak)),
+		gauge("limit_allocated_bits_per_second", "Bandwidth that is set aside for viewers.", float64(l.Players.Allocated)),
+		gauge("limit_distribution_connections", "Files that other servers pull.", float64(l.Distribution.Now)),
+	}
+}
+
+func (g *generation) liveMetrics() (list []usage.Metric) {
+	states := make(map[string]int)
+	for _, name := range []string{"Idle", "Starting", "Started", "Stopping", "Stopped", "ShuttingDown", "Error"} {
+		states[name] = 0
+	}
+	var encoders int
+	var in float64
+	for _, p := range g.consolePoints() {
+		states[p.State]++
+		encoders += len(p.Encoders)
+		in += p.In
+	}
+	for name, n := range states {
+		list = append(list, gauge("publishing_points", "Publishing points by state.", float64(n), [2]string{"state", name}))
+	}
+	return append(list,
+		gauge("encoders", "Encoders that are connected.", float64(encoders)),
+		gauge("ingest_bits_per_second", "What encoders send.", in),
+	)
+}
+
+func (g *generation) edgeMetrics() (list []usage.Metric) {
+	e := g.edgeNumbers()
+	if e == nil {
+		return nil
+	}
+	for _, r := range e.Results {
+		list = append(list, counter("edge_requests", "Requests to caches, by what became of them.", float64(r.N), [2]string{"result", r.Name}))
+	}
+	for _, u := range e.Upstreams {
+		up := 0.0
+		if u.Healthy {
+			up = 1
+		}
+		list = append(list, gauge("edge_upstream_up", "Whether an upstream answers.", up, [2]string{"upstream", u.Name}))
+	}
+	return append(list,
+		gauge("edge_memory_bytes", "Bytes that caches hold in memory.", float64(e.Memory.Used)),
+		gauge("edge_disk_bytes", "Bytes that caches hold on disk.", float64(e.Disk.Used)),
+		counter("edge_fetched_bytes", "Bytes that came from upstreams.", float64(e.Fetched)),
+	)
+}
+
+// serveHealth answers questions about the health of the process, which need no rights and say no more than that.
+func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) bool {
+	if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
+		return false
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return true
+	}
+	status, text := http.StatusOK, "ok"
+	if r.URL.Path == "/readyz" {
+		if why := s.notReady(); why != "" {
+			status, text = http.StatusServiceUnavailable, why
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]string{"status": text})
+	return true
+}
+
+// notReady says why no requests should be sent here, "" if they should.
+func (s *Server) notReady() string {
+	if s.opts.Listeners == nil {
+		return ""
+	}
+	for _, l := range s.opts.Listeners() {
+		if !l.Listening {
+			return "not all addresses are listening"
+		}
+	}
+	return ""
+}
