@@ -41,8 +41,9 @@ type BasicOptions struct {
 	Verify func(r *http.Request, name, password string) (*Identity, error)
 	// Realm is what browsers show. Empty means [DefaultRealm].
 	Realm string
-	// CacheFor is how long a password that was right is right without asking again. Zero means [DefaultBasicCacheFor],
-	// negative means not at all; then each fragment costs as much as bcrypt.
+	// CacheFor is how long a password that was right is right without asking again: for Users since it was last used, for
+	// Verify since it was asked. Zero means [DefaultBasicCacheFor]; negative means not at all, so that each fragment costs
+	// as much as bcrypt.
 	CacheFor time.Duration
 	// MaxCached bounds the passwords that are remembered, as keyed hashes. Zero means [DefaultMaxCached].
 	MaxCached int
@@ -139,14 +140,21 @@ func (b *Basic) Authenticate(r *http.Request) (*Identity, error) {
 	}
 	key := b.hash(name, password)
 	if v, ok := b.cached.get(key); ok && b.opts.Now().Before(v.until) {
+		if b.opts.Users != nil { // which do not change: who goes on watching needs no further bcrypt
+			b.remember(key, v.id)
+		}
 		return v.id, nil
 	}
 	id, err := b.verify(r, name, password)
 	if err != nil {
 		return nil, err
 	}
-	b.cached.set(key, verified{id: id, until: b.opts.Now().Add(b.opts.CacheFor)})
+	b.remember(key, id)
 	return id, nil
+}
+
+func (b *Basic) remember(key [sha256.Size]byte, id *Identity) {
+	b.cached.set(key, verified{id: id, until: b.opts.Now().Add(b.opts.CacheFor)})
 }
 
 // hash returns the key of the cache: without b.key a copy of the memory does not help to guess passwords.

@@ -175,5 +175,5 @@ func (r *grantReader) address() netip.Prefix {
 		r.fail(errors.New("address"))
 		return netip.Prefix{}
 	}
-	return netip.PrefixFrom(addr, int(bits[0]))
+	return unmapPrefix(netip.PrefixFrom(addr, int(bits[0])))
 }

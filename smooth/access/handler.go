@@ -130,6 +130,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *Policy, err 
 	h.log(r, status, err)
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
+	if r.ContentLength != 0 { // else net/http reads on before it answers, and an encoder would not learn that it is refused
+		header.Set("Connection", "close")
+	}
 	if p == nil || !p.NoCORS {
 		if h.cors.setHeaders(header, r) && isPreflight(r) {
 			h.cors.answerPreflight(w, r)

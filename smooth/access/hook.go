@@ -70,7 +70,8 @@ type Hook struct {
 	client *http.Client
 	cached *cache[hookKey, *hookAnswer]
 	cancel context.CancelFunc
-	ctx    context.Context // of questions, which outlive the requests that they were asked for
+	// newContext returns that of a question, which outlives the request that it was asked for.
+	newContext func() (context.Context, context.CancelFunc)
 
 	mu     sync.Mutex // guards the fields below
 	asking map[hookKey]*question
@@ -109,7 +110,9 @@ func NewHook(opts *HookOptions) (*Hook, error) {
 	if h.opts.CacheFor > 0 {
 		h.cached = newCache[hookKey, *hookAnswer](h.opts.MaxCached)
 	}
-	h.ctx, h.cancel = context.WithCancel(context.Background())
+	owner, cancel := context.WithCancel(context.Background())
+	h.cancel = cancel
+	h.newContext = func() (context.Context, context.CancelFunc) { return context.WithTimeout(owner, h.opts.Timeout) }
 	return h, nil
 }
 
@@ -268,7 +271,7 @@ func (h *Hook) ask(r *http.Request, key hookKey) (*question, error) {
 	case len(h.asking) >= h.opts.MaxAsking:
 		return nil, fmt.Errorf("access: hook: %d questions at a time: %w", len(h.asking), ErrUnavailable)
 	}
-	ctx, cancel := context.WithTimeout(h.ctx, h.opts.Timeout)
+	ctx, cancel := h.newContext()
 	req, err := h.request(ctx, r)
 	if err != nil {
 		cancel()
