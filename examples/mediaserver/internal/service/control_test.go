@@ -108,11 +108,11 @@ func TestManagerGone(t *testing.T) {
 	})
 }
 
-func TestCommand(t *testing.T) {
+func TestManage(t *testing.T) {
 	var did string
 	install := func(name, exe string, args []string) error {
 		assert.NotEmpty(t, exe)
-		did = fmt.Sprint("install ", name, args)
+		did = fmt.Sprintf("install %s %q", name, args)
 		return nil
 	}
 	remove := func(name string) error {
@@ -120,27 +120,22 @@ func TestCommand(t *testing.T) {
 		return nil
 	}
 	tests := []struct {
-		args    []string
-		handled bool
-		did     string
-		err     error
+		verb string
+		args []string
+		did  string
+		err  error
 	}{
-		{nil, false, "", nil},
-		{[]string{"-config", "service"}, false, "", nil},
-		{[]string{"service"}, true, "", ErrUsage},
-		{[]string{"service", "start"}, true, "", ErrUsage},
-		{[]string{"service", "install", "-config", "C:\\a b.yaml"}, true, "install m[-config C:\\a b.yaml]", nil},
-		{[]string{"service", "install"}, true, "install m[]", nil},
-		{[]string{"service", "uninstall"}, true, "remove m", nil},
-		{[]string{"service", "remove"}, true, "remove m", nil},
-		{[]string{"service", "uninstall", "x"}, true, "", ErrUsage},
+		{"install", []string{"-config", `C:\a b.yaml`, "-service", "install"}, `install m ["-config" "C:\\a b.yaml"]`, nil},
+		{"install", []string{"--service=install", "-listen", "-service.x", "-services=a", "service"}, `install m ["-listen" "-service.x" "-services=a" "service"]`, nil},
+		{"install", []string{"-service"}, "install m []", nil},
+		{"remove", nil, "remove m", nil},
+		{"start", nil, "", ErrVerb},
 	}
 	for _, test := range tests {
 		did = ""
-		handled, err := command("m", test.args, install, remove)
-		assert.Equal(t, test.handled, handled, test.args)
+		err := manage("m", test.verb, test.args, "service", install, remove)
+		assert.ErrorIs(t, err, test.err, test.args)
 		assert.Equal(t, test.did, did, test.args)
-		assert.Equal(t, test.err, err, test.args)
 	}
 }
 

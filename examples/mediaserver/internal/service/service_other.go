@@ -2,7 +2,10 @@
 
 package service
 
-import "context"
+import (
+	"context"
+	"log/slog"
+)
 
 // Run is false: the process is no Windows service.
 func Run(_ string, _ func(context.Context) error, _ *Options) (ran bool, err error) {
@@ -24,3 +27,6 @@ func Remove(name string) error {
 	}
 	return ErrUnsupported
 }
+
+// OpenLog returns [ErrUnsupported].
+func OpenLog(_ string, _ *slog.HandlerOptions) (*LogHandler, error) { return nil, ErrUnsupported }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,9 +13,6 @@ import (
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 )
-
-// eventID is the one identifier of events, for which EventCreate.exe has a message that is just the text.
-const eventID = 1
 
 // failed is the exit code of a service whose program ended with an error.
 const failed = 1
@@ -51,6 +49,15 @@ func logError(name string, err error) {
 	}
 	defer l.Close()
 	_ = l.Error(eventID, err.Error())
+}
+
+// OpenLog opens the event log for a source that [Install] has made.
+func OpenLog(name string, opts *slog.HandlerOptions) (*LogHandler, error) {
+	l, err := eventlog.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("service: event log source %s: %w", name, err)
+	}
+	return newLogHandler(l, opts), nil
 }
 
 // program is a [svc.Handler].
