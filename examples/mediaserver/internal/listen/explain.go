@@ -11,7 +11,11 @@ import (
 
 // explain says why an address cannot be bound, for people.
 func explain(address string, p place, err error) error {
-	e := &AddressError{Address: address, Reason: fmt.Sprintf("cannot be bound (%v)", err), Err: err}
+	cause := err
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		cause = op.Err // without the address again
+	}
+	e := &AddressError{Address: address, Reason: fmt.Sprintf("cannot be bound (%v)", cause), Err: err}
 	var dns *net.DNSError
 	switch {
 	case p.network == "unix":
@@ -34,7 +38,7 @@ func explain(address string, p place, err error) error {
 		e.Reason = "is of a family that this machine does not have"
 		e.Remedy = "IPv6 or IPv4 is switched off here; use :" + fmt.Sprint(p.port)
 	case errors.As(err, &dns):
-		e.Reason = fmt.Sprintf("is unknown (%v)", err)
+		e.Reason = fmt.Sprintf("is unknown (%v)", dns)
 		e.Remedy = "write an address of this machine instead of a name"
 	}
 	return e

@@ -242,8 +242,9 @@ func TestOldRefuses(t *testing.T) {
 
 // TestServeFunctionStays: a serve function that does not return is why the old process cannot let go.
 func TestServeFunctionStays(t *testing.T) {
+	t.Parallel()
 	control, end := controlPath(t), make(chan struct{})
-	opts := listen.Options{Handover: control, Timeouts: listen.Timeouts{Step: 50 * time.Millisecond}}
+	opts := listen.Options{Handover: control, Timeouts: listen.Timeouts{Step: time.Second}}
 	old := open(t, opts, local)
 	begun := make(chan served, 9)
 	old.Serve(func(l net.Listener, spec listen.Spec) error {
@@ -257,7 +258,7 @@ func TestServeFunctionStays(t *testing.T) {
 	young := open(t, opts, local)
 	err := young.Ready(t.Context())
 	require.ErrorIs(t, err, listen.ErrRefused)
-	assert.ErrorContains(t, err, "address 127.0.0.1:0 is still being served after 50ms")
+	assert.ErrorContains(t, err, "address 127.0.0.1:0 is still being served after 1s")
 	require.NoError(t, young.Close())
 	close(end)
 	await(t, begun, "serve again")

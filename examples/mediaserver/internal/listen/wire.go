@@ -51,6 +51,8 @@ func (w *wire) expect(ctx context.Context, typ string, d time.Duration) (message
 		return message{}, ctx.Err()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return message{}, fmt.Errorf("no %q within %v: %w", typ, d, err)
+	case errors.Is(err, io.EOF):
+		return message{}, fmt.Errorf("the other process has ended the connection: %w", io.EOF)
 	case err != nil:
 		return message{}, err
 	case m.Type == typ:
