@@ -93,22 +93,7 @@ func TestReload(t *testing.T) {
 }
 
 // A manager that is gone is not asked again and again.
-func TestManagerGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(context.Background())
-		requests := make(chan request)
-		close(requests)
-		err := make(chan error, 1)
-		go func() {
-			err <- control(func(context.Context) error { <-ctx.Done(); return nil }, Options{}, requests, same, func(status) {})
-		}()
-		synctest.Wait()
-		cancel()
-		assert.NoError(t, <-err)
-	})
-}
-
-func TestManage(t *testing.T) {
+func TestCommand(t *testing.T) {
 	var did string
 	install := func(name, exe string, args []string) error {
 		assert.NotEmpty(t, exe)
@@ -120,22 +105,26 @@ func TestManage(t *testing.T) {
 		return nil
 	}
 	tests := []struct {
-		verb string
-		args []string
-		did  string
-		err  error
+		args    []string
+		handled bool
+		did     string
+		err     error
 	}{
-		{"install", []string{"-config", `C:\a b.yaml`, "-service", "install"}, `install m ["-config" "C:\\a b.yaml"]`, nil},
-		{"install", []string{"--service=install", "-listen", "-service.x", "-services=a", "service"}, `install m ["-listen" "-service.x" "-services=a" "service"]`, nil},
-		{"install", []string{"-service"}, "install m []", nil},
-		{"remove", nil, "remove m", nil},
-		{"start", nil, "", ErrVerb},
+		{nil, false, "", nil},
+		{[]string{"-config", "service"}, false, "", nil},
+		{[]string{"service"}, true, "", ErrUsage},
+		{[]string{"service", "start"}, true, "", ErrUsage},
+		{[]string{"service", "install", "-config", "a b.yaml"}, true, `install m ["-config" "a b.yaml"]`, nil},
+		{[]string{"service", "install"}, true, "install m []", nil},
+		{[]string{"service", "uninstall"}, true, "remove m", nil},
+		{[]string{"service", "uninstall", "x"}, true, "", ErrUsage},
 	}
 	for _, test := range tests {
 		did = ""
-		err := manage("m", test.verb, test.args, "service", install, remove)
-		assert.ErrorIs(t, err, test.err, test.args)
+		handled, err := command("m", test.args, install, remove)
+		assert.Equal(t, test.handled, handled, test.args)
 		assert.Equal(t, test.did, did, test.args)
+		assert.Equal(t, test.err, err, test.args)
 	}
 }
 

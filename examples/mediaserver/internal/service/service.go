@@ -11,8 +11,8 @@ import (
 var (
 	// ErrUnsupported: this is no Windows.
 	ErrUnsupported = fmt.Errorf("service: there are Windows services on Windows only: %w", errors.ErrUnsupported)
-	// ErrVerb: neither to install nor to remove was asked for.
-	ErrVerb = errors.New("service: neither install nor remove")
+	// ErrUsage: the subcommand is none that there is.
+	ErrUsage = errors.New("service: usage: service install [FLAGS OF THE PROGRAM] | service uninstall")
 	// ErrName: the name cannot be that of a service.
 	ErrName = errors.New("service: bad name")
 )
@@ -38,43 +38,32 @@ func (o *Options) withDefaults() Options {
 	return opts
 }
 
-// Manage installs or removes the service, as verb says: "install" or "remove". Args are the arguments of the program, which
-// become those of the service, but for the flag that asked for this, such as "-service install".
-func Manage(name, verb string, args []string, flag string) error {
-	return manage(name, verb, args, flag, Install, Remove)
+// Command does what "service install" and "service uninstall" ask for, args being the arguments of the program without
+// its name. It is false if they begin with something else. The arguments behind install become those of the service.
+func Command(name string, args []string) (handled bool, err error) {
+	return command(name, args, Install, Remove)
 }
 
-func manage(
-	name, verb string, args []string, flag string, install func(name, exe string, args []string) error, remove func(name string) error,
-) error {
-	switch verb {
-	case "install":
+func command(
+	name string, args []string, install func(name, exe string, args []string) error, remove func(name string) error,
+) (handled bool, err error) {
+	if len(args) == 0 || args[0] != "service" {
+		return false, nil
+	}
+	if len(args) < 2 {
+		return true, ErrUsage
+	}
+	switch verb, rest := args[1], args[2:]; {
+	case verb == "install":
 		exe, err := os.Executable()
 		if err != nil {
-			return fmt.Errorf("service: %w", err)
+			return true, fmt.Errorf("service: %w", err)
 		}
-		return install(name, exe, without(args, flag))
-	case "remove":
-		return remove(name)
+		return true, install(name, exe, rest)
+	case verb == "uninstall" && len(rest) == 0:
+		return true, remove(name)
 	}
-	return fmt.Errorf("%w: %q", ErrVerb, verb)
-}
-
-// without returns arguments without a flag and its value, in the forms that package flag reads.
-func without(args []string, flag string) []string {
-	var rest []string
-	for i := 0; i < len(args); i++ {
-		name, isFlag := strings.CutPrefix(args[i], "-")
-		name = strings.TrimPrefix(name, "-")
-		switch {
-		case isFlag && name == flag:
-			i++
-		case isFlag && strings.HasPrefix(name, flag+"="):
-		default:
-			rest = append(rest, args[i])
-		}
-	}
-	return rest
+	return true, ErrUsage
 }
 
 // checkName checks the name of a service, which is also that of its source in the event log and its account.

@@ -16,7 +16,9 @@ func TestNoService(t *testing.T) {
 	assert.NoError(t, err)
 	assert.ErrorIs(t, Install("m", "x", nil), errors.ErrUnsupported)
 	assert.ErrorIs(t, Remove("m"), ErrUnsupported)
-	assert.ErrorIs(t, Manage("m", "install", nil, "service"), ErrUnsupported)
+	handled, err := Command("m", []string{"service", "install"})
+	assert.True(t, handled)
+	assert.ErrorIs(t, err, ErrUnsupported)
 	_, err = OpenLog("m", nil)
 	assert.ErrorIs(t, err, ErrUnsupported)
 }
