@@ -170,7 +170,7 @@ func (f *flight) receive(resp *http.Response, asked, received time.Time) {
 
 // receivePrivate leaves a response to the one who caused the flight.
 func (f *flight) receivePrivate(resp *http.Response) {
-	if resp.StatusCode < http.StatusBadRequest {
+	if resp.StatusCode < http.StatusBadRequest && !f.authorized { // with other rights, or none, it may be for all
 		f.c.passing.note(f.hash, f.c.opts.Now())
 	}
 	f.resp = resp

@@ -161,6 +161,9 @@ func (c *Cache) relay(w http.ResponseWriter, resp *http.Response, out *outcome) 
 	for name, values := range resp.Header {
 		h[name] = values
 	}
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = nil // nobody guesses
+	}
 	h["X-Cache"] = out.result.header()
 	out.status = resp.StatusCode
 	w.WriteHeader(resp.StatusCode)

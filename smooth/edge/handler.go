@@ -87,7 +87,9 @@ func (c *Cache) passes(r *http.Request, k key) bool {
 func (c *Cache) serveFound(w http.ResponseWriter, q *query, out *outcome) bool {
 	o, like := c.find(q.hash, q.key, q.r.Header)
 	if o == nil || q.authorized && !o.shared {
-		q.like = like
+		if like != nil {
+			q.like = like
+		}
 		return false
 	}
 	q.found, q.like = o, o.vary

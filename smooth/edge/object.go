@@ -51,6 +51,9 @@ func newObject(status int, h http.Header, vary []selector, f freshness, size int
 	if size >= 0 {
 		h["Content-Length"] = []string{strconv.FormatInt(size, 10)}
 	}
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = nil // so that nobody guesses one from the body, for which ranges in flight would have to wait
+	}
 	o.fields = make([]field, 0, len(h))
 	for name, values := range h {
 		o.fields = append(o.fields, field{name, slices.Clip(values)})
