@@ -300,7 +300,10 @@ func (b *Bearer) read(claims jwt.MapClaims) (*bearerToken, error) {
 		}
 	}
 	t := &bearerToken{id: Identity{Method: MethodBearer, Claims: claims}}
-	t.id.Name, _ = claims[b.opts.NameClaim].(string)
+	name, there := claims[b.opts.NameClaim]
+	if t.id.Name, _ = name.(string); there && t.id.Name == "" {
+		return nil, fmt.Errorf("claim %s is no name", b.opts.NameClaim)
+	}
 	t.id.Session = b.session(claims)
 	if end, err := claims.GetExpirationTime(); err == nil && end != nil {
 		t.id.Expires = end.Time
