@@ -198,17 +198,19 @@ func (c *Console) serveError(w http.ResponseWriter, r *http.Request, err error) 
 	c.serveFault(w, r, status)
 }
 
-// notices say what a status means for an operator.
+// notice says what a status means for an operator.
 func notice(status int) string {
 	switch status {
 	case http.StatusNotFound:
 		return "There is nothing of that name here, or not any more."
+	case http.StatusBadRequest:
+		return "There is no such command."
 	case http.StatusMethodNotAllowed:
 		return "This page cannot be used in that way."
 	case http.StatusConflict:
 		return "That is not possible in the state that the publishing point is in now."
 	case http.StatusForbidden:
-		return "The form was not sent from this console, or is too old. Nothing was done: try again with the page as it is now."
+		return "The form was not sent from this console, or is too old. Nothing was done: go back, load the page again and try again."
 	case http.StatusRequestURITooLong:
 		return "The address is too long."
 	case http.StatusGatewayTimeout:

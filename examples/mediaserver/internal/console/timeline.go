@@ -47,6 +47,7 @@ type bar struct{ X, Width string }
 // bucket is what is drawn as one: a fragment, or several.
 type bucket struct {
 	start, end    float64
+	length        float64 // of the fragments, which is less than end - start if some are missing between them
 	average, peak float64
 }
 
@@ -108,13 +109,13 @@ func merge(points []FragmentPoint) ([]bucket, int) {
 	for len(points) > 0 {
 		n := min(each, len(points))
 		b := bucket{start: points[0].Start, end: points[n-1].Start + points[n-1].Duration}
-		bits, length := 0.0, 0.0
+		bits := 0.0
 		for _, p := range points[:n] {
 			bits += clean(p.BitsPerSecond) * p.Duration
-			length += p.Duration
+			b.length += p.Duration
 			b.peak = max(b.peak, clean(p.BitsPerSecond))
 		}
-		b.average = bits / length
+		b.average = bits / b.length
 		list = append(list, b)
 		points = points[n:]
 	}
@@ -130,8 +131,8 @@ func newTimelineLevel(i int, l *Level, list []bucket, peaks bool, a axes) timeli
 	}
 	bits, length, peak := 0.0, 0.0, 0.0
 	for _, b := range list {
-		bits += b.average * (b.end - b.start)
-		length += b.end - b.start
+		bits += b.average * b.length
+		length += b.length
 		peak = max(peak, b.peak)
 	}
 	if length > 0 {
@@ -266,8 +267,8 @@ type zoom struct {
 	Links                []zoomLink
 }
 
-// zoomLink is one of them. An empty query is no way.
-type zoomLink struct{ ID, Name, Query string }
+// zoomLink is one of them. An empty URL is no way.
+type zoomLink struct{ ID, Name, URL string }
 
 // newZoom reads from and to, in seconds, and brings them into what there is.
 func newZoom(q url.Values, name string, start, end float64) zoom {
@@ -287,7 +288,7 @@ func newZoom(q url.Values, name string, start, end float64) zoom {
 		from, to = max(from, start), min(to, end)
 		l := zoomLink{ID: id, Name: text}
 		if to-from >= shortestView && (from != z.From || to != z.To) {
-			l.Query = url.Values{"name": {name}, "from": {fixed(from)}, "to": {fixed(to)}}.Encode()
+			l.URL = timelineURL(url.Values{"name": {name}, "from": {fixed(from)}, "to": {fixed(to)}})
 		}
 		z.Links = append(z.Links, l)
 	}
@@ -295,8 +296,10 @@ func newZoom(q url.Values, name string, start, end float64) zoom {
 	way("out", "Zoom out", middle-length, middle+length)
 	way("earlier", "Earlier", max(z.From-length/2, start), max(z.From-length/2, start)+length)
 	way("later", "Later", min(z.To+length/2, end)-length, min(z.To+length/2, end))
-	if way("all", "All of it", start, end); z.Links[4].Query != "" {
-		z.Links[4].Query = url.Values{"name": {name}}.Encode() // also of what will be there later
+	if way("all", "All of it", start, end); z.Links[4].URL != "" {
+		z.Links[4].URL = timelineURL(url.Values{"name": {name}}) // also of what will be there later
 	}
 	return z
 }
+
+func timelineURL(q url.Values) string { return "presentation?" + q.Encode() + "#timeline" }

@@ -10,7 +10,8 @@ import (
 // How often pages are drawn again, in intervals.
 const (
 	often  = 1
-	seldom = 5 // what is dear
+	seldom = 5  // what is dear
+	rarely = 30 // what may open a hundred files
 )
 
 // overviewData is what the sections of the first page get.
@@ -148,7 +149,7 @@ func (c *Console) archive(ctx context.Context, _ url.Values) (*view, error) {
 	a, err := c.src.Archive(ctx)
 	v, err := partView("archive", "Archive", a, err)
 	if v != nil {
-		v.every = seldom
+		v.every = rarely
 	}
 	return v, err
 }
