@@ -5,7 +5,7 @@
 //		Handover: "/run/mediaserver/control",
 //		Release:  app.Release, // ends keep-alives, sends encoders away, closes the archive
 //		Reclaim:  app.Reclaim, // opens it again
-//		Drain:    app.Drain,   // waits for viewers
+//		Drain:    app.Drain,   // waits for viewers, with Conns.Drain
 //	})
 //	if err != nil {
 //		return err

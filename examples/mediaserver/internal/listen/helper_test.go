@@ -120,6 +120,7 @@ type process struct {
 	vault vault
 	set   *listen.Set
 	opts  listen.Options
+	conns listen.Conns
 
 	mu      sync.Mutex // guards servers and log
 	servers []*http.Server
@@ -153,7 +154,9 @@ func (p *process) start(specs ...listen.Spec) {
 }
 
 func (p *process) serve(l net.Listener, _ listen.Spec) error {
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, p.name) })}
+	srv := &http.Server{ConnState: p.conns.ConnState, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, p.name)
+	})}
 	p.mu.Lock()
 	p.servers = append(p.servers, srv)
 	p.mu.Unlock()
@@ -194,12 +197,7 @@ func (p *process) drain(ctx context.Context) error {
 	p.mu.Lock()
 	servers := p.servers
 	p.mu.Unlock()
-	for _, srv := range servers {
-		if err := srv.Shutdown(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.conns.Drain(ctx, servers...)
 }
 
 // get asks for the name of the process that answers.

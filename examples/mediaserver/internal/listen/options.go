@@ -27,10 +27,11 @@ type Options struct {
 	// new process goes on. It must leave http.Servers usable for Reclaim: SetKeepAlivesEnabled(false), not Shutdown. On an
 	// error the new process gives up; Reclaim is then called to undo what has been done. Nil does nothing.
 	Release func(ctx context.Context) error
-	// Reclaim undoes Release when the new process did not make it. An error is logged, and accepting goes on all the same.
+	// Reclaim undoes Release when the new process did not make it. That one may have the archive for a moment longer: try
+	// until the context ends. An error is logged, and accepting goes on all the same.
 	Reclaim func(ctx context.Context) error
-	// Drain waits for viewers to leave, after another process has taken over, at most until the context ends. An error is
-	// logged. None of the three may call Close, Wait, Ready or Done.
+	// Drain waits for viewers to leave, after another process has taken over, at most until the context ends: see [Conns]. An
+	// error is logged. None of the three may call Close, Wait, Ready or Done.
 	Drain func(ctx context.Context) error
 	// Timeouts bound the steps of a handover.
 	Timeouts Timeouts

@@ -226,9 +226,10 @@ func TestDescriptorsClose(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer r.Close()
+	rights := syscall.UnixRights(int(w.Fd()), int(w.Fd()))
 	control := oldProcess(t, func(p *peer) {
 		p.hear()
-		_, _, err := p.conn.WriteMsgUnix([]byte("?\n"), syscall.UnixRights(int(w.Fd()), int(w.Fd())), nil)
+		_, _, err := p.conn.WriteMsgUnix([]byte("?\n"), rights, nil)
 		assert.NoError(t, err)
 		assert.Empty(t, p.hear())
 	})

@@ -1,0 +1,105 @@
+package listen
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// silentTime is how long a new connection may say nothing before draining no longer waits for it, as in http.Server.Shutdown.
+const silentTime = 5 * time.Second
+
+// Conns knows the connections of http.Servers, and drains them without losing a request. Its zero value is ready, and its methods
+// are safe for concurrent use. It is for the Drain function of [Options], as Shutdown of http.Server alone hangs up on
+// requests that it has just read, which in a handover are those of clients that were accepted a moment before.
+//
+//	var conns listen.Conns
+//	srv := &http.Server{Handler: h, ConnState: conns.ConnState}
+//	opts.Drain = func(ctx context.Context) error { return conns.Drain(ctx, srv) }
+type Conns struct {
+	mu      sync.Mutex            // guards what follows
+	busy    map[net.Conn]struct{} // with a request
+	silent  map[net.Conn]time.Time
+	changed chan struct{} // closed and replaced when fewer are busy or silent, nil while nobody waits
+}
+
+// ConnState is for http.Server.ConnState.
+func (c *Conns) ConnState(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.busy == nil {
+		c.busy, c.silent = make(map[net.Conn]struct{}), make(map[net.Conn]time.Time)
+	}
+	delete(c.silent, conn)
+	switch state {
+	case http.StateNew:
+		c.silent[conn] = time.Now()
+		return
+	case http.StateActive:
+		c.busy[conn] = struct{}{}
+		return
+	case http.StateIdle, http.StateHijacked, http.StateClosed:
+		delete(c.busy, conn)
+	}
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
+	}
+}
+
+// Drain lets every request of the servers be answered, also those that new connections are about to send, and then shuts
+// the servers down. Nothing must be accepted any more. On an error, that of the context, there are still requests: close the
+// servers.
+func (c *Conns) Drain(ctx context.Context, servers ...*http.Server) error {
+	for _, srv := range servers {
+		srv.SetKeepAlivesEnabled(false) // each connection ends with its request
+	}
+	for {
+		wait, changed := c.pending()
+		if wait == 0 {
+			break
+		}
+		if err := sleepUnless(ctx, wait, changed); err != nil {
+			return err
+		}
+	}
+	for _, srv := range servers {
+		if err := srv.Shutdown(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pending returns zero when nobody has to be waited for, else a time after which it has to be looked again unless something
+// changes before.
+func (c *Conns) pending() (time.Duration, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var wait time.Duration
+	for _, since := range c.silent {
+		wait = max(wait, silentTime-time.Since(since))
+	}
+	if len(c.busy) > 0 {
+		wait = max(wait, silentTime)
+	}
+	if wait > 0 && c.changed == nil {
+		c.changed = make(chan struct{})
+	}
+	return wait, c.changed
+}
+
+// sleepUnless waits for a time or a change, or returns the error of the context.
+func sleepUnless(ctx context.Context, d time.Duration, changed <-chan struct{}) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-changed:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
