@@ -38,6 +38,8 @@ type listReader[T any] struct {
 	front bool
 	// read returns an entry, and false if it is wrong and was told or logged.
 	read func(n *node, path string) (T, bool)
+	// removed returns the key of what an element removes. Nil takes the attribute that is the key.
+	removed func(n *node) (key string, ok bool)
 	// required are further attributes that an entry must have, which may be empty.
 	required []string
 }
@@ -69,9 +71,8 @@ func change[T any](b *builder, s *Settings, n *node, path string, have []T, r li
 			c.entries, c.gone, c.index, c.added = nil, nil, make(map[string]int), 0
 		case child.Is("remove"):
 			child.take()
-			if b.require(child, r.key) {
-				a, _ := child.attr(r.key)
-				c.remove(a.Value)
+			if key, ok := removal(b, child, r); ok {
+				c.remove(key)
 			}
 		case child.Is(r.add):
 			addTo(b, c, child, path+"/"+r.add, r)
@@ -81,6 +82,18 @@ func change[T any](b *builder, s *Settings, n *node, path string, have []T, r li
 		s.stated |= r.id
 	}
 	return c.result(r.front)
+}
+
+// removal returns the key of what an element removes.
+func removal[T any](b *builder, n *node, r listReader[T]) (key string, ok bool) {
+	if !b.require(n, r.key) {
+		return "", false
+	}
+	if r.removed != nil {
+		return r.removed(n)
+	}
+	a, _ := n.attr(r.key)
+	return a.Value, true
 }
 
 // hasEntries tells whether an element changes a list.

@@ -32,7 +32,7 @@ type Config struct {
 	Notes []Note
 
 	base      *Settings            // of the whole server, or of the directory of a web.config
-	locations map[string]*Settings // by iisconfig.PathKey
+	locations map[string]*Settings // by keyOf; that of the empty path is base
 }
 
 // MediaSection is a section below system.webServer/media.
@@ -101,7 +101,7 @@ func ParseOver(parent *Settings, data []byte) (*Config, error) {
 // URL below the site, with slashes; case does not matter. The site is empty for a web.config, whose locations are
 // relative to its directory, and the path is, too. The result is never nil, and is shared: it must not be changed.
 func (c *Config) For(site, path string) *Settings {
-	key := iisconfig.PathKey(site + "/" + strings.Trim(path, "/"))
+	key := keyOf(site + "/" + strings.Trim(path, "/"))
 	if s := c.locations[key]; s != nil {
 		return s
 	}
@@ -110,6 +110,9 @@ func (c *Config) For(site, path string) *Settings {
 	}
 	return c.base
 }
+
+// keyOf returns what is the same for names of locations that Windows takes for the same.
+func keyOf(location string) string { return foldName(iisconfig.CleanPath(location)) }
 
 // Site returns the site of a name in any case, nil if there is none.
 func (c *Config) Site(name string) *Site {

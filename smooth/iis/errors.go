@@ -8,18 +8,16 @@ import (
 	"github.com/smoothkit/smoothkit/internal/xmltree"
 )
 
-// Errors of reading a configuration.
-var (
-	// ErrNoConfiguration: the document is XML, but its root is no element of a configuration of IIS.
-	ErrNoConfiguration = errors.New("no configuration of IIS")
-)
+// ErrNoConfiguration is wrapped by the error of [Parse] for a document whose root is no element of a configuration of
+// IIS.
+var ErrNoConfiguration = errors.New("no configuration of IIS")
 
 // Errors of the constructors of handlers.
 var (
 	// ErrPattern: a pattern of a rewrite rule is one that package regexp does not have, such as one that looks around.
-	ErrPattern = errors.New("pattern is not understood")
+	ErrPattern = errors.New("not a pattern of package regexp")
 	// ErrRule: a rewrite rule has something that is not understood, or lacks something.
-	ErrRule = errors.New("rule is not understood")
+	ErrRule = errors.New("not something that rules have here")
 	// ErrOptions: options do not fit together, or are out of range.
 	ErrOptions = errors.New("options")
 )

@@ -2,6 +2,7 @@ package iis
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -141,20 +142,23 @@ func statusOf(err error) int {
 func (h *Files) serve(w http.ResponseWriter, r *http.Request) error {
 	name, slash, ok := nameOf(r.URL)
 	if !ok {
+		if err := h.admit(h.place.of(foldName(r.URL.Path)), r); err != nil {
+			return err
+		}
 		return errNotHere
 	}
 	actual, info, err := h.tree.resolve(name)
-	s, base, settingsErr := h.settings(name, actual)
+	if err == nil {
+		name = actual // whose spelling is that of the locations
+	}
+	s, suffix, settingsErr := h.settings(name, err == nil, r)
 	if settingsErr != nil {
 		return settingsErr
 	}
-	if addressOf(h.opts.Address).denies(s, r) {
-		return errDenied
+	if err := h.admit(s, r); err != nil {
+		return err
 	}
-	if d := s.Filtering.Check(Request{r.Method, r.URL, r.ContentLength}); d != 0 {
-		return errFiltered
-	}
-	if s.redirect(w, r, base) {
+	if s.redirect(w, r, suffix) {
 		return nil
 	}
 	switch {
@@ -170,19 +174,29 @@ func (h *Files) serve(w http.ResponseWriter, r *http.Request) error {
 	return h.serveFile(v, info)
 }
 
-// settings returns those of a name, and the path below which a redirect of theirs is. The actual name is empty if there
-// is no such file.
-func (h *Files) settings(name, actual string) (s *Settings, base string, err error) {
+// admit returns why a request is not answered whatever it asks for.
+func (h *Files) admit(s *Settings, r *http.Request) error {
+	if addressOf(h.opts.Address).denies(s, r) {
+		return errDenied
+	}
+	if d := s.Filtering.Check(Request{r.Method, r.URL, r.ContentLength}); d != 0 {
+		return fmt.Errorf("%w: 404.%d", errFiltered, int(d))
+	}
+	return nil
+}
+
+// settings returns those of a name, and the rest of the path below the place of their redirect.
+func (h *Files) settings(name string, exists bool, r *http.Request) (s *Settings, suffix string, err error) {
 	s = h.place.of(name)
-	base = h.place.base(s.Redirect.At)
+	suffix = h.place.suffix(s.Redirect.At, r.URL.Path)
 	if h.web == nil {
-		return s, base, nil
+		return s, suffix, nil
 	}
-	over, dir, err := h.web.settings(name, actual, s)
+	over, dir, err := h.web.settings(name, exists, s)
 	if err == nil && over.Redirect != s.Redirect {
-		base = strings.TrimSuffix("/"+path.Join(dir, over.Redirect.At), "/")
+		suffix = cutFold(r.URL.Path, strings.TrimSuffix("/"+path.Join(dir, over.Redirect.At), "/"))
 	}
-	return over, base, err
+	return over, suffix, err
 }
 
 // isHidden tells whether a file is not sent whatever it is.

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
+	"unicode"
 )
 
 // FilterOptions tunes a [Filter]. A nil pointer and the zero value mean the documented defaults.
@@ -50,10 +52,15 @@ func NewFilter(next http.Handler, opts *FilterOptions) (*Filter, error) {
 
 // ServeHTTP implements [http.Handler].
 func (f *Filter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s := f.place.of(r.URL.Path)
+	s := f.place.of(foldName(r.URL.Path))
 	if f.address.denies(s, r) {
 		f.log.Debug("address is denied", "status", http.StatusForbidden)
 		fail(w, r, http.StatusForbidden)
+		return
+	}
+	if strings.Contains(r.URL.Path, `\`) || strings.IndexFunc(r.URL.Path, unicode.IsControl) >= 0 {
+		f.log.Debug("path has a backslash or a control character", "status", http.StatusNotFound)
+		fail(w, r, http.StatusNotFound)
 		return
 	}
 	if d := s.Filtering.Check(Request{r.Method, r.URL, r.ContentLength}); d != 0 {
@@ -62,7 +69,7 @@ func (f *Filter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.addHeaders(w)
-	if !s.redirect(w, r, f.place.base(s.Redirect.At)) {
+	if !s.redirect(w, r, f.place.suffix(s.Redirect.At, r.URL.Path)) {
 		f.next.ServeHTTP(w, r)
 	}
 }

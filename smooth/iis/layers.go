@@ -204,7 +204,7 @@ func (b *builder) layers(c *Config, parent, base *Settings, sections []section) 
 	c.locations[""] = base
 	seen := make(map[string]xmltree.Position)
 	for _, s := range sections {
-		key := iisconfig.PathKey(s.location)
+		key := keyOf(s.location)
 		if at, twice := seen[key+"\x00"+strings.ToLower(s.path)]; twice {
 			b.log.FailElement(s.Element, "there is one for this location at %v already", at)
 			s.told = true

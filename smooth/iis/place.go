@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"path"
 	"strings"
 )
@@ -31,31 +32,33 @@ func (p *place) of(name string) *Settings {
 	if p.config == nil {
 		return p.settings
 	}
-	return p.config.For(p.site, path.Join(p.path, name))
+	return p.config.For(p.site, path.Join(p.path, path.Clean("/"+name)))
 }
 
-// base returns the path of a redirect's location below the place, with a slash at its beginning, or "" for the place
-// itself and what is around it.
-func (p *place) base(at string) string {
+// suffix returns the rest of a path of the handler below the location of a redirect, with a slash at its beginning or
+// empty. The location may be around the place of the handler.
+func (p *place) suffix(location, urlPath string) string {
+	site := strings.Trim(p.site, "/")
+	whole := strings.TrimSuffix("/"+p.path, "/") + "/" + strings.TrimPrefix(urlPath, "/")
 	if p.config == nil {
-		return ""
+		return whole
 	}
-	own := strings.Trim(p.site+"/"+p.path, "/")
-	if len(at) <= len(own) || !strings.EqualFold(at[:len(own)], own) {
-		return ""
-	}
-	return "/" + strings.Trim(at[len(own):], "/")
+	return cutFold(whole, cutFold("/"+location, "/"+site))
 }
 
-// redirect answers a request if its place is redirected. The base is where, below the handler.
-func (s *Settings) redirect(w http.ResponseWriter, r *http.Request, base string) bool {
+// cutFold removes the beginning of a path, in any case.
+func cutFold(path, prefix string) string {
+	if len(path) >= len(prefix) && strings.EqualFold(path[:len(prefix)], prefix) {
+		return path[len(prefix):]
+	}
+	return path
+}
+
+// redirect answers a request if its place is redirected. The suffix is the rest of the path below that place.
+func (s *Settings) redirect(w http.ResponseWriter, r *http.Request, suffix string) bool {
 	d := &s.Redirect
 	if !d.Enabled || d.Destination == "" {
 		return false
-	}
-	suffix := r.URL.EscapedPath()
-	if len(suffix) >= len(base) && strings.EqualFold(suffix[:len(base)], base) {
-		suffix = suffix[len(base):]
 	}
 	if d.ChildOnly && strings.Contains(strings.Trim(suffix, "/"), "/") {
 		return false
@@ -64,7 +67,7 @@ func (s *Settings) redirect(w http.ResponseWriter, r *http.Request, base string)
 		w.Header().Set(h.Name, h.Value)
 	}
 	status := d.Status
-	if status == 0 {
+	if status < 300 || status > 399 || status == http.StatusNotModified {
 		status = http.StatusFound
 	}
 	w.Header().Set("Location", d.location(suffix, r))
@@ -78,19 +81,17 @@ func (d *Redirect) location(suffix string, r *http.Request) string {
 	if r.URL.RawQuery != "" {
 		query = "?" + escapeText(r.URL.RawQuery)
 	}
+	suffix = (&url.URL{Path: suffix}).EscapedPath()
 	whole := r.URL.EscapedPath() + query
 	to := strings.NewReplacer("$S", suffix, "$s", suffix, "$Q", query, "$q", query, "$V", whole, "$v", whole,
 		"$P", strings.TrimPrefix(query, "?"), "$p", strings.TrimPrefix(query, "?")).Replace(d.Destination)
 	if !d.Exact && to == d.Destination {
-		if suffix != "" && !strings.HasPrefix(suffix, "/") {
-			suffix = "/" + suffix
-		}
 		to = strings.TrimSuffix(to, "/") + suffix + query
 	}
 	if !isAbsolute(to) {
 		to = "/" + strings.TrimLeft(to, `/\`) // no host, whatever the request had
 	}
-	return escapeText(to)
+	return escapeBytes(to, true)
 }
 
 // isDestination reports destinations that are understood: absolute URLs of HTTP, and paths of the same server.

@@ -162,25 +162,29 @@ func escapeValue(v string, inQuery bool) string {
 	return u.EscapedPath()[1:]
 }
 
-// escapeText escapes what cannot be in a URL, and leaves what is escaped already.
-func escapeText(v string) string {
+// escapeText escapes what cannot be in a path or query, and leaves what is escaped already.
+func escapeText(v string) string { return escapeBytes(v, false) }
+
+// escapeBytes is [escapeText], which may leave what separates a fragment.
+func escapeBytes(v string, fragments bool) string {
+	bad := func(i int) bool {
+		c := v[i]
+		return c <= ' ' || c >= 0x7f || c == '%' && !isEscape(v[i:]) || c == '#' && !fragments || c == '\\' || c == '"'
+	}
 	clean := true
 	for i := range len(v) {
-		if c := v[i]; c <= ' ' || c >= 0x7f || c == '%' && !isEscape(v[i:]) || c == '#' {
-			clean = false
-		}
+		clean = clean && !bad(i)
 	}
 	if clean {
 		return v
 	}
 	var b strings.Builder
 	for i := range len(v) {
-		c := v[i]
-		if c <= ' ' || c >= 0x7f || c == '%' && !isEscape(v[i:]) || c == '#' {
-			fmt.Fprintf(&b, "%%%02X", c)
+		if bad(i) {
+			fmt.Fprintf(&b, "%%%02X", v[i])
 			continue
 		}
-		b.WriteByte(c)
+		b.WriteByte(v[i])
 	}
 	return b.String()
 }

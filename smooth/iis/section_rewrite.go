@@ -37,12 +37,12 @@ func (b *builder) rewriteRule(n *node, path string) (r RewriteRule, ok bool) {
 		b.ruleConditions(&r, conditions)
 	}
 	b.ruleAction(&r, action)
-	for _, c := range n.children {
-		if c.Is("serverVariables") && len(c.children) > 0 {
+	if v := b.single(n, "serverVariables"); v != nil {
+		v.take()
+		if len(v.children) > 0 {
 			b.refuse(n, path, "serverVariables are not set")
 			return r, false
 		}
-		c.take()
 	}
 	if _, err := compileRule(&r); err != nil {
 		b.refuse(n, path, "%v", errors.Unwrap(err))

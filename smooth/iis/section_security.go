@@ -102,10 +102,15 @@ func (b *builder) ipSecurity(to *Settings, n *node, path string) {
 	}
 	s.Rules = change(b, to, &known, path, s.Rules, listReader[AddressRule]{
 		id: statedAddresses, add: "add", key: "ipAddress", front: true,
-		keyOf: func(r AddressRule) string { return r.Prefix.String() }, read: b.addressRule,
+		keyOf: addressKey, read: b.addressRule, removed: func(n *node) (string, bool) {
+			r, ok := b.addressRule(n, path)
+			return addressKey(r), ok
+		},
 	})
 	b.say(n, path, "%d rules, for package access", len(s.Rules))
 }
+
+func addressKey(r AddressRule) string { return r.Prefix.String() }
 
 // addressRule reads an address, with a mask that is one of IPv4 or a length.
 func (b *builder) addressRule(n *node, _ string) (r AddressRule, ok bool) {

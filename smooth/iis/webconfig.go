@@ -46,9 +46,9 @@ func newWebConfigs(t *tree) *webConfigs {
 	return &webConfigs{tree: t, known: make(map[webKey]*webConfig)}
 }
 
-// settings returns what holds for a name over settings, with the last directory that has a web.config. The actual name
-// is empty if there is no such file; directories above it count all the same.
-func (c *webConfigs) settings(name, actual string, s *Settings) (*Settings, string, error) {
+// settings returns what holds for a name over settings, with the directory whose web.config has the redirect. The name is the
+// actual one if there is such a file; if there is none, directories above it count all the same.
+func (c *webConfigs) settings(name string, exists bool, s *Settings) (*Settings, string, error) {
 	last := ""
 	dir, rest := ".", name
 	for range maxConfigDepth {
@@ -57,11 +57,15 @@ func (c *webConfigs) settings(name, actual string, s *Settings) (*Settings, stri
 			return nil, "", w.err
 		}
 		if w.config != nil {
-			s, last = w.config.For("", rest), dir
+			over := w.config.For("", rest)
+			if over.Redirect != s.Redirect {
+				last = dir
+			}
+			s = over
 		}
 		element, further, _ := strings.Cut(rest, "/")
 		var ok bool
-		if dir, ok = c.below(dir, element, actual); !ok {
+		if dir, ok = c.below(dir, element, exists && further != ""); !ok {
 			return s, last, nil
 		}
 		rest = further
@@ -69,14 +73,14 @@ func (c *webConfigs) settings(name, actual string, s *Settings) (*Settings, stri
 	return s, last, nil
 }
 
-// below returns the actual name of a directory in another one.
-func (c *webConfigs) below(dir, element, actual string) (string, bool) {
+// below returns the actual name of a directory in another one, which may be known to be there.
+func (c *webConfigs) below(dir, element string, known bool) (string, bool) {
 	if element == "" || element == "." {
 		return "", false
 	}
 	next := path.Join(dir, element)
-	if len(actual) > len(next) && actual[len(next)] == '/' && strings.EqualFold(actual[:len(next)], next) {
-		return actual[:len(next)], true
+	if known {
+		return next, true
 	}
 	found, info, err := c.tree.resolve(next)
 	return found, err == nil && info.IsDir()
