@@ -34,8 +34,8 @@
 // A rule without status rewrites: the request goes on inside, with another path, and the client does not notice. URLs in
 // manifests and playlists are relative and stay right. 301, 302, 307 and 308 redirect; 307 and 308 keep the method, so
 // encoders that push follow them with POST. 410 answers that it is gone. Behind "from" an arrow "->" may stand. The word
-// exact-case at the end makes the literal text of the rule match in its own case; otherwise case does not matter, as in
-// IIS. Both need not differ in more than case: two rules for paths that are equal but for case are an error.
+// exact-case at the end makes the literal text of the rule match in its own case only, for a redirect that corrects the case;
+// otherwise case does not matter, as in IIS. Two rules that differ in case only are an error, with that word too.
 //
 // A pattern is a path, behind the name of a host where the rule is for that host only; "*." stands for all names below.
 // Its segments are literal text or have one placeholder, {guid}, {number} or {name}, alone or with literal ASCII text

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Why a rule was refused. A [RuleError] wraps one of them.
@@ -79,11 +80,14 @@ func (l *errorList) join() error {
 	return errors.Join(l.list...)
 }
 
-// shorten cuts text for a message.
+// shorten cuts text for a message, and quotes it where it has other than printable characters.
 func shorten(text string) string {
 	const most = 120
-	if len(text) <= most {
-		return text
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
-	return text[:most] + "..."
+	if strings.ContainsFunc(text, func(c rune) bool { return !strconv.IsPrint(c) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }

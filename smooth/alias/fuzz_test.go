@@ -43,6 +43,28 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// FuzzBuild: a rule that can be built is a line of a map file, which is read as the same rule.
+func FuzzBuild(f *testing.F) {
+	f.Add("", "/a/{guid}/x{n:number}.ism/*", "/b/{n}/{guid}/*", uint16(0), false)
+	f.Add("*.example.com", "/%20%2A/ä", "https://h:8/x?y=%20#z", uint16(301), true)
+	f.Add("h", "/a b", "/b c", uint16(302), false)
+	f.Add("h", "/a/", "", uint16(410), true)
+	f.Fuzz(func(t *testing.T, host, from, to string, status uint16, exact bool) {
+		m, err := alias.Build(alias.Rule{Host: host, From: from, To: to, Status: int(status), ExactCase: exact})
+		if err != nil {
+			assert.Less(t, len(err.Error()), 2000)
+			return
+		}
+		text, err := m.AppendText(nil)
+		require.NoError(t, err)
+		again, err := alias.Parse(bytes.NewReader(text))
+		require.NoError(t, err, "%q", text)
+		want := m.Rules()
+		want[0].Line = 1
+		assert.Equal(t, want, again.Rules())
+	})
+}
+
 // FuzzHandler: what a client asks for never leads out of the target, chooses a host, or makes a request whose forms of
 // the path disagree.
 func FuzzHandler(f *testing.F) {

@@ -19,7 +19,8 @@ type HandlerOptions struct {
 }
 
 // Handler applies the rules of a [Map] to requests and hands those that it does not answer itself to another handler,
-// with the response writer untouched. It is safe for concurrent use.
+// with the response writer untouched. Where a rule rewrites, that one gets a copy of the request whose URL has the new path
+// and query; RequestURI stays as the client sent it. It is safe for concurrent use.
 type Handler struct {
 	next  http.Handler
 	opts  HandlerOptions

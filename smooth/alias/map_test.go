@@ -120,6 +120,11 @@ func TestLookupUnclean(t *testing.T) {
 	assert.Equal(t, "/vod/.../x", led(m, "", "/.../x"))
 	assert.Equal(t, "/vod/.a", led(m, "", "/a"))
 	assert.Equal(t, "/vod/a/"+strings.Repeat("x", alias.MaxPath-3), led(m, "", "/a/"+strings.Repeat("x", alias.MaxPath-3)))
+	m = parse(t, "/f-{name}/* /vod/{name}/*\n/g-{name} /vod/.{name}\n/* /vod/*")
+	for _, path := range []string{"/f-../x", "/f-.", "/g-."} { // clean, but what is captured would not be
+		assert.Equal(t, "-", led(m, "", path), path)
+	}
+	assert.Equal(t, "/vod/.../x", led(m, "", "/f-.../x"))
 	for _, path := range []string{"/a/b", "/" + strings.Repeat("a/", 100), "/x" + strings.Repeat("/\xff", 600)} {
 		assert.Equal(t, "/vod"+path, led(m, "", path))
 	}
@@ -168,7 +173,11 @@ func TestRuleErrors(t *testing.T) {
 		{"/a%2Fb /b", alias.ErrPattern, "slash"},
 		{`/a\b /b`, alias.ErrPattern, "backslash"},
 		{"/a%00 /b", alias.ErrPattern, "control"},
+		{"/" + strings.Repeat("a", alias.MaxPath) + " /b", alias.ErrPattern, "4097 bytes"},
+		{"/%zz{name} /b", alias.ErrPattern, "%zz"},
 		{"/a%zz /b", alias.ErrPattern, "%zz"},
+		{"/\x1b /b", alias.ErrPattern, "control"},
+		{"/a /" + strings.Repeat("b", alias.MaxPath), alias.ErrTarget, "4097 bytes, at most 4096"},
 		{"/a%ff /b", alias.ErrPattern, "UTF-8"},
 		{"/a?x=1 /b", alias.ErrPattern, "query"},
 		{"/*/a /b", alias.ErrPattern, "at the end only"},
@@ -193,6 +202,9 @@ func TestRuleErrors(t *testing.T) {
 		{"/{name} https://{name}.x/b 301", alias.ErrTarget, "no placeholder"},
 		{"/{name} https://x:{name}/b 301", alias.ErrTarget, "no placeholder"},
 		{"/a/* https://* 301", alias.ErrTarget, "host"},
+		{"/a https://ü.example/b 301", alias.ErrTarget, "host"},
+		{"/a https://a%2e.example/b 301", alias.ErrTarget, "host"},
+		{"/a https://h:x/b 301", alias.ErrTarget, "host"},
 		{"/a https:///b 301", alias.ErrTarget, "host"},
 		{"/a https://u@x/b 301", alias.ErrTarget, "host"},
 		{`/a https://x\y/b 301`, alias.ErrTarget, "host"},
@@ -247,6 +259,22 @@ func TestLoops(t *testing.T) {
 	parse(t, "*.example/a /b 301\nx.example/b 410\n/b /a 301")
 }
 
+// Rules of a program may be what no line can be.
+func TestBuildErrors(t *testing.T) {
+	for _, r := range []alias.Rule{
+		{From: "/a b", To: "/c"}, {From: "/a", To: "/b c"}, {From: "/a\u2003", To: "/b"}, {From: "/a\n/x /y", To: "/b"}, {From: "/a", To: "/b?c d", Status: 301},
+		{From: "/a", To: "/b?c\n/d", Status: 301}, {From: "/{name}", To: "/b {name}"}, {From: "/ {name}", To: "/b"}, {From: "/{na me:name}", To: "/b"},
+		{Host: "a b", From: "/a", To: "/b"}, {Host: "#", From: "/a", To: "/b"}, {From: "/a", To: "http://h\n/b", Status: 301}, {From: "", To: "/b"},
+		{From: "h/a", To: "/b"}, {From: "/a", To: "b"}, {From: "/a", To: "/b", Status: 100}, {From: "/#a", To: "/b"}, {From: "/a", To: "/b#c"},
+	} {
+		_, err := alias.Build(r)
+		assert.Error(t, err, "%q", r)
+		if err != nil {
+			assert.NotContains(t, err.Error(), "\n")
+		}
+	}
+}
+
 func TestManyErrors(t *testing.T) {
 	_, err := alias.Parse(strings.NewReader(strings.Repeat("bad\n", 100) + "/a /b 99"))
 	list := err.(interface{ Unwrap() []error }).Unwrap()
@@ -293,6 +321,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	assert.Equal(t, m.Rules(), parse(t, string(utf16)).Rules(), "as Notepad may write it")
 	assert.Equal(t, 5, m.Len())
+	assert.Equal(t, "*.example.com/{guid}/{name}.ism/{rest...} /v/{name}/{rest...}", m.Rules()[1].String())
 	m.Rules()[0].From = "/changed"
 	assert.Equal(t, "/a/*", m.Rules()[0].From)
 }

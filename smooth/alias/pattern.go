@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -171,6 +172,7 @@ var (
 	errASCII = errors.New("only ASCII beside a placeholder")
 	errStar  = errors.New("\"*\" and {rest...} stand alone and at the end only; as text it is %2A")
 	errQuery = errors.New("a query or fragment; as text they are %3F and %23")
+	errSpace = errors.New("a space; as text it is %20")
 	errSlash = errors.New("an encoded slash or a backslash")
 	errUTF8  = errors.New("not UTF-8")
 )
@@ -218,6 +220,9 @@ func decodeText(s string) (string, error) {
 	}
 	if strings.ContainsAny(s, "?#") {
 		return "", errQuery
+	}
+	if strings.ContainsFunc(s, unicode.IsSpace) {
+		return "", errSpace
 	}
 	text, err := url.PathUnescape(s)
 	if err != nil {

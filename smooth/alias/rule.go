@@ -9,7 +9,8 @@ import (
 
 // Bounds of a map.
 const (
-	// MaxPath bounds a path in bytes. Longer ones of requests match nothing; IIS refuses them too by default.
+	// MaxPath bounds a path in bytes, and what a rule leads to. Longer paths of requests match nothing; IIS refuses them
+	// too by default (maxUrl of request filtering).
 	MaxPath = 4096
 	// MaxSegments bounds the segments of a pattern, besides "*".
 	MaxSegments = 32

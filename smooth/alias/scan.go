@@ -86,7 +86,11 @@ type scanner struct {
 // check checks the options by a rule that has them.
 func (s *scanner) check() error {
 	r := Rule{Host: s.opts.Host, From: "/*", To: s.prefix + "/*"}
-	if _, err := compile(&r); err != nil {
+	_, err := compile(&r)
+	if err == nil {
+		_, err = compilePattern(r.To) // no query and the like
+	}
+	if err != nil {
 		return fmt.Errorf("alias: prefix %q, host %q: %w", s.opts.Prefix, s.opts.Host, err)
 	}
 	return nil

@@ -89,10 +89,21 @@ func TestScanDefaults(t *testing.T) {
 	assert.Equal(t, "# 0 containers, 0 rules\n", text)
 }
 
+func TestScanLinks(t *testing.T) {
+	inv, err := alias.Scan(fstest.MapFS{
+		".store/x.ism": {}, "link": {Mode: fs.ModeSymlink, Data: []byte(".store")}, "file": {}, "tofile": {Mode: fs.ModeSymlink, Data: []byte("file")},
+		"broken": {Mode: fs.ModeSymlink, Data: []byte("none")},
+	}, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []alias.Container{{Name: "link", Presentations: []string{"x.ism"}}}, inv.Containers)
+}
+
 func TestScanErrors(t *testing.T) {
-	_, err := alias.Scan(fstest.MapFS{}, &alias.ScanOptions{Prefix: "azure"})
-	assert.ErrorIs(t, err, alias.ErrTarget)
-	_, err = alias.Scan(fstest.MapFS{}, &alias.ScanOptions{Prefix: "https://x/y"})
+	for _, prefix := range []string{"azure", "/a?b", "/a#b", "/{name}", "/a/*", "/a b", "/..", "//a"} {
+		_, err := alias.Scan(fstest.MapFS{}, &alias.ScanOptions{Prefix: prefix})
+		assert.Error(t, err, prefix)
+	}
+	_, err := alias.Scan(fstest.MapFS{}, &alias.ScanOptions{Prefix: "https://x/y"})
 	assert.ErrorIs(t, err, alias.ErrTarget)
 	_, err = alias.Scan(fstest.MapFS{}, &alias.ScanOptions{Host: "x:80"})
 	assert.ErrorIs(t, err, alias.ErrPattern)

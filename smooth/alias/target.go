@@ -23,6 +23,9 @@ type target struct {
 
 // compileTarget reads Rule.To for a pattern.
 func compileTarget(r Rule, p *pattern) (*target, error) {
+	if len(r.To) > MaxPath {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTarget, len(r.To), MaxPath)
+	}
 	t := new(target)
 	rest, err := t.compileBase(r)
 	if err != nil {
@@ -74,7 +77,7 @@ func (t *target) compileBase(r Rule) (rest string, err error) {
 	}
 	rest = rest[len(host):]
 	u, err := url.Parse(scheme + "://" + host)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Host != host || strings.ContainsAny(host, "{}*\\") {
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Host != host || !isHostText(host) {
 		return "", fmt.Errorf("%w: host %q; it is a name or address with or without port, and no placeholder", ErrTarget, shorten(host))
 	}
 	t.base = scheme + "://" + host
@@ -82,6 +85,12 @@ func (t *target) compileBase(r Rule) (rest string, err error) {
 		rest = "/" + rest
 	}
 	return rest, nil
+}
+
+// isHostText tells whether a host with or without port has the characters of names and addresses only; names beyond ASCII
+// are written in their ASCII form.
+func isHostText(host string) bool {
+	return !strings.ContainsFunc(host, func(c rune) bool { return !isHostByte(c) && c != '.' && c != ':' && c != '[' && c != ']' })
 }
 
 // checkQuery checks query and fragment, which are taken as they are.
@@ -107,7 +116,7 @@ func (t *target) compileSegment(part string, p *pattern) error {
 		if err != nil {
 			return err
 		}
-		if text == part && isDots(text) || !found && before == part && isDots(text) {
+		if before == part && isDots(text) { // with a placeholder beside them it is found out when the rule applies
 			return errDots
 		}
 		t.add(piece{text: text, raw: escape(text), segment: -1})

@@ -49,7 +49,7 @@ func Parse(r io.Reader) (*Map, error) {
 		rule, found, err := parseLine(line)
 		switch {
 		case err != nil:
-			errs.add(&RuleError{Line: n, Index: len(rules), Text: strconv.Quote(shorten(string(bytes.TrimSpace(line)))), Err: err})
+			errs.add(&RuleError{Line: n, Index: len(rules), Text: shorten(string(bytes.TrimSpace(line))), Err: err})
 		case found && len(rules) == MaxRules:
 			return nil, fmt.Errorf("alias: line %d: more than %d rules: %w", n, MaxRules, ErrTooLarge)
 		case found:

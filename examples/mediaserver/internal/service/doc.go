@@ -9,5 +9,6 @@
 //
 // [Run] connects the program to the service control manager, which starts, stops and reconfigures it by commands. The
 // part that answers commands knows nothing of Windows and is tested everywhere. [Command] has the subcommands with
-// which an operator installs the service. A service has no standard output; [OpenLog] returns a handler of package slog that writes to the event log.
+// which an operator installs the service. A service has no standard output; [OpenLog] returns a handler of package slog
+// that writes to the event log.
 package service
