@@ -234,7 +234,7 @@ func directory(p string) string {
 	if len(p) > 1 {
 		return p[:len(p)-1]
 	}
-	return p
+	return "/"
 }
 
 // isMedia reports whether an extension, in lower case, is that of media files that are downloaded while they play.

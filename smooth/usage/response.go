@@ -107,7 +107,7 @@ func (x *response) WriteString(s string) (int, error) {
 
 // count counts bytes that were sent, where others can see it at once.
 func (x *response) count(n int64, err error) {
-	x.failed = x.failed || err != nil
+	x.failed = x.failed || err != nil && err != http.ErrBodyNotAllowed
 	if n <= 0 {
 		return
 	}

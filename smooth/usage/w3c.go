@@ -100,7 +100,7 @@ type W3C struct {
 }
 
 // NewW3C returns a log that is written to a file, and creates it with its directory. It copies opts. The error wraps
-// [ErrOptions] for a field that does not exist, and that of the system if the file cannot be written.
+// [ErrOptions] for a field that does not exist, and that of the system if the file cannot be opened.
 func NewW3C(path string, opts *W3COptions) (*W3C, error) {
 	var d W3COptions
 	if opts != nil {
@@ -122,7 +122,10 @@ func NewW3C(path string, opts *W3COptions) (*W3C, error) {
 		return nil, err
 	}
 	if err := l.openFile(l.opts.Now(), true); err != nil {
-		return nil, err
+		if !isDiskFull(err) {
+			return nil, err
+		}
+		l.state.Err = err // a full disk does not keep a server from starting
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel

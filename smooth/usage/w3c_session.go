@@ -116,6 +116,9 @@ func appendOfFile(b []byte, s *Session, n int64) []byte {
 
 // appendURL appends the URL of the first request.
 func appendURL(b []byte, s *Session, _ time.Time) []byte {
+	if s.Host == "" {
+		return append(b, unknown)
+	}
 	if b = append(b, "http"...); s.TLS {
 		b = append(b, 's')
 	}
