@@ -288,7 +288,7 @@ func (l *W3C) write(ctx context.Context) {
 }
 
 // maxSpare is the largest buffer that is kept for the next lines.
-const maxSpare = 256 << 10
+const maxSpare = 1 << 20
 
 // flush writes what is waiting and returns a buffer for the next time.
 func (l *W3C) flush(spare []byte) []byte {
