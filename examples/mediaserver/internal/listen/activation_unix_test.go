@@ -96,7 +96,8 @@ type helperProcess struct {
 func startHelper(t *testing.T, control, names string, files ...*os.File) *helperProcess {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helperEnv+"="+control, "LISTEN_FDS="+strconv.Itoa(len(files)), "LISTEN_FDNAMES="+names)
+	cmd.Env = append(os.Environ(), helperEnv+"="+control, "LISTEN_FDS="+strconv.Itoa(len(files)), "LISTEN_FDNAMES="+names,
+		"GORACE=atexit_sleep_ms=0")
 	cmd.ExtraFiles, cmd.Stderr = files, os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)

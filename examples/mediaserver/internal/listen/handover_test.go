@@ -79,7 +79,7 @@ func TestHandover(t *testing.T) {
 
 // TestHandoverUnderLoad: whoever dials while processes follow one another is served, and nobody is refused or reset.
 func TestHandoverUnderLoad(t *testing.T) {
-	const clients, handovers, each = 8, 6, 60
+	const clients, handovers, each = 8, 6, 40
 	control, v := controlPath(t), newVault()
 	names := []string{"0", "1", "2", "3", "4", "5", "6"}
 	p := newProcess(t, names[0], control, v)

@@ -182,12 +182,14 @@ func TestOddOldProcess(t *testing.T) {
 
 // TestSilentOldProcess: one that does not answer is not waited for longer than its limits.
 func TestSilentOldProcess(t *testing.T) {
+	t.Parallel()
 	opts := &listen.Options{Logger: quiet, Timeouts: listen.Timeouts{Step: 20 * time.Millisecond, Release: time.Millisecond}}
 	opts.Handover = oldProcess(t, func(p *peer) { p.hear(); p.hear() })
 	_, err := listen.Open(t.Context(), nil, opts)
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	assert.ErrorContains(t, err, `no "sockets" within 20ms`)
 
+	opts.Timeouts.Step = 500 * time.Millisecond
 	none := `{"type":"sockets","version":1}` + "\n"
 	for _, last := range []string{"", `{"type":"released"}` + "\n"} {
 		opts.Handover = oldProcess(t, func(p *peer) {

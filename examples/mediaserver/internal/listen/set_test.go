@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,7 +106,7 @@ func TestRetryGrows(t *testing.T) {
 		begin := time.Now()
 		opts := listen.WithListen(listen.Options{Logger: quiet}, func(context.Context, string, string) (net.Listener, error) {
 			at = append(at, time.Since(begin))
-			return nil, syscall.EADDRINUSE
+			return nil, errors.New("not today")
 		})
 		s, err := listen.Open(t.Context(), []listen.Spec{{Address: "10.1.2.3:80"}}, opts)
 		require.NoError(t, err)

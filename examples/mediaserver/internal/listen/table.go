@@ -24,6 +24,9 @@ const stateListen = "0A"
 //	0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000   1000        0 23514 ...
 func parseTable(table string) (list []owner) {
 	for line := range strings.Lines(table) {
+		if !strings.Contains(line, " "+stateListen+" ") {
+			continue // a connection, of which there may be tens of thousands
+		}
 		f := strings.Fields(line)
 		if len(f) < 10 || f[3] != stateListen {
 			continue

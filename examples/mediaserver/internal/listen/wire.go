@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -81,6 +82,9 @@ func (w *wire) receive() (message, error) {
 		w.buf, w.fds = append(w.buf, part[:n]...), append(w.fds, fds...)
 		if len(w.fds) > maxSockets {
 			return message{}, fmt.Errorf("%d descriptors, at most %d: %w", len(w.fds), maxSockets, ErrProtocol)
+		}
+		if errors.Is(err, syscall.ECONNRESET) {
+			err = io.EOF // it has ended, with something unread
 		}
 		if errors.Is(err, io.EOF) && len(w.buf) > 0 {
 			err = fmt.Errorf("connection ends within a message: %w", ErrProtocol)
