@@ -18,7 +18,7 @@ func (s *Server) newLimits(cfg *config.Config) *limit.Handler {
 	return limit.NewHandler(next, &limit.Options{
 		Rules: limitRules(&cfg.Limits), Measure: true, ShowReason: true,
 		Address: func(r *http.Request) addr { return visitOf(r).gen.access.address(r) },
-		Exempt:  func(r *http.Request) bool { return visitOf(r).role != config.Viewers || !watched(r) },
+		Exempt:  func(r *http.Request) bool { return visitOf(r).role == config.Operators || !watched(r) },
 		Distribution: func(r *http.Request) string {
 			if v := visitOf(r); v.role == config.Encoders {
 				return v.gen.access.address(r).String()

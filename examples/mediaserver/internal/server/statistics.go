@@ -2,16 +2,19 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
+	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/console"
 	"github.com/smoothkit/smoothkit/smooth/usage"
+	"github.com/smoothkit/smoothkit/smooth/usage/prom"
 )
 
 // statistics records requests and viewers, and tells events. It lives as long as the server; its logs change with the configuration.
@@ -19,6 +22,8 @@ type statistics struct {
 	*usage.Recorder
 	handler http.Handler
 	metrics http.Handler
+	healthy http.Handler
+	ready   http.Handler
 
 	mu  sync.Mutex // guards log and hooks
 	log string     // key of what the logs are made of
@@ -37,7 +42,8 @@ func (s *Server) newStatistics() (*statistics, error) {
 		return nil, err
 	}
 	st.handler = st.Handler(http.HandlerFunc(s.serve))
-	st.metrics = http.NotFoundHandler()
+	st.metrics = prom.Handler(st.Recorder, &prom.Options{Logger: s.log})
+	st.healthy, st.ready = usage.Health(nil), usage.Health(nil, s.readiness()...)
 	return st, nil
 }
 
@@ -77,6 +83,9 @@ func (st *statistics) configure(cfg *config.Usage, s *Server) error {
 
 // newLogs opens the logs. The old ones, which may be the same files, are still open until they are replaced.
 func newLogs(cfg *config.Usage, s *Server) (logs []usage.Log, err error) {
+	if cfg.JSON {
+		logs = append(logs, usage.NewSlog(s.log, &usage.SlogOptions{RequestLevel: slog.LevelInfo}))
+	}
 	l := cfg.Log
 	if l == nil {
 		return logs, nil
@@ -225,36 +234,37 @@ func (g *generation) edgeMetrics() (list []usage.Metric) {
 
 // serveHealth answers questions about the health of the process, which need no rights and say no more than that.
 func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) bool {
-	if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
+	switch r.URL.Path {
+	case "/healthz":
+		s.usage.healthy.ServeHTTP(w, r)
+	case "/readyz":
+		s.usage.ready.ServeHTTP(w, r)
+	default:
 		return false
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		return true
-	}
-	status, text := http.StatusOK, "ok"
-	if r.URL.Path == "/readyz" {
-		if why := s.notReady(); why != "" {
-			status, text = http.StatusServiceUnavailable, why
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]string{"status": text})
 	return true
 }
 
-// notReady says why no requests should be sent here, "" if they should.
-func (s *Server) notReady() string {
-	if s.opts.Listeners == nil {
-		return ""
+// readiness are the checks of /readyz.
+func (s *Server) readiness() []usage.Check {
+	return []usage.Check{
+		{Name: "listeners", Run: func(context.Context) error {
+			if s.opts.Listeners == nil || slices.ContainsFunc(s.opts.Listeners(), func(l console.Listener) bool { return l.Listening }) {
+				return nil
+			}
+			return errors.New("no address is listening")
+		}},
+		{Name: "archive", Run: func(context.Context) error {
+			g := s.enter()
+			if g == nil {
+				return errors.New("the server is ending")
+			}
+			defer g.leave()
+			if g.archive == nil {
+				return nil
+			}
+			_, err := os.Stat(g.archive.options.Directory)
+			return err
+		}},
 	}
-	for _, l := range s.opts.Listeners() {
-		if !l.Listening {
-			return "not all addresses are listening"
-		}
-	}
-	return ""
 }
