@@ -47,7 +47,8 @@ type BasicOptions struct {
 	CacheFor time.Duration
 	// MaxCached bounds the passwords that are remembered, as keyed hashes. Zero means [DefaultMaxCached].
 	MaxCached int
-	// Attempts bounds wrong passwords. Nil means one with the defaults for this authenticator alone.
+	// Attempts bounds wrong passwords. Nil means one with the defaults for this authenticator alone; behind a proxy use
+	// one that knows the address of clients.
 	Attempts *Attempts
 	// Now tells the time. Nil means time.Now.
 	Now func() time.Time

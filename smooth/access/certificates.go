@@ -246,6 +246,7 @@ func (c *Certificates) TLSConfig() *tls.Config {
 	}
 	base.ClientAuth = tls.VerifyClientCertIfGiven
 	base.ClientCAs = c.set.Load().cas
+	base.VerifyConnection = c.verifyResumed
 	outer := base.Clone()
 	outer.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		config := base.Clone()
@@ -253,6 +254,21 @@ func (c *Certificates) TLSConfig() *tls.Config {
 		return config, nil
 	}
 	return outer
+}
+
+// verifyResumed verifies the certificate of a client that resumes a session, as authorities may have changed since.
+func (c *Certificates) verifyResumed(state tls.ConnectionState) error {
+	if !state.DidResume || len(state.PeerCertificates) == 0 {
+		return nil
+	}
+	opts := x509.VerifyOptions{
+		Roots: c.current().cas, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	for _, cert := range state.PeerCertificates[1:] {
+		opts.Intermediates.AddCert(cert)
+	}
+	_, err := state.PeerCertificates[0].Verify(opts)
+	return err
 }
 
 // ClientCertificate authenticates by the certificate that a client has shown and the TLS server has verified, see

@@ -198,10 +198,14 @@ func TestClientCertificates(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 
+	sessions, resumed := tls.NewLRUClientSessionCache(0), false
 	ask := func(a *authority) (int, string) {
 		roots := x509.NewCertPool()
 		roots.AddCert(ca.cert)
 		config := &tls.Config{RootCAs: roots, ServerName: "example.com"}
+		if a == old {
+			config.ClientSessionCache = sessions
+		}
 		if a != nil {
 			cert, key := a.issue(t, "encoder", "enc.example")
 			pair, err := tls.X509KeyPair(cert, key)
@@ -216,6 +220,7 @@ func TestClientCertificates(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		body, _ := io.ReadAll(resp.Body)
+		resumed = resp.TLS.DidResume
 		return resp.StatusCode, string(body)
 	}
 	status, _ := ask(nil)
@@ -223,6 +228,9 @@ func TestClientCertificates(t *testing.T) {
 	status, body := ask(old)
 	assert.Equal(t, 200, status)
 	assert.Equal(t, "/x certificate:encoder", body)
+	status, _ = ask(old)
+	assert.Equal(t, 200, status)
+	assert.True(t, resumed)
 	status, _ = ask(fresh)
 	assert.Equal(t, 0, status, "another authority")
 
@@ -231,7 +239,7 @@ func TestClientCertificates(t *testing.T) {
 	status, _ = ask(fresh)
 	assert.Equal(t, 200, status)
 	status, _ = ask(old)
-	assert.Equal(t, 0, status)
+	assert.Equal(t, 0, status, "resumed or not")
 	assert.Empty(t, access.ClientCertificate{}.Challenge())
 	id, err := access.ClientCertificate{}.Authenticate(get("/x"))
 	assert.Nil(t, id)

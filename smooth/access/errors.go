@@ -11,7 +11,8 @@ import (
 var (
 	// ErrUnauthenticated: the request needs credentials and has none, or wrong ones. 401.
 	ErrUnauthenticated = errors.New("not authenticated")
-	// ErrCredentials: a password is wrong. It comes with [ErrUnauthenticated]; Hook counts such answers as [Attempts].
+	// ErrCredentials: a password is wrong, which [Attempts] counts. It comes with [ErrUnauthenticated], or with
+	// [ErrForbidden] if a service says that.
 	ErrCredentials = errors.New("wrong password")
 	// ErrForbidden: whoever sends the request may not do this, or a signed URL is not valid for it. 403.
 	ErrForbidden = errors.New("forbidden")
@@ -35,9 +36,10 @@ var (
 	ErrHtpasswd = errors.New("invalid password file")
 )
 
-// RefusedError adds to an error what the answer has to say. [Handler] looks for it in what an [Authenticator] returns.
+// RefusedError adds to an error what the answer has to say. An [Authenticator] may return one, and [Policy.Check] does with
+// what all of them say.
 type RefusedError struct {
-	// Challenges are values of WWW-Authenticate that replace those of the authenticator. Empty means its own.
+	// Challenges are values of WWW-Authenticate. From an authenticator they replace its own; empty means that.
 	Challenges []string
 	// RetryAfter is when to come again. Zero means that the answer does not say.
 	RetryAfter time.Duration

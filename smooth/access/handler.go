@@ -126,11 +126,9 @@ func (h *Handler) clean(r *http.Request, v *visit) {
 // refuse answers a request that is not let in.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *Policy, err error) {
 	status := StatusOf(err)
-	h.count(status)
-	h.log(r, status, err)
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
-	if r.ContentLength != 0 { // else net/http reads on before it answers, and an encoder would not learn that it is refused
+	if r.ContentLength != 0 && r.ProtoMajor == 1 { // else net/http reads on before it answers, and an encoder would not learn that it is refused
 		header.Set("Connection", "close")
 	}
 	if p == nil || !p.NoCORS {
@@ -139,11 +137,16 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *Policy, err 
 			return
 		}
 	}
-	if status == http.StatusUnauthorized && p != nil {
-		header["Www-Authenticate"] = p.challengesFor(err)
-	}
+	h.count(status)
+	h.log(r, status, err)
 	var refused *RefusedError
-	if errors.As(err, &refused) && refused.RetryAfter > 0 {
+	if !errors.As(err, &refused) {
+		refused = &RefusedError{Challenges: p.challenges()}
+	}
+	if status == http.StatusUnauthorized && len(refused.Challenges) > 0 {
+		header["Www-Authenticate"] = refused.Challenges
+	}
+	if refused.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(refused.RetryAfter.Seconds()))))
 	}
 	http.Error(w, http.StatusText(status), status)
@@ -168,7 +171,7 @@ func (h *Handler) log(r *http.Request, status int, err error) {
 		if now := time.Now().Unix(); h.logged.Swap(now) != now {
 			level = slog.LevelError
 		}
-	case !hasCredentials(r):
+	case errors.Is(err, errNoCredentials):
 		level = slog.LevelDebug
 	}
 	path := r.URL.Path
@@ -180,12 +183,6 @@ func (h *Handler) log(r *http.Request, status int, err error) {
 	path = path[:min(len(path), maxLoggedPath)]
 	h.opts.Logger.LogAttrs(r.Context(), level, "refused", slog.String("method", r.Method), slog.String("path", path),
 		slog.String("remote", r.RemoteAddr), slog.Int("status", status), slog.Any("err", err))
-}
-
-// hasCredentials reports whether a request has any credentials that we know of.
-func hasCredentials(r *http.Request) bool {
-	v := visitOf(r.Context())
-	return r.Header["Authorization"] != nil || v != nil && v.token != "" || r.URL.RawQuery != ""
 }
 
 // Stats are the counters of a [Handler].

@@ -34,7 +34,7 @@ type HookOptions struct {
 	URL string
 	// Timeout bounds a question. Zero means [DefaultHookTimeout].
 	Timeout time.Duration
-	// Client asks. It follows no redirects. Nil means one that waits no longer for headers of more than 64 kB.
+	// Client asks. It follows no redirects. Nil means one that uses no proxy and takes headers of 64 kB at most.
 	Client *http.Client
 	// Headers of the request that the service gets. Nil means Authorization and Cookie. The answer is remembered for
 	// requests in which they are equal.
@@ -73,6 +73,8 @@ type Hook struct {
 	// newContext returns that of a question, which outlives the request that it was asked for.
 	newContext func() (context.Context, context.CancelFunc)
 
+	closeIdle func() // of a client of its own
+
 	mu     sync.Mutex // guards the fields below
 	asking map[hookKey]*question
 	closed bool
@@ -107,6 +109,10 @@ func NewHook(opts *HookOptions) (*Hook, error) {
 	client := *h.opts.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	h.client = &client
+	h.closeIdle = func() {}
+	if opts.Client == nil {
+		h.closeIdle = client.CloseIdleConnections
+	}
 	if h.opts.CacheFor > 0 {
 		h.cached = newCache[hookKey, *hookAnswer](h.opts.MaxCached)
 	}
@@ -131,8 +137,8 @@ func (o *HookOptions) withDefaults() HookOptions {
 	}
 	if o.Client == nil {
 		opts.Client = &http.Client{Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: opts.MaxAsking, IdleConnTimeout: time.Minute,
-			MaxResponseHeaderBytes: maxHookHeaders, ForceAttemptHTTP2: true,
+			MaxIdleConnsPerHost: opts.MaxAsking, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxHookHeaders,
+			ForceAttemptHTTP2: true,
 		}}
 	}
 	if o.Presentation == nil {
@@ -184,6 +190,7 @@ func (h *Hook) Close() error {
 	h.mu.Unlock()
 	h.cancel()
 	h.wg.Wait()
+	h.closeIdle()
 	return nil
 }
 

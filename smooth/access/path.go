@@ -20,8 +20,8 @@ func checkPath(u *url.URL, windows bool) error {
 	if p == "" || p[0] != '/' {
 		return fmt.Errorf("access: path does not begin with a slash: %w", ErrPath)
 	}
-	if hidesSeparator(u.RawPath, "2f", "5c") || hidesSeparator(p, "2f", "5c", "2e", "25") {
-		return fmt.Errorf("access: path with an encoded separator: %w", ErrPath)
+	if hidesSeparator(u.RawPath) || encodedTwice(p) {
+		return fmt.Errorf("access: path with an encoded separator, or encoded twice: %w", ErrPath)
 	}
 	ascii := true
 	for i := range len(p) {
@@ -47,21 +47,35 @@ func checkPath(u *url.URL, windows bool) error {
 	return nil
 }
 
-// hidesSeparator reports whether s has one of these percent-encoded bytes, given in lower case.
-func hidesSeparator(s string, hex ...string) bool {
+// hidesSeparator reports whether a path in its encoded form has an encoded slash or backslash.
+func hidesSeparator(raw string) bool {
 	for {
-		i := strings.IndexByte(s, '%')
-		if i < 0 || len(s)-i < 3 {
+		i := strings.IndexByte(raw, '%')
+		if i < 0 || len(raw)-i < 3 {
 			return false
 		}
-		for _, h := range hex {
-			if s[i+1] == h[0] && s[i+2]|0x20 == h[1]|0x20 {
-				return true
-			}
+		if hex := raw[i+1 : i+3]; hex == "2f" || hex == "2F" || hex == "5c" || hex == "5C" {
+			return true
 		}
-		s = s[i+1:]
+		raw = raw[i+1:]
 	}
 }
+
+// encodedTwice reports whether a decoded path would turn into something else when it is decoded once more.
+func encodedTwice(path string) bool {
+	for {
+		i := strings.IndexByte(path, '%')
+		if i < 0 || len(path)-i < 3 {
+			return false
+		}
+		if isHex(path[i+1]) && isHex(path[i+2]) {
+			return true
+		}
+		path = path[i+1:]
+	}
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 // windowsAlias reports whether Windows may take an element of a path for a file with another name: dots and spaces at
 // the end do not count there, a colon begins a stream of the file, and a tilde with a digit is in short names.

@@ -21,8 +21,9 @@ type Policy struct {
 	// authenticators. An error that wraps a sentinel of this package keeps its status, see [StatusOf]; any other one
 	// means [ErrForbidden].
 	Authorize func(r *http.Request, id *Identity) error
-	// NoCORS leaves out what [Handler] does for scripts of other origins: refusals do not let them read anything, and
-	// their preflight requests need credentials as any other. It is for management.
+	// NoCORS is for management: pages of other origins are refused when they change something, as browsers send passwords
+	// that they remember with that (see [http.CrossOriginProtection]), and [Handler] does nothing for their scripts: they
+	// can read no refusals, and their preflight requests need credentials as any other.
 	NoCORS bool
 }
 
@@ -37,7 +38,7 @@ func (p *Policy) Resolve(*http.Request) *Policy { return p }
 // Check returns who sends the request, nil if nobody has to say, or why it is refused: an error that wraps a sentinel of
 // this package. It suffices that one authenticator knows the sender. If none does, wrong credentials are an error
 // whatever else is there; without any credentials the error is [ErrUnauthenticated], or [ErrForbidden] if no
-// authenticator has a way to ask for them.
+// authenticator has a way to ask for them. The challenges are in a [RefusedError].
 //
 // Check does not look at whether the path is unambiguous, as [Handler] does, and is meant for hooks behind one.
 func (p *Policy) Check(r *http.Request) (*Identity, error) {
@@ -46,6 +47,11 @@ func (p *Policy) Check(r *http.Request) (*Identity, error) {
 	}
 	if err := p.checkAddress(r); err != nil {
 		return nil, err
+	}
+	if p.NoCORS {
+		if err := new(http.CrossOriginProtection).Check(r); err != nil {
+			return nil, fmt.Errorf("access: %w: %w", err, ErrForbidden)
+		}
 	}
 	id, err := p.authenticate(r)
 	if err != nil || p.Authorize == nil {
@@ -73,25 +79,49 @@ func (p *Policy) checkAddress(r *http.Request) error {
 
 func (p *Policy) authenticate(r *http.Request) (*Identity, error) {
 	var failed error
+	refused := &RefusedError{}
 	for _, a := range p.Authenticators {
 		if a == nil {
 			continue // as len(p.Authenticators) > 0, somebody else must know the sender
 		}
 		id, err := a.Authenticate(r)
-		switch {
-		case err == nil && id != nil:
+		if err == nil && id != nil {
 			return id, nil
-		case err != nil && (failed == nil || errors.Is(err, ErrUnavailable) && !errors.Is(failed, ErrUnavailable)):
+		}
+		refused.add(a, err)
+		if err != nil && (failed == nil || errors.Is(err, ErrUnavailable) && !errors.Is(failed, ErrUnavailable)) {
 			failed = withSentinel(err)
 		}
 	}
 	switch {
-	case failed != nil || len(p.Authenticators) == 0:
-		return nil, failed
-	case len(p.challenges()) == 0:
-		return nil, fmt.Errorf("access: no credentials: %w", ErrForbidden)
+	case len(p.Authenticators) == 0:
+		return nil, nil
+	case failed != nil:
+		refused.Err = failed
+	case len(refused.Challenges) == 0:
+		refused.Err = fmt.Errorf("access: %w: %w", errNoCredentials, ErrForbidden)
+	default:
+		refused.Err = fmt.Errorf("access: %w: %w", errNoCredentials, ErrUnauthenticated)
 	}
-	return nil, fmt.Errorf("access: no credentials: %w", ErrUnauthenticated)
+	return nil, refused
+}
+
+// errNoCredentials is for the log.
+var errNoCredentials = errors.New("no credentials")
+
+// add adds what an authenticator says that does not know the sender.
+func (e *RefusedError) add(a Authenticator, err error) {
+	var own *RefusedError
+	if errors.As(err, &own) {
+		e.RetryAfter = max(e.RetryAfter, own.RetryAfter)
+		if len(own.Challenges) > 0 {
+			e.Challenges = append(e.Challenges, own.Challenges...)
+			return
+		}
+	}
+	if c := a.Challenge(); c != "" {
+		e.Challenges = append(e.Challenges, c)
+	}
 }
 
 // withSentinel returns err such that it wraps a sentinel.
@@ -102,25 +132,15 @@ func withSentinel(err error) error {
 	return err
 }
 
-// challenges returns the values of WWW-Authenticate.
+// challenges returns the values of WWW-Authenticate for who has been refused by something else than authenticators.
 func (p *Policy) challenges() []string {
-	var list []string
-	for _, a := range p.Authenticators {
-		if a == nil {
-			continue
-		}
-		if c := a.Challenge(); c != "" {
-			list = append(list, c)
+	refused := &RefusedError{}
+	if p != nil {
+		for _, a := range p.Authenticators {
+			if a != nil {
+				refused.add(a, nil)
+			}
 		}
 	}
-	return list
-}
-
-// challengesFor returns the values of WWW-Authenticate for a refusal.
-func (p *Policy) challengesFor(err error) []string {
-	var refused *RefusedError
-	if errors.As(err, &refused) && len(refused.Challenges) > 0 {
-		return refused.Challenges
-	}
-	return p.challenges()
+	return refused.Challenges
 }

@@ -164,6 +164,50 @@ func TestPolicyAuthorize(t *testing.T) {
 	assert.Equal(t, 401, access.StatusOf(err))
 }
 
+// An answer has the challenges of all authenticators.
+func TestChallenges(t *testing.T) {
+	basic, err := access.NewBasic(&access.BasicOptions{Users: map[string]string{}, Realm: "b"})
+	require.NoError(t, err)
+	tokens := bearer(t, access.BearerOptions{Secret: secret, Realm: "t"})
+	p := &access.Policy{Authenticators: []access.Authenticator{basic, nil, tokens, access.ClientCertificate{}}}
+	none, wrong := `Bearer realm="t"`, `Bearer realm="t", error="invalid_token"`
+	for credentials, want := range map[string]string{"": none, "Bearer x": wrong, "Basic eDp5": none, "Digest x": none} {
+		r := get("/x", "Authorization", credentials)
+		if credentials == "" {
+			r.Header.Del("Authorization")
+		}
+		w := serve(handler(p, nil), r)
+		assert.Equal(t, 401, w.Code)
+		assert.Equal(t, []string{basic.Challenge(), want}, w.Header()["Www-Authenticate"], credentials)
+	}
+	inside := *p
+	inside.Authenticators = []access.Authenticator{authFunc(func(*http.Request) (*access.Identity, error) { return &access.Identity{}, nil })}
+	inside.Authorize = func(*http.Request, *access.Identity) error { return access.ErrUnauthenticated }
+	assert.Equal(t, []string{"Test"}, serve(handler(&inside, nil), get("/x")).Header()["Www-Authenticate"])
+}
+
+// Pages of other origins change nothing with what browsers remember.
+func TestCrossOrigin(t *testing.T) {
+	p := &access.Policy{NoCORS: true}
+	for _, test := range []struct {
+		method  string
+		headers []string
+		status  int
+	}{
+		{"GET", []string{"Sec-Fetch-Site", "cross-site"}, 200},
+		{"POST", nil, 200}, // no browser
+		{"POST", []string{"Sec-Fetch-Site", "same-origin"}, 200},
+		{"POST", []string{"Origin", "http://example.com"}, 200},
+		{"POST", []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{"POST", []string{"Origin", "https://evil.example"}, 403},
+		{"POST", []string{"Origin", "null"}, 403},
+	} {
+		r := request(test.method, "http://example.com/x", test.headers...)
+		assert.Equal(t, test.status, serve(handler(p, nil), r).Code, "%v", test)
+		assert.Equal(t, 200, serve(handler(&access.Policy{}, nil), r).Code, "%v", test)
+	}
+}
+
 // The policy of a part replaces that of what is around it.
 func TestRouter(t *testing.T) {
 	part := func(name string) *access.Policy {
