@@ -54,8 +54,16 @@ func (it *item[K, V]) touch() {
 
 func (f *fifo[K, V]) bytes() int64 { return f.small.bytes + f.main.bytes }
 
-// set adds or replaces an item and calls gone for each that has to make room, which may be the item itself.
+// set adds or replaces an item and calls gone for each that has to make room. That is the item itself, and no other, if
+// it is too large altogether.
 func (f *fifo[K, V]) set(k K, v V, cost int64, gone func(K, V)) {
+	if cost > f.max {
+		f.remove(k)
+		if gone != nil {
+			gone(k, v)
+		}
+		return
+	}
 	if it := f.items[k]; it != nil {
 		f.queueOf(it).bytes += cost - it.cost
 		it.value, it.cost = v, cost

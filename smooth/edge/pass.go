@@ -16,7 +16,7 @@ type outcomeKey struct{}
 // passage is what the parts of the proxy have to know of a request that passes through.
 type passage struct {
 	key key
-	out *outcome
+	out outcome // a copy, so that those of hits stay on the stack
 }
 
 // pass passes a request through to an upstream. Its body and that of the response are streamed, and WebSocket works.
@@ -30,8 +30,9 @@ func (c *Cache) pass(w http.ResponseWriter, r *http.Request, k key, out *outcome
 		c.fail(w, r, ErrClosed, out)
 		return
 	}
-	ctx := context.WithValue(r.Context(), outcomeKey{}, &passage{k, out})
-	c.proxy.ServeHTTP(w, r.WithContext(ctx))
+	p := &passage{k, *out}
+	defer func() { *out = p.out }() // also when the proxy panics, to cut the connection
+	c.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), outcomeKey{}, p)))
 }
 
 // newProxy returns the proxy for what passes through.
@@ -42,7 +43,7 @@ func (c *Cache) newProxy() *httputil.ReverseProxy {
 		FlushInterval:  -1, // at once
 		ModifyResponse: c.passed,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			c.fail(w, r, err, r.Context().Value(outcomeKey{}).(*passage).out)
+			c.fail(w, r, err, &r.Context().Value(outcomeKey{}).(*passage).out)
 		},
 		ErrorLog:   log.New(debugWriter{c}, "", 0),
 		BufferPool: &c.buffers,

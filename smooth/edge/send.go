@@ -41,25 +41,32 @@ type attempt struct {
 }
 
 // send sends a request, whose URL is path and query only, to one upstream after the other until one answers with
-// something else than that it cannot: RFC 9110 section 15.6. The context of the request rules until the body of the
-// response is closed.
+// something else than that it cannot: RFC 9110 section 15.6. If none does, the last answer counts, or else the last
+// error. The context of the request rules until the body of the response is closed.
 func (c *Cache) send(r *http.Request, a attempt) (*http.Response, error) {
 	list := c.upstreams.Load().candidates(a.rank, c.opts.Now(), a.lastResort)
+	if a.once && len(list) > 1 {
+		list = list[:1]
+	}
+	var kept *http.Response
 	err := error(errAllDown)
-	for i, u := range list {
-		var resp *http.Response
-		resp, err = c.sendTo(u, r, &a)
-		last := i == len(list)-1 || a.once || r.Context().Err() != nil
-		if err == nil && (last || !canRetry(resp.StatusCode)) {
-			return resp, nil
-		}
-		if last {
+	for _, u := range list {
+		if r.Context().Err() != nil {
 			break
 		}
-		if err == nil {
-			_, _ = io.CopyN(io.Discard, resp.Body, maxErrorBody) // so that the connection can be used again
-			_ = resp.Body.Close()
+		var resp *http.Response
+		if resp, err = c.sendTo(u, r, &a); err != nil {
+			continue
 		}
+		if kept != nil {
+			_ = kept.Body.Close()
+		}
+		if kept = resp; !canRetry(resp.StatusCode) {
+			break
+		}
+	}
+	if kept != nil {
+		return kept, nil
 	}
 	return nil, err
 }

@@ -78,14 +78,15 @@ func (out *outcome) sent(n int64, err error) {
 
 // serveContent answers a request with conditions or ranges: RFC 9110 sections 13 and 14. The header is set already.
 func (c *Cache) serveContent(w http.ResponseWriter, r *http.Request, o *object, body io.ReadSeeker, out *outcome) {
-	rw := &rangeWriter{ResponseWriter: w, out: out}
+	rw := &rangeWriter{ResponseWriter: w}
 	http.ServeContent(rw, r, "", o.modTime(), body)
+	out.status = rw.status
 }
 
 // rangeWriter takes down the status that http.ServeContent sends, and lets the kernel send ranges of files.
 type rangeWriter struct {
 	http.ResponseWriter
-	out *outcome
+	status int
 }
 
 // Unwrap lets http.ResponseController reach the writer below.
@@ -93,7 +94,7 @@ func (w *rangeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *rangeWriter) WriteHeader(status int) {
-	w.out.status = status
+	w.status = status
 	w.ResponseWriter.WriteHeader(status)
 }
 
