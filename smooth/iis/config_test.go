@@ -224,6 +224,7 @@ func TestConfigErrors(t *testing.T) {
 		{`<system.applicationHost><sites><site name="a"><bindings><binding protocol="http" bindingInformation="*:0:"/></bindings></site></sites></system.applicationHost>`,
 			`iis: config line 1: binding *:0:: bindingInformation "*:0:": port "0" is not between 1 and 65535`, 1, 82},
 		{`<system.applicationHost><sites><site/></sites></system.applicationHost>`, `iis: config line 1: site: name: missing`, 1, 32},
+		{"<configuration><location path='a'>\n<location path='b'/></location></configuration>", `iis: config line 2: location b: a location in that of "a"`, 2, 1},
 		{strings.Repeat("<configuration>", 65), "iis: config line 1: configuration: more than 64 nested elements: above the limit", 1, 961},
 		{strings.Repeat(" ", iis.MaxBytes+1), "iis: config: 8388609 bytes, limit 8388608: above the limit", 0, 0},
 		{"<configuration>" + strings.Repeat("<a/>", iis.MaxElements) + "</configuration>",
@@ -421,4 +422,25 @@ func TestHandlerMappings(t *testing.T) {
 		assert.Equal(t, c.want, m.Matches("GET", c.path), "%s %s", c.pattern, c.path)
 	}
 	assert.Nil(t, iis.DefaultSettings().HandlerFor("GET", "/"))
+}
+
+func TestWhoMayComeIn(t *testing.T) {
+	for section, want := range map[string]string{
+		`<access sslFlags="None"/>`:        "security/access: TLS is not required",
+		`<access/>`:                        "security/access: TLS is not required",
+		`<access sslFlags="Ssl, Ssl128"/>`: "security/access: not understood: NOT ENFORCED",
+		`<authorization><add accessType="Allow" users="*"/></authorization>`:                                             "security/authorization: everybody",
+		`<authorization><add accessType="Deny" users="?"/></authorization>`:                                              "security/authorization: not understood: NOT ENFORCED",
+		`<authorization><clear/><add accessType="Allow" users="*"/></authorization>`:                                     "security/authorization: not understood: NOT ENFORCED",
+		`<authentication><anonymousAuthentication enabled="false"/></authentication>`:                                    "anonymousAuthentication: not understood: NOT ENFORCED",
+		`<authentication><iisClientCertificateMappingAuthentication enabled="true"/></authentication>`:                   "Authentication: not understood: NOT ENFORCED",
+		`<authentication><windowsAuthentication enabled="true"/><digestAuthentication enabled="true"/></authentication>`: "windowsAuthentication: enabled: true",
+	} {
+		c, err := iis.Parse([]byte("<system.webServer><security>" + section + "</security></system.webServer>"))
+		require.NoError(t, err)
+		assert.Contains(t, notesOf(c), want, section)
+		s := c.For("", "")
+		assert.Equal(t, strings.Contains(section, "Ssl128"), s.RequireTLS)
+		assert.Equal(t, strings.Contains(section, "windows"), s.Authentication.Windows && s.Authentication.Digest)
+	}
 }

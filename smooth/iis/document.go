@@ -170,6 +170,9 @@ func join(path, name string) string {
 	return path + "/" + name
 }
 
+// notEnforced is said of sections that keep somebody out on IIS.
+const notEnforced = "NOT ENFORCED: who may come in is up to package access"
+
 // whyNot says of well-known sections why they have no effect.
 func whyNot(path string) string {
 	path = strings.ToLower(path)
@@ -178,7 +181,7 @@ func whyNot(path string) string {
 	}
 	top, _, _ := strings.Cut(path, "/")
 	switch top {
-	case "system.web", "system.webserver", "appsettings", "connectionstrings", "runtime", "system.codedom",
+	case "system.web", "appsettings", "connectionstrings", "runtime", "system.codedom",
 		"system.web.extensions", "system.servicemodel", "system.net", "system.diagnostics":
 		return "of ASP.NET, which is not here"
 	case "system.ftpserver":
@@ -193,6 +196,9 @@ func whyNot(path string) string {
 
 // whyNotServer is [whyNot] below system.webServer.
 func whyNotServer(path string) string {
+	if strings.HasPrefix(path, "security/authentication/") {
+		return notEnforced
+	}
 	switch path {
 	case "modules", "globalmodules", "isapifilters", "fastcgi", "cgi", "asp", "caching", "serversideinclude", "webdav",
 		"security/isapicgirestriction", "security/applicationdependencies", "aspnetcore", "websocket":
@@ -203,8 +209,6 @@ func whyNotServer(path string) string {
 		return "compression is up to the handlers"
 	case "tracing", "httptracing", "httplogging", "odbclogging":
 		return "logs are written by package usage"
-	case "security/authorization", "security/access", "security/authentication":
-		return "NOT ENFORCED: who may see what is up to package access"
 	case "security/dynamicipsecurity":
 		return "limits per address are those of package limit of throttle"
 	case "rewrite/outboundrules":

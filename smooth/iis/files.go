@@ -3,6 +3,7 @@ package iis
 import (
 	"errors"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -58,6 +59,7 @@ type Files struct {
 	place place
 	tree  *tree
 	web   *webConfigs // nil if they are not read
+	list  *template.Template
 	opts  FilesOptions
 }
 
@@ -75,6 +77,9 @@ func NewFiles(fsys fs.FS, opts *FilesOptions) (*Files, error) {
 	}
 	var err error
 	if h.place, err = newPlace(h.opts.Config, h.opts.Site, h.opts.Path, h.opts.Settings); err != nil {
+		return nil, err
+	}
+	if h.list, err = template.New("list").Parse(listPage); err != nil {
 		return nil, err
 	}
 	h.tree = newTree(fsys, h.opts.Logger, h.opts.Now)
@@ -179,7 +184,7 @@ func (h *Files) admit(s *Settings, r *http.Request) error {
 	if addressOf(h.opts.Address).denies(s, r) {
 		return errDenied
 	}
-	if d := s.Filtering.Check(Request{r.Method, r.URL, r.ContentLength}); d != 0 {
+	if d := s.Filtering.Check(r); d != 0 {
 		return fmt.Errorf("%w: 404.%d", errFiltered, int(d))
 	}
 	return nil
@@ -201,7 +206,10 @@ func (h *Files) settings(name string, exists bool, r *http.Request) (s *Settings
 
 // isHidden tells whether a file is not sent whatever it is.
 func (h *Files) isHidden(v *visit) bool {
-	return isKeptBack(v.name) || v.s.Filtering.CheckPath("/"+v.name) != 0 || h.opts.Hidden != nil && h.opts.Hidden(v.name)
+	if isKeptBack(v.name) || v.s.Filtering.CheckPath("/"+v.name) != 0 {
+		return true
+	}
+	return h.opts.Hidden != nil && h.opts.Hidden(h.tree.spelling(v.name))
 }
 
 // serveDirectory sends a default document or a list, or redirects to the path with a slash.

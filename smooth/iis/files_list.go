@@ -1,13 +1,13 @@
 package iis
 
 import (
-	"html/template"
 	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxIndex is the number of names in a list of a directory. Further ones are counted.
@@ -36,24 +36,20 @@ func (h *Files) serveList(v *visit) error {
 		}
 		list = append(list, lineOf(e))
 	}
-	page, err := template.New("list").Parse(listPage)
-	if err != nil {
-		return err
-	}
 	var b strings.Builder
 	data := struct {
 		List []listEntry
 		Root bool
 		More int
 	}{list, v.name == ".", more}
-	if err := page.Execute(&b, data); err != nil {
+	if err := h.list.Execute(&b, data); err != nil {
 		return err
 	}
 	v.s.addHeaders(v.w)
 	header := v.w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-cache")
-	http.ServeContent(v.w, v.r, "", h.opts.Now().Truncate(0).UTC(), strings.NewReader(b.String()))
+	http.ServeContent(v.w, v.r, "", time.Time{}, strings.NewReader(b.String()))
 	return nil
 }
 

@@ -365,3 +365,51 @@ func TestConcurrentRequests(t *testing.T) {
 		assert.Equal(t, 200, <-done)
 	}
 }
+
+// foldFS finds files whatever their case is, as Windows and macOS do.
+type foldFS struct{ fstest.MapFS }
+
+func (f foldFS) Open(name string) (fs.File, error) {
+	for actual := range f.MapFS {
+		if strings.EqualFold(actual, name) {
+			name = actual
+		}
+	}
+	return f.MapFS.Open(name)
+}
+
+// Stat hides that of MapFS.
+func (f foldFS) Stat(name string) (fs.FileInfo, error) {
+	file, err := f.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return file.Stat()
+}
+
+func TestHiddenOnFileSystemWithoutCase(t *testing.T) {
+	var asked []string
+	h, err := iis.NewFiles(foldFS{fstest.MapFS{"Dir/Film.mp4": {Data: []byte("x")}}}, options(func(o *iis.FilesOptions) {
+		o.Hidden = func(name string) bool {
+			asked = append(asked, name)
+			return name == "Dir/Film.mp4"
+		}
+	}))
+	require.NoError(t, err)
+	for _, name := range []string{"/Dir/Film.mp4", "/dir/FILM.MP4", "/DIR/film.mp4"} {
+		assert.Equal(t, 404, do(t, h, name).StatusCode, name)
+	}
+	assert.Equal(t, []string{"Dir/Film.mp4", "Dir/Film.mp4", "Dir/Film.mp4"}, asked)
+}
+
+// TestDefaultDocuments: names of the settings lead nowhere else.
+func TestDefaultDocuments(t *testing.T) {
+	s := iis.DefaultSettings()
+	s.DefaultDocument.Files = []string{"../secret.htm", "web.config", "none.htm", "sub", "sub/page.htm"}
+	root := newRoot(t, "secret.htm", "dir/sub/page.htm", "dir/web.config")
+	h := newFiles(t, root, func(o *iis.FilesOptions) { o.Settings = s })
+	assert.Equal(t, "content of dir/sub/page.htm", bodyOf(t, do(t, h, "/dir/")))
+	s.DefaultDocument.Enabled = false
+	assert.Equal(t, 403, do(t, h, "/dir/").StatusCode)
+}

@@ -63,7 +63,7 @@ func (f *Filter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, http.StatusNotFound)
 		return
 	}
-	if d := s.Filtering.Check(Request{r.Method, r.URL, r.ContentLength}); d != 0 {
+	if d := s.Filtering.Check(r); d != 0 {
 		f.log.Debug("request is filtered", "substatus", int(d), "status", http.StatusNotFound)
 		fail(w, r, http.StatusNotFound)
 		return

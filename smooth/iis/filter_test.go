@@ -45,7 +45,7 @@ func TestFiltering(t *testing.T) {
 		method, target, _ := strings.Cut(c.request, " ")
 		u, err := url.ParseRequestURI(target)
 		require.NoError(t, err)
-		assert.Equal(t, c.want, c.filtering.Check(iis.Request{Method: method, URL: u, ContentLength: c.length}), c.request)
+		assert.Equal(t, c.want, c.filtering.Check(&http.Request{Method: method, URL: u, ContentLength: c.length}), c.request)
 	}
 }
 

@@ -1,6 +1,7 @@
 package iis
 
 import (
+	"net/http"
 	"net/url"
 	"path"
 	"strings"
@@ -79,17 +80,8 @@ const (
 	DeniedQuerySequence Denial = 18
 )
 
-// Request is what [Filtering.Check] looks at.
-type Request struct {
-	Method string
-	// URL has the path that the client sent, in the form that package net/http gives it.
-	URL *url.URL
-	// ContentLength is negative if it is not known, which IIS lets pass.
-	ContentLength int64
-}
-
-// Check returns why a request is denied, zero if it is not.
-func (f *Filtering) Check(r Request) Denial {
+// Check returns why a request is denied, zero if it is not. A body whose length is not known passes, as on IIS.
+func (f *Filtering) Check(r *http.Request) Denial {
 	escaped := r.URL.EscapedPath()
 	switch {
 	case !f.verb(r.Method):

@@ -14,12 +14,19 @@ import (
 	"github.com/smoothkit/smoothkit/smooth/iis"
 )
 
-// FuzzParse: what is read has notes in order within the bounds, settings for every place, and rules that handlers take;
-// no password is in a note.
+// FuzzParse: what is read has notes in order within the bounds, settings for every place, and rules that handlers
+// take.
 func FuzzParse(f *testing.F) {
-	f.Add(sample(f, "applicationHost.config"))
-	f.Add(sample(f, "web.config"))
+	server := func(s string) string { return "<system.webServer>" + s + "</system.webServer>" } // small, or minimising takes all the time
 	for _, doc := range []string{
+		server("<staticContent><clear/><mimeMap fileExtension='.a' mimeType='b/c'/><clientCache cacheControlMode='UseMaxAge' cacheControlMaxAge='1.00:00:00'/></staticContent>"),
+		server("<security><requestFiltering><verbs allowUnlisted='false'><add verb='GET' allowed='true'/></verbs></requestFiltering></security>"),
+		server("<security><ipSecurity><add ipAddress='10.0.0.0' subnetMask='255.0.0.0'/><remove ipAddress='10.0.0.0'/></ipSecurity></security>"),
+		server("<handlers><add name='a' path='*.ism' verb='GET, HEAD' modules='x'/></handlers>"),
+		server("<httpRedirect enabled='true' destination='/x$S'/><httpProtocol><customHeaders><add name='a' value='b'/></customHeaders></httpProtocol>"),
+		server("<rewrite><rewriteMaps><rewriteMap name='a'><add key='b' value='c'/></rewriteMap></rewriteMaps></rewrite>"),
+		"<configuration><configSections><section name='a' overrideModeDefault='Deny'/></configSections><location path='a' overrideMode='Deny'/></configuration>",
+		"<system.applicationHost><sites><site name='a' id='1'><application path='/'><virtualDirectory path='/' physicalPath='C:' password='p'/></application></site></sites></system.applicationHost>",
 		"<system.webServer/>", "<location path='a'/><location path='b'/>", "\xff\xfe<\x00a\x00/\x00>\x00", "<!DOCTYPE a>", "<configuration><a",
 		"<configuration><location path='.'><location path='x'/></location></configuration>",
 		"<system.webServer><rewrite><rules><rule name='a'><match url='{R:0}'/><action type='Rewrite' url='{a:{R:1}}'/></rule></rules></rewrite></system.webServer>",

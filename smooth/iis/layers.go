@@ -133,8 +133,12 @@ func (b *builder) location(d *document, n *node, in section) {
 	b.choice(n, "overrideMode", &mode, "Inherit", "Allow", "Deny")
 	b.bool(n, "allowOverride", &allow)
 	b.bool(n, "inheritInChildApplications", &inherit)
-	if in.location != "" || len(path) > maxLocation {
-		b.log.FailElement(n.Element, "location of %d bytes in %.40q", len(path), in.location)
+	switch {
+	case in.location != "":
+		b.log.FailElement(n.Element, "a location in that of %.100q", in.location)
+		return
+	case len(path) > maxLocation:
+		b.log.FailElement(n.Element, "path of %d bytes, limit %d", len(path), maxLocation)
 		return
 	}
 	in.location = iisconfig.CleanPath(path)
@@ -291,6 +295,10 @@ func sectionReader(path string) reader {
 		return (*builder).handlers
 	case "security/requestfiltering":
 		return (*builder).requestFiltering
+	case "security/access":
+		return (*builder).access
+	case "security/authorization":
+		return (*builder).authorization
 	case "security/ipsecurity":
 		return (*builder).ipSecurity
 	case "security/authentication/anonymousauthentication", "security/authentication/basicauthentication",

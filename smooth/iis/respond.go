@@ -15,7 +15,7 @@ func fail(w http.ResponseWriter, r *http.Request, status int) {
 		h.Del(name)
 	}
 	if status == http.StatusNotFound || status == http.StatusForbidden {
-		h.Set("Cache-Control", "public, max-age=1")
+		h.Set("Cache-Control", "public, max-age=5")
 	} else if status >= http.StatusBadRequest {
 		h.Set("Cache-Control", "no-store")
 	}

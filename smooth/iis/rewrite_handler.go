@@ -84,7 +84,8 @@ func (h *RewriteHandler) add(r RewriteRule) error {
 	}
 	for i := range c.conditions {
 		if c.conditions[i].kind != MatchPattern && h.files == nil {
-			return fmt.Errorf("iis: rewrite rule %.100q: condition %s without files to look at: %w", r.Name, c.conditions[i].kind, ErrOptions)
+			return fmt.Errorf("iis: rewrite rule %.100q: condition %s without files to look at: %w", r.Name,
+				c.conditions[i].kind, ErrOptions)
 		}
 	}
 	h.rules = append(h.rules, c)
@@ -234,7 +235,7 @@ func (x *rewriting) target(rule *compiledRule, groups []string) (u *url.URL, ok 
 		if u.RawQuery != "" {
 			u.RawQuery += "&"
 		}
-		u.RawQuery += x.query
+		u.RawQuery += escapeText(x.query)
 	}
 	return u, true
 }

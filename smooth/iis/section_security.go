@@ -185,5 +185,43 @@ func (b *builder) authentication(to *Settings, n *node, path string) {
 		n.attr("userName")
 		n.attr("password")
 	}
-	b.say(n, path, "enabled: %v; who may come in is up to package access", *flag)
+	if !a.Anonymous {
+		n.take()
+		b.note(n.At, path, false, "%s", notEnforced)
+		return
+	}
+	b.say(n, path, "enabled: %v; everybody may come in", *flag)
+}
+
+// access reads whether TLS is required.
+func (b *builder) access(to *Settings, n *node, path string) {
+	flags, required := "", false
+	b.str(n, "sslFlags", &flags)
+	for _, flag := range splitList(flags) {
+		required = required || !strings.EqualFold(flag, "None") && !strings.EqualFold(flag, "SslNegotiateCert")
+	}
+	to.RequireTLS = required
+	n.take()
+	if required {
+		b.note(n.At, path, false, "NOT ENFORCED: that TLS is used is up to the application")
+		return
+	}
+	b.say(n, path, "TLS is not required")
+}
+
+// authorization reads whether there is anybody who may not come in.
+func (b *builder) authorization(_ *Settings, n *node, path string) {
+	for _, c := range n.children {
+		allowed, users := "", ""
+		b.str(c, "accessType", &allowed)
+		b.str(c, "users", &users)
+		if c.Is("add") && (!strings.EqualFold(allowed, "Allow") || users != "*") || c.Is("remove") || c.Is("clear") {
+			b.refuse(n, path, "%s", notEnforced)
+			return
+		}
+		if c.Is("add") {
+			c.take()
+		}
+	}
+	b.say(n, path, "everybody is allowed")
 }

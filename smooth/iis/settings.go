@@ -21,7 +21,9 @@ type Settings struct {
 	Handlers                 []HandlerMapping // the first that fits counts
 	IPSecurity               IPSecurity
 	Authentication           Authentication
-	Rewrite                  Rewrite
+	// RequireTLS tells that IIS refuses requests without TLS (security/access). Nothing here does.
+	RequireTLS bool
+	Rewrite    Rewrite
 
 	stated stated
 	// locked are the sections that configurations below must not have, by lower-case path, and why. It is replaced and

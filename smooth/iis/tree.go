@@ -87,6 +87,19 @@ func (t *tree) element(dir, element string) (string, error) {
 	return actual, nil
 }
 
+// spelling returns the actual spelling of the name of a file that was found. A file system that does not know case finds
+// others, too, which are the same file. What is not in the listing of its directory is left as it is.
+func (t *tree) spelling(name string) string {
+	actual := "."
+	for element := range strings.SplitSeq(name, "/") {
+		if found, err := t.element(actual, element); err == nil {
+			element = found
+		}
+		actual = path.Join(actual, element)
+	}
+	return actual
+}
+
 // listing returns a directory, as it was a short while ago.
 func (t *tree) listing(dir string) (*listing, error) {
 	now := t.now()
