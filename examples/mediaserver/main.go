@@ -17,6 +17,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -40,17 +41,21 @@ func run(args []string) error {
 	}
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
-	serve := func(ctx context.Context) error { return app.Run(ctx, args, os.Stdout, reload) }
+	program := app.Program{Out: os.Stdout, Reload: reload}
 	again := func() {
 		select {
 		case reload <- syscall.SIGHUP:
 		default: // it is about to be done
 		}
 	}
-	if ran, err := service.Run(app.ServiceName, serve, &service.Options{Reload: again}); ran {
+	asService := func(ctx context.Context) error {
+		program.Log = func(o *slog.HandlerOptions) (slog.Handler, error) { return service.OpenLog(app.ServiceName, o) }
+		return app.Run(ctx, args, program)
+	}
+	if ran, err := service.Run(app.ServiceName, asService, &service.Options{Reload: again}); ran {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return serve(ctx)
+	return app.Run(ctx, args, program)
 }

@@ -41,7 +41,7 @@ func startStop(t *testing.T, args ...string) (base, printed string, end func()) 
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := app.Run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), w, nil)
+		err := app.Run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), app.Program{Out: w})
 		w.CloseWithError(err)
 		ended <- err
 	}()
@@ -269,7 +269,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"-players", "https:///npm"}, "names no host"},
 		{[]string{"media"}, `unexpected argument "media"; a directory is named with -root`},
 	} {
-		err := app.Run(context.Background(), c.args, io.Discard, nil)
+		err := app.Run(context.Background(), c.args, app.Program{Out: io.Discard})
 		assert.ErrorContains(t, err, c.want, "%q", c.args)
 	}
 }

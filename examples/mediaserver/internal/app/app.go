@@ -19,6 +19,16 @@ import (
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/server"
 )
 
+// Program is where a program runs.
+type Program struct {
+	// Out gets what a person who starts the program wants to know.
+	Out io.Writer
+	// Reload asks for the configuration to be loaded again. Nil asks never.
+	Reload <-chan os.Signal
+	// Log makes the handler of the program's log, if it is not to be text or JSON on standard error.
+	Log func(*slog.HandlerOptions) (slog.Handler, error)
+}
+
 // app is a running program.
 type app struct {
 	flags  *flags
@@ -32,8 +42,9 @@ type app struct {
 	reload sync.Mutex // held while the configuration changes
 }
 
-// Run serves until ctx ends or another process has taken over. Out gets what a person who starts the program wants to know.
-func Run(ctx context.Context, args []string, out io.Writer, reload <-chan os.Signal) error {
+// Run serves until ctx ends or another process has taken over.
+func Run(ctx context.Context, args []string, p Program) error {
+	out := p.Out
 	f, err := parseFlags(args, out)
 	if err != nil {
 		return err
@@ -50,12 +61,14 @@ func Run(ctx context.Context, args []string, out io.Writer, reload <-chan os.Sig
 		return printCheck(out, cfg, report)
 	}
 	a := &app{flags: f, out: out, level: new(slog.LevelVar)}
-	a.log = newLogger(&cfg.Log, a.level)
+	if a.log, err = newLogger(&cfg.Log, a.level, p.Log); err != nil {
+		return err
+	}
 	slog.SetDefault(a.log)
 	for _, line := range report.Problems() {
 		a.log.Warn("imported configuration", "note", line)
 	}
-	return a.run(ctx, cfg, reload)
+	return a.run(ctx, cfg, p.Reload)
 }
 
 // prepare reads the configuration with what it imports.
@@ -206,13 +219,17 @@ func version() string {
 }
 
 // newLogger returns the log of the program.
-func newLogger(cfg *config.Logging, level *slog.LevelVar) *slog.Logger {
+func newLogger(cfg *config.Logging, level *slog.LevelVar, other func(*slog.HandlerOptions) (slog.Handler, error)) (*slog.Logger, error) {
 	setLevel(cfg, level)
 	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	if other != nil {
+		h, err := other(options)
+		return slog.New(h), err
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
 }
 
 func setLevel(cfg *config.Logging, level *slog.LevelVar) {

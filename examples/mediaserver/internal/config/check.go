@@ -64,9 +64,7 @@ func (c *Config) check(root *yaml.Node) []*Problem {
 	for i := range c.Listen {
 		k.listener(&c.Listen[i], i)
 	}
-	if c.Debug != "" {
-		k.address(c.Debug, "debug")
-	}
+	k.debug(c.Debug)
 	k.oneOf(c.Log.Level, []string{"", "debug", "info", "warn", "error"}, "log", "level")
 	k.oneOf(c.Log.Format, []string{"", "text", "json"}, "log", "format")
 	k.sites(c)
@@ -122,13 +120,24 @@ func (k *checker) address(addr string, place ...any) {
 		k.at(fmt.Sprintf("%q is not an address such as :80, 127.0.0.1:8080 or [::1]:8080", addr), place...)
 		return
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		k.at(fmt.Sprintf("port %q of %q is not a number from 0 to 65535", port, addr), place...)
-	} else if n == 0 && len(place) > 0 && place[0] == "debug" {
-		return
 	}
 	if strings.ContainsAny(host, " /") {
 		k.at(fmt.Sprintf("host %q of %q is not a name or address", host, addr), place...)
+	}
+}
+
+// debug checks that profiles of the process are for this machine only.
+func (k *checker) debug(addr string) {
+	if addr == "" {
+		return
+	}
+	k.address(addr, "debug")
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	if err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		k.at(fmt.Sprintf("%q is not an address of this machine alone, such as 127.0.0.1:6060", addr), "debug")
 	}
 }
 
@@ -176,6 +185,11 @@ func (k *checker) sites(c *Config) {
 	for i := range c.Sites {
 		s := &c.Sites[i]
 		k.site(s, s.place)
+		for j, on := range s.On {
+			if !slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Address == on }) {
+				k.at(fmt.Sprintf("%q is no address of listen", on), append(slices.Clone(s.place), "on", j)...)
+			}
+		}
 		for _, host := range orAny(s.Hosts) {
 			for _, on := range orAny(s.On) {
 				key := strings.ToLower(host) + " on " + on

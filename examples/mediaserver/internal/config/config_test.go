@@ -36,6 +36,8 @@ func TestProblems(t *testing.T) {
 		{"live: [1]\n", `1: a list is not what is wanted here`},
 		{"limits:\n  playerConnections: many\n", "2: a text `many` is not what is wanted here"},
 		{"limits:\n  publishingPoints:\n    live/a.isml: {}\n", `3: "live/a.isml" is not a path such as /live/event.isml`},
+		{"debug: ':6060'\n", `1: ":6060" is not an address of this machine alone, such as 127.0.0.1:6060`},
+		{"on: [':81']\nlisten: [{address: ':80'}]\nsample: true\n", `1: ":81" is no address of listen`},
 		{"root: /does/not/exist\n", `1: /does/not/exist cannot be read: no such file or directory`},
 		{"edge:\n  - path: /cdn\n", `2: an edge without upstreams`},
 		{"edge:\n  - path: cdn\n    upstreams: [{url: 'ftp://x'}]\n", `2: "cdn" is not the path of a part of a site, such as /video`},
