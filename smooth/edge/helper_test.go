@@ -161,13 +161,12 @@ func newClock() *clock {
 func (c *clock) now() time.Time          { return time.Unix(0, c.nanos.Load()) }
 func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
-// bench is a cache in front of an origin, and the clock of both.
+// rig is a cache in front of an origin, and the clock of both.
 type rig struct {
 	t      testing.TB
 	cache  *edge.Cache
 	origin *origin
 	clock  *clock
-	dir    string
 }
 
 // newRig returns a cache in front of a handler. Options may be nil.
