@@ -99,7 +99,8 @@ func (s *Set) addPassed() {
 		}
 		s.opts.Logger.Info("systemd passed a socket that the configuration does not name; it is served too", "name", l.name,
 			"addr", addr)
-		e := &entry{place: p, extra: true, systemd: true, gone: make(chan struct{}), status: Status{Spec: Spec{Address: addr, Name: l.name}}}
+		e := newEntry(Spec{Address: addr, Name: l.name}, p)
+		e.extra, e.systemd = true, true
 		s.have(e, l.listener, FromActivation)
 		s.begin(e)
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -204,6 +205,55 @@ func TestHandoverBetweenProcesses(t *testing.T) {
 	}
 	require.NoError(t, s.Close())
 	assert.FileExists(t, path)
+}
+
+// TestHolder: who has an address is named.
+func TestHolder(t *testing.T) {
+	h := startHelper(t, "-", "")
+	addr := h.update(local)[0].Addr
+	s := open(t, listen.Options{}, listen.Spec{Address: addr})
+	var ae *listen.AddressError
+	require.ErrorAs(t, s.Status()[0].Err, &ae)
+	if runtime.GOOS == "linux" {
+		assert.Regexp(t, fmt.Sprintf(`^listen\..* \(pid %d\)$`, h.cmd.Process.Pid), ae.Holder)
+		assert.Equal(t, "is taken by "+ae.Holder, ae.Reason)
+	}
+	h.end()
+}
+
+// TestSocketsOfSystemdStay: what systemd passed to the old process and the configuration does not name is served by the new one too.
+func TestSocketsOfSystemdStay(t *testing.T) {
+	control := controlPath(t)
+	f, addr := listenFile(t, "tcp", "127.0.0.1:0")
+	h := startHelper(t, control, "extra", f)
+	require.Len(t, h.update(local), 2)
+	s := open(t, listen.Options{Handover: control})
+	s.Serve(acceptAll("parent", nil, nil))
+	require.NoError(t, s.Done(t.Context()))
+	h.end()
+	require.Len(t, s.Status(), 1, "the address that it bound itself has gone with it")
+	assert.Equal(t, listen.Spec{Address: addr.String(), Name: "extra"}, s.Status()[0].Spec)
+	assert.Equal(t, "parent", read(t, addr))
+}
+
+// TestMainPID: the service manager learns from the old process which the new one is.
+func TestMainPID(t *testing.T) {
+	path := controlPath(t)
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	require.NoError(t, err)
+	defer manager.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	old := newProcess(t, "old", controlPath(t), newVault())
+	old.start(local)
+	newProcess(t, "new", old.opts.Handover, old.vault).start(local)
+	require.ErrorIs(t, old.set.Wait(), listen.ErrTakenOver)
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		return // nobody knows who is at the other end
+	}
+	b := make([]byte, 100)
+	n, err := manager.Read(b)
+	require.NoError(t, err)
+	assert.Equal(t, listen.NotifyMainPID(os.Getpid()), string(b[:n]))
 }
 
 // TestActivationOfOthers: what the environment says of another process, or nonsense, is not followed.

@@ -61,7 +61,7 @@ func (c *Conns) Drain(ctx context.Context, servers ...*http.Server) error {
 		if wait == 0 {
 			break
 		}
-		if err := sleepUnless(ctx, wait, changed); err != nil {
+		if err := sleepUnless(ctx, wait, changed); err != nil && err != errEarly {
 			return err
 		}
 	}
@@ -89,17 +89,4 @@ func (c *Conns) pending() (time.Duration, <-chan struct{}) {
 		c.changed = make(chan struct{})
 	}
 	return wait, c.changed
-}
-
-// sleepUnless waits for a time or a change, or returns the error of the context.
-func sleepUnless(ctx context.Context, d time.Duration, changed <-chan struct{}) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-changed:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
 }

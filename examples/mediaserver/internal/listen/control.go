@@ -1,13 +1,13 @@
 package listen
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
-	"time"
 )
 
 // control is the control socket of a process that can be taken over.
@@ -101,9 +101,9 @@ func (s *Set) serveControl(c *control) {
 		}
 		if err != nil { // too many open files
 			s.opts.Logger.Error("control socket", "err", err)
-			if !s.rest(s.opts.RetryInterval) {
-				return
-			}
+			ctx, cancel := s.untilClose(context.Background())
+			sleepUnless(ctx, s.opts.RetryInterval, nil)
+			cancel()
 			continue
 		}
 		s.answer(&wire{conn: conn})
@@ -128,24 +128,5 @@ func (s *Set) answer(w *wire) {
 	if !begin {
 		w.send(message{Type: typeBusy, Text: "another process is taking over"}, s.opts.Timeouts.Step)
 		w.close()
-	}
-}
-
-// rest waits, and returns false if the Set is closed meanwhile.
-func (s *Set) rest(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	for {
-		s.mu.Lock()
-		closed, changed := s.closed, s.changed
-		s.mu.Unlock()
-		if closed {
-			return false
-		}
-		select {
-		case <-t.C:
-			return true
-		case <-changed:
-		}
 	}
 }

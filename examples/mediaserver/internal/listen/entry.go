@@ -14,6 +14,7 @@ type entry struct {
 	extra  bool               // systemd passed it and nobody asked for it
 	cancel context.CancelFunc // ends run
 	gone   chan struct{}      // closed when run has returned
+	soon   chan struct{}      // of one: the address may have become free
 
 	// Guarded by Set.mu.
 	status  Status
@@ -23,9 +24,14 @@ type entry struct {
 	systemd bool // systemd has the socket too
 }
 
+func newEntry(spec Spec, p place) *entry {
+	return &entry{place: p, gone: make(chan struct{}), soon: make(chan struct{}, 1), status: Status{Spec: spec}}
+}
+
 // add makes an entry, with a socket if there is one to be had, and starts it. The turn must be held.
 func (s *Set) add(ctx context.Context, spec Spec, p place) *entry {
-	e := &entry{place: p, gone: make(chan struct{}), status: Status{Spec: spec, State: Waiting, Since: s.opts.Now()}}
+	e := newEntry(spec, p)
+	e.status.State, e.status.Since = Waiting, s.opts.Now()
 	if inherited, origin, systemd := s.inherit(spec, p); inherited != nil {
 		e.systemd = systemd
 		s.have(e, inherited, origin)
@@ -52,11 +58,8 @@ func (s *Set) begin(e *entry) {
 // run is the life of an entry: bind until that succeeds, then serve whenever the Set accepts.
 func (s *Set) run(ctx context.Context, e *entry) {
 	defer s.finish(e)
-	for delay := s.opts.RetryInterval; !s.isBound(e); delay = s.longer(delay) {
-		if !sleep(ctx, delay) {
-			return
-		}
-		s.try(ctx, e)
+	if !s.retry(ctx, e) {
+		return
 	}
 	delay := s.opts.RetryInterval
 	for {
@@ -69,7 +72,7 @@ func (s *Set) run(ctx context.Context, e *entry) {
 		case stopped:
 			return
 		case failed:
-			if !sleep(ctx, delay) {
+			if sleepUnless(ctx, delay, nil) != nil {
 				return
 			}
 			delay = s.longer(delay)
@@ -79,21 +82,25 @@ func (s *Set) run(ctx context.Context, e *entry) {
 	}
 }
 
+// retry binds the address of an entry. It returns false when the entry ends first.
+func (s *Set) retry(ctx context.Context, e *entry) bool {
+	for delay := s.opts.RetryInterval; !s.isBound(e); {
+		switch err := sleepUnless(ctx, delay, e.soon); {
+		case err == errEarly:
+			delay = s.opts.RetryInterval / soonFraction
+			continue
+		case err != nil:
+			return false
+		}
+		s.try(ctx, e)
+		delay = s.longer(delay)
+	}
+	return true
+}
+
 // longer returns the delay after the one given.
 func (s *Set) longer(d time.Duration) time.Duration {
 	return min(2*d, maxRetryFactor*s.opts.RetryInterval)
-}
-
-// sleep waits, and returns false if the context ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 func (s *Set) isBound(e *entry) bool {

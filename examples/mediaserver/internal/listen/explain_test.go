@@ -22,8 +22,9 @@ func TestExplain(t *testing.T) {
 		err     error
 		want    []string
 	}{
-		{"127.0.0.1:80", syscall.EACCES, []string{"listen: address 127.0.0.1:80 is not allowed: ports below 1024 are privileged: setcap " +
-			"cap_net_bind_service=+ep ", "ListenStream=127.0.0.1:80", "a port from 1024 on"}},
+		{"127.0.0.1:80", syscall.EACCES, []string{
+			"listen: address 127.0.0.1:80 is not allowed: ports below 1024 are privileged: setcap cap_net_bind_service=+ep ", "ListenStream=127.0.0.1:80", "a port from 1024 on",
+		}},
 		{":80", syscall.EACCES, []string{"(ListenStream=80)"}},
 		{":8080", syscall.EACCES, []string{"listen: address :8080 cannot be bound (permission denied)"}},
 		{"192.0.2.1:80", syscall.EADDRNOTAVAIL, []string{"listen: address 192.0.2.1:80 is not an address of this machine: it has ",

@@ -18,10 +18,14 @@ func (s *Set) handOver(w *wire, pid int) {
 	log := s.opts.Logger.With("pid", pid)
 	log.Info("another process wants the sockets")
 	err := s.offerSockets(w)
-	if err == nil {
-		err = s.letGo(w, log)
-	} else if !errors.Is(err, context.Canceled) { // then the Set closes, and the new process goes on alone
+	switch {
+	case errors.Is(err, context.Canceled): // the Set closes: the new process goes on alone when it sees the end
+		log.Info("closing during a handover")
+		return
+	case err != nil:
 		s.refuse(w, err)
+	default:
+		err = s.letGo(w, log)
 	}
 	if err == nil {
 		s.leave(w, pid, log)
@@ -34,9 +38,10 @@ func (s *Set) handOver(w *wire, pid int) {
 	s.broadcast()
 }
 
-// refuse tells the new process why it does not get what it wants.
+// refuse tells the new process why it does not get what it wants. It must hear of it, as it would take the end of the connection
+// for that of this process.
 func (s *Set) refuse(w *wire, err error) {
-	w.send(message{Type: typeError, Text: err.Error()}, s.opts.Timeouts.Step)
+	w.send(message{Type: typeError, Text: clip(err.Error())}, s.opts.Timeouts.Step)
 }
 
 // offerSockets greets the new process, sends it the sockets and waits until it is ready.

@@ -3,10 +3,12 @@ package listen_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -158,6 +160,23 @@ func TestOtherAddresses(t *testing.T) {
 	assert.NoFileExists(t, web)
 }
 
+// TestOverlap: an address that the old process blocks is bound when it has left, without waiting for long.
+func TestOverlap(t *testing.T) {
+	control, v := controlPath(t), newVault()
+	old := newProcess(t, "old", control, v)
+	old.start(listen.Spec{Address: "0.0.0.0:0"})
+	port := addresses(old.set)[0].(*net.TCPAddr).Port
+	young := newProcess(t, "new", control, v)
+	young.opts.RetryInterval = time.Second
+	young.open(listen.Spec{Address: fmt.Sprintf("127.0.0.1:%d", port)})
+	require.Equal(t, listen.Waiting, young.set.Status()[0].State)
+	require.NoError(t, young.set.Ready(t.Context()))
+	require.NoError(t, v.open(t.Context()))
+	require.NoError(t, young.set.Done(t.Context()))
+	require.Eventually(t, func() bool { return young.set.Status()[0].State == listen.Listening }, patience, time.Millisecond)
+	answers(t, young.set.Status()[0].Addr, "new")
+}
+
 // goesOn asserts that the old process has everything back, and can still be taken over.
 func goesOn(t *testing.T, old *process, history string) {
 	t.Helper()
@@ -227,7 +246,7 @@ func TestOldRefuses(t *testing.T) {
 			return err
 		}
 		fails = false
-		return errors.New("the encoder is not done")
+		return errors.New("the encoder is not done" + strings.Repeat(", not at all", 20_000))
 	}
 	old.start(local)
 	young := newProcess(t, "new", old.opts.Handover, old.vault)

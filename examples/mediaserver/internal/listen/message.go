@@ -68,10 +68,16 @@ func parseMessage(line []byte) (message, error) {
 			return message{}, fmt.Errorf("socket %.80q: %w", o.Address, ErrProtocol)
 		}
 	}
-	if len(m.Text) > maxText {
-		m.Text = strings.ToValidUTF8(m.Text[:maxText], "")
-	}
+	m.Text = clip(m.Text)
 	return m, nil
+}
+
+// clip shortens a text to maxText.
+func clip(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "")
 }
 
 // appendMessage appends a message as a line.

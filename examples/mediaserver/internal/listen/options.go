@@ -60,6 +60,9 @@ type Timeouts struct {
 // maxRetryFactor bounds the time between attempts, in RetryIntervals.
 const maxRetryFactor = 30
 
+// soonFraction of a RetryInterval passes before the first attempt after another process has left.
+const soonFraction = 20
+
 func (t Timeouts) withDefaults() Timeouts {
 	t.Step = cmp.Or(t.Step, 5*time.Second)
 	t.Prepare = cmp.Or(t.Prepare, 2*time.Minute)

@@ -86,9 +86,7 @@ func (s *Set) start(ctx context.Context, specs []Spec, places []place) error {
 	for i, spec := range specs {
 		s.add(ctx, spec, places[i])
 	}
-	for _, address := range s.old.drop() {
-		s.opts.Logger.Info("the old process has an address that the configuration does not name; it closes", "address", address)
-	}
+	s.dropUnwanted()
 	s.addPassed()
 	if err := ctx.Err(); err != nil {
 		return err

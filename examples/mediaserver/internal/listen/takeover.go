@@ -104,23 +104,22 @@ func (t *takeover) pick(p place) (socket, bool) {
 	return nil, false
 }
 
-// drop closes the sockets that nobody asked for.
-func (t *takeover) drop() (addresses []string) {
+// rest returns the sockets that nobody asked for. Set.mu must be held.
+func (t *takeover) rest() []offered {
 	if t == nil {
 		return nil
 	}
-	for _, o := range t.sockets {
-		addresses = append(addresses, o.Address)
-		o.socket.Close()
-	}
+	list := t.sockets
 	t.sockets = nil
-	return addresses
+	return list
 }
 
 // close ends the takeover. Unless it is done, the old process goes on.
 func (t *takeover) close() {
 	if t != nil {
-		t.drop()
+		for _, o := range t.rest() {
+			o.socket.Close()
+		}
 		t.wire.close()
 	}
 }
@@ -133,10 +132,30 @@ func (t *takeover) fail(err error) error {
 	return t.failed
 }
 
+// dropUnwanted closes the sockets of the old process that nobody asked for. Those that systemd has too are served all the
+// same, as they would be in a process that it starts.
+func (s *Set) dropUnwanted() {
+	s.mu.Lock()
+	list := s.old.rest()
+	for _, o := range list {
+		if o.Systemd {
+			s.pool = append(s.pool, &passed{name: o.Name, listener: o.socket})
+		}
+	}
+	s.mu.Unlock()
+	for _, o := range list {
+		if !o.Systemd {
+			s.opts.Logger.Info("the old process has an address that the configuration does not name; it closes", "address", o.Address)
+			o.socket.Close()
+		}
+	}
+}
+
 // Ready tells the old process, if there is one, that this one is prepared, and returns when the old one accepts nothing
 // more and has released what is exclusive. It does nothing when there is none, and the second time.
 //
-// On an error, such as [ErrRefused], the old process goes on: close the Set.
+// On an error, such as [ErrRefused], the old process goes on: close the Set. That the old process ends meanwhile is none; what
+// it had to itself may then take a moment to become free.
 func (s *Set) Ready(ctx context.Context) error {
 	if err := s.acquire(ctx); err != nil {
 		return err
@@ -229,6 +248,10 @@ func (s *Set) takePlace(ctl *control) {
 	for _, e := range s.entries {
 		if e.socket != nil {
 			keepFile(e.socket, e.systemd)
+		}
+		select {
+		case e.soon <- struct{}{}: // what the old process had may be in the way of another address
+		default:
 		}
 	}
 	s.broadcast()
