@@ -48,6 +48,13 @@ func (f *fake) fail(err error) {
 	f.err = err
 }
 
+// looks returns how often somebody asked for the overview.
+func (f *fake) looks() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked
+}
+
 func (f *fake) state(name string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,10 +14,11 @@ import (
 func loadTemplates(o *Options) *template.Template {
 	clock := func(t time.Time) string { return clock(t, o.Now(), o.Location) }
 	funcs := template.FuncMap{
-		"rate": rate, "size": size, "count": count, "span": span, "clock": clock, "percent": percent, "fixed": fixed,
-		"local": func(u string) template.HTMLAttr { return local(o.Root, u) }, "several": several,
+		"rate": rate, "size": size, "count": count, "span": span, "clock": clock, "percent": percent, "several": several,
+		"local":  func(u string) template.HTMLAttr { return local(o.Root, u) },
 		"player": func(name string, out Output) string { return playerURL(o.Root, name, out) },
-		"rates":  rates, "join": strings.Join, "state": stateOf, "iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"rates":  rates, "language": language, "languages": languages, "state": stateOf,
+		"iso":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"card": func(title, path string, numbers ...any) card { return newCard(title, path, numbers) },
 	}
 	return template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/*.html"))
@@ -82,8 +83,8 @@ func several(n any, one, more string) string {
 	return count(n) + " " + more
 }
 
-// local returns the attribute with a URL of the server. It keeps brackets, which html/template would escape in a URL of its own; as it
-// begins with the root it can be neither of another server nor of another scheme.
+// local returns the attribute with a URL of the server. It keeps brackets, which html/template would escape in a URL of its
+// own; as it begins with the root it can be neither of another server nor of another scheme.
 func local(root, u string) template.HTMLAttr {
 	return template.HTMLAttr(`href="` + template.HTMLEscapeString(root+strings.TrimLeft(u, `/\`)) + `"`)
 }
@@ -135,6 +136,24 @@ func rates(list []uint64) string {
 		b.WriteString(" kbit/s")
 	}
 	return b.String()
+}
+
+// language returns a tag, unless it says that nobody knows (ISO 639-2 "und").
+func language(tag string) string {
+	if tag == "und" {
+		return ""
+	}
+	return tag
+}
+
+func languages(tags []string) string {
+	var known []string
+	for _, t := range tags {
+		if t = language(t); t != "" {
+			known = append(known, t)
+		}
+	}
+	return strings.Join(known, ", ")
 }
 
 // badge is the state of a publishing point in words and its style.

@@ -41,8 +41,8 @@ func newHub(limit int) *hub {
 	return &hub{limit: limit, done: make(chan struct{}), pages: make(map[string]*watched)}
 }
 
-// join adds a browser to those who have a page open; draw is how to draw it. It returns nil when there are too many of them or it
-// is over.
+// join adds a browser to those who have a page open; draw is how to draw it. It returns nil when there are too many of them
+// or it is over.
 func (h *hub) join(key string, every int, draw func(ctx context.Context) ([]part, error)) *watcher {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -111,8 +111,8 @@ func (h *hub) close() {
 // drawWithin bounds how long the source may take for a page.
 const drawWithin = 10 * time.Second
 
-// keepDrawing draws the pages that are open until ctx ends, one after the other: a slow source makes updates rarer, not more of them
-// at a time.
+// keepDrawing draws the pages that are open until ctx ends, one after the other: a slow source makes updates rarer, not more
+// of them at a time.
 func (c *Console) keepDrawing(ctx context.Context) {
 	tick := time.NewTicker(c.opts.Interval)
 	defer tick.Stop()

@@ -55,6 +55,7 @@ func (c *Console) serveLive(w http.ResponseWriter, r *http.Request, path string)
 		return
 	}
 	defer c.hub.leave(watcher)
+	http.NewResponseController(w).SetReadDeadline(time.Time{}) // that of the server would end it, where it has one
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy of nginx would keep it
 	c.follow(r.Context(), newStream(w), watcher)

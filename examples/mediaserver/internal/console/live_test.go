@@ -36,8 +36,11 @@ func (w *wire) Header() http.Header { return w.header }
 func (w *wire) WriteHeader(status int) { w.status = status }
 
 func (w *wire) Write(p []byte) (int, error) {
-	if w.stuck != nil {
-		<-w.stuck
+	w.mu.Lock()
+	stuck := w.stuck
+	w.mu.Unlock()
+	if stuck != nil {
+		<-stuck
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -162,17 +165,17 @@ func TestOneDrawing(t *testing.T) {
 			all = append(all, w)
 		}
 		synctest.Wait()
-		opened := f.asked
+		opened := f.looks()
 		pass(20 * time.Second)
-		assert.Equal(t, 10, f.asked-opened)
+		assert.Equal(t, 10, f.looks()-opened)
 		for _, w := range all {
 			assert.Len(t, sections(t, w.take()), 8)
 		}
 		leave()
 		synctest.Wait()
-		opened = f.asked
+		opened = f.looks()
 		pass(time.Minute)
-		assert.Equal(t, opened, f.asked)
+		assert.Equal(t, opened, f.looks())
 	})
 }
 
@@ -240,12 +243,15 @@ func TestSlowBrowser(t *testing.T) {
 		quick, _ := follow(ctx, c, "points")
 		pass(time.Second)
 		slow.take()
-		slow.stuck = make(chan struct{})
+		reading := make(chan struct{})
+		slow.mu.Lock()
+		slow.stuck = reading
+		slow.mu.Unlock()
 		pass(9 * time.Second)
 		quick.take()
 		pass(time.Second)
 		assert.NotEmpty(t, sections(t, quick.take()))
-		close(slow.stuck)
+		close(reading)
 		pass(time.Second)
 		assert.Contains(t, sections(t, slow.take()), "points")
 	})

@@ -2,9 +2,9 @@ package console
 
 import "time"
 
-// The values of the pages. Bit rates are in bits per second, sizes in bytes. Texts are for people: errors say what is wrong without the
-// names of files of the server. URLs are relative to the root of the server. Zero values and nil mean unknown or none, and
-// are not shown.
+// The values of the pages. Bit rates are in bits per second, sizes in bytes. Texts are for people: errors say what is wrong
+// without the names of files of the server. URLs are relative to the root of the server. Zero values and nil mean unknown or
+// none, and are not shown.
 
 // Overview is what the first page shows. The numbers of parts which the server has not are nil.
 type Overview struct {
@@ -192,7 +192,8 @@ type Level struct {
 	Width, Height int
 	SampleRate    int // of sound, in Hz
 	Channels      int
-	// Points are the fragments in the order of time. More than the page can draw are put together.
+	// Points are the fragments in the order of time, all of them: the page puts as many together as it has to for the part of
+	// the timeline that it shows.
 	Points []FragmentPoint
 }
 
@@ -222,7 +223,7 @@ type Point struct {
 	In float64
 	// Window is how much viewers can rewind now, WindowLimit what is set; zero means all of the event.
 	Window, WindowLimit time.Duration
-	// Memory of fragments and its bound.
+	// Memory that fragments take, and its bound.
 	Memory, MemoryBudget int64
 	// Archived is true if events are recorded.
 	Archived bool

@@ -40,7 +40,9 @@ func (c *Console) presentations(ctx context.Context, q url.Values) (*view, error
 		d.Next = d.link(d.Order, number+1)
 	}
 	d.Turned = d.link(map[string]string{"": "down", "down": ""}[d.Order], 1)
-	return &view{nav: "presentations", title: "Presentations", every: rarely, parts: []string{"presentations-search", "presentations"}, data: d}, nil
+	return &view{
+		nav: "presentations", title: "Presentations", every: rarely, data: d, parts: []string{"presentations-search", "presentations"},
+	}, nil
 }
 
 // link returns the URL of a page of the list.

@@ -2,9 +2,9 @@ package console
 
 import "context"
 
-// Source is the server as the console sees it. It is safe for concurrent use. What it returns belongs to the console, which does not
-// change it. Errors are logged and answered as such, without their text; those which wrap [ErrNotFound] are answered with 404
-// and those which wrap [ErrState] with 409.
+// Source is the server as the console sees it. It is safe for concurrent use. What it returns belongs to the console, which
+// does not change it. Errors are logged and answered as such, without their text; those which wrap [ErrNotFound] are answered
+// with 404 and those which wrap [ErrState] with 409.
 type Source interface {
 	// Parts says what the server has at all. It must be cheap: every page asks.
 	Parts() Parts

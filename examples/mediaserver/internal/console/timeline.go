@@ -235,8 +235,8 @@ func streamTitle(s *Stream) string {
 	if s.Type != "" && s.Type != s.Name {
 		title = s.Name + " (" + s.Type + ")"
 	}
-	if s.Language != "" {
-		title += ", " + s.Language
+	if l := language(s.Language); l != "" {
+		title += ", " + l
 	}
 	return title
 }

@@ -31,6 +31,7 @@ func (c *Console) overview(ctx context.Context, _ url.Values) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	o = o.with(c.src.Parts())
 	d := &overviewData{Overview: o, Version: c.opts.Version, RecentEvents: o.Events[:min(len(o.Events), eventsShown)]}
 	if !o.Started.IsZero() {
 		d.Uptime = uptime(c.opts.Now().Sub(o.Started))
@@ -44,8 +45,32 @@ func (c *Console) overview(ctx context.Context, _ url.Values) (*view, error) {
 	d.Rows = c.pointRows(o.Points)
 	return &view{
 		title: "Overview", every: often, data: d,
-		parts: []string{"overview-alarms", "overview-numbers", "overview-charts", "overview-points", "overview-parts", "overview-listeners", "overview-config", "overview-events"},
+		parts: []string{
+			"overview-alarms", "overview-numbers", "overview-charts", "overview-points", "overview-parts", "overview-listeners",
+			"overview-config", "overview-events",
+		},
 	}, nil
+}
+
+// with returns a copy with the numbers of the parts that have pages.
+func (o *Overview) with(has Parts) *Overview {
+	shown := *o
+	if !has.Throttle {
+		shown.Throttle = nil
+	}
+	if !has.Limits {
+		shown.Limits = nil
+	}
+	if !has.Edge {
+		shown.Edge = nil
+	}
+	if !has.Playlists {
+		shown.Playlists = nil
+	}
+	if !has.Archive {
+		shown.Archive = nil
+	}
+	return &shown
 }
 
 // uptime writes a duration that does not change every second.
