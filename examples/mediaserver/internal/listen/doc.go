@@ -48,13 +48,18 @@
 //
 // Until bye the old process takes everything back, with Reclaim, when the new one gives up, dies or exceeds a limit of
 // [Timeouts]. When the old process dies, the new one goes on alone. A third process is told that the old one is busy.
-// Connections that have been accepted stay with the process that accepted them.
+// Connections that have been accepted stay with the process that accepted them. What HTTP itself allows remains: a client that
+// sends a request on an idle connection in the moment that Release closes it has to send it again, as browsers and Go do.
+//
+// The directory of the control socket should belong to the user of the server alone, such as RuntimeDirectory of systemd.
+// Under systemd, the old process names the new one as the main one (MAINPID) when it has been taken over.
 //
 // # Not here
 //
 // TLS, HTTP and what happens to encoders are the application's. SO_REUSEPORT is not used: it spreads the clients over
 // the processes, and those in the queue of a socket that closes are reset. UDP is not handled. Windows can neither hand
-// over nor activate sockets; there Options.Handover is refused.
+// over nor activate sockets; there Options.Handover is refused. Windows also lets two programs have overlapping addresses,
+// such as all and one of them, and gives clients to the more exact one: then nothing is taken, and nothing is reported.
 //
 // Specifications: sd_listen_fds(3), sd_notify(3) of systemd; unix(7), proc_pid_fd(5), proc(5) (net/tcp) of Linux.
 package listen
