@@ -159,6 +159,19 @@ func TestBasicCacheSlides(t *testing.T) {
 	}
 }
 
+// A name that does not exist costs as much as the dearest one that does: the hash for it is one that bcrypt computes.
+func TestBasicUnknownUser(t *testing.T) {
+	dear := "$2a$06$" + hashOf(t, "x")[7:]
+	basic, err := access.NewBasic(&access.BasicOptions{Users: map[string]string{"a": hashOf(t, "x"), "b": dear}})
+	require.NoError(t, err)
+	cost, err := bcrypt.Cost(basic.UnknownHash())
+	require.NoError(t, err)
+	assert.Equal(t, 6, cost)
+	for _, password := range []string{"", "x"} {
+		assert.ErrorIs(t, bcrypt.CompareHashAndPassword(basic.UnknownHash(), []byte(password)), bcrypt.ErrMismatchedHashAndPassword)
+	}
+}
+
 func TestBasicOptions(t *testing.T) {
 	hash := hashOf(t, "x")
 	for name, opts := range map[string]*access.BasicOptions{

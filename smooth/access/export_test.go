@@ -11,3 +11,6 @@ func (b *Basic) CacheLen() int    { return b.cached.len() }
 func (h *Hook) CacheLen() int     { return h.cached.len() }
 func (a *Attempts) CacheLen() int { return a.addresses.len() }
 func (s *Signed) CacheLen() int   { return s.cached.len() }
+
+// UnknownHash is what passwords of unknown users are compared with.
+func (b *Basic) UnknownHash() []byte { return b.unknown }

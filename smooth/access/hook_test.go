@@ -78,10 +78,14 @@ func TestHookAnswers(t *testing.T) {
 			w.Header().Add("WWW-Authenticate", "Own x")
 			w.WriteHeader(401)
 		}, 401},
-		"403":      {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(403) }, 403},
-		"404":      {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404) }, 503},
-		"500":      {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }, 503},
-		"302":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ok", http.StatusFound) }, 503},
+		"403": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(403) }, 403},
+		"404": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404) }, 503},
+		"500": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }, 503},
+		"302": {func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/ok" {
+				http.Redirect(w, r, "/ok", http.StatusFound)
+			}
+		}, 503},
 		"long":     {func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-User", strings.Repeat("x", 300)) }, 503},
 		"cut":      {func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, 503},
 		"too much": {func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X", strings.Repeat("x", 100_000)) }, 503},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -178,6 +179,18 @@ func TestGrantRoundTrip(t *testing.T) {
 	assert.Equal(t, netip.MustParsePrefix("192.0.2.0/24"), got.Address)
 }
 
+// Tokens that are out stay good: a change of this text needs another version.
+func TestTokenForm(t *testing.T) {
+	signer, err := access.NewSigner(testKey)
+	require.NoError(t, err)
+	token, err := signer.Sign(access.Grant{
+		Path: "/live/x.isml/*", Expires: time.Unix(1_900_000_000, 0), NotBefore: time.Unix(1_800_000_000, 0),
+		Address: netip.MustParsePrefix("192.0.2.0/24"), Session: "s", User: "u", Role: "r",
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "AYDm_okHgKSn2gYEwAACABgOL2xpdmUveC5pc21sLyoBcwF1AXKrThHVdtpdccDZnKUuooJE", token)
+}
+
 func TestGrantErrors(t *testing.T) {
 	signer, err := access.NewSigner(testKey)
 	require.NoError(t, err)
@@ -341,6 +354,29 @@ func TestPerViewer(t *testing.T) {
 		assert.Equal(t, test.want, got, test.name)
 	}
 	assert.False(t, access.PerViewer(get("/x?token=1")), "without a Handler")
+}
+
+// What is accepted is its own canonical form, and stays so when it is decoded once more.
+func FuzzPath(f *testing.F) {
+	for _, s := range []string{"/", "/a/b.ism/x", "/a%20b/", "/a/../b", "/%2e%2e/x", "/a%252fb", "/a//b", `/a\b`, "/100%25", "/%c3%bc"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil || access.CheckPath(u, true) != nil {
+			return
+		}
+		clean := path.Clean(u.Path)
+		if clean != "/" && strings.HasSuffix(u.Path, "/") {
+			clean += "/"
+		}
+		require.Equal(t, clean, u.Path)
+		if again, err := url.PathUnescape(u.Path); err == nil {
+			require.Equal(t, u.Path, again)
+		}
+		require.Equal(t, strings.Count(u.Path, "/"), strings.Count(u.EscapedPath(), "/"))
+		require.NotContains(t, u.Path, `\`)
+	})
 }
 
 func FuzzToken(f *testing.F) {
