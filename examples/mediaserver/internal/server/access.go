@@ -15,8 +15,6 @@ import (
 	"github.com/smoothkit/smoothkit/smooth/usage"
 )
 
-type addr = netip.Addr
-
 // accessRules say who may do what in a site.
 type accessRules struct {
 	address   func(*http.Request) netip.Addr
@@ -68,7 +66,9 @@ func (a *accessRules) setAddress(cfg *config.Access, server *accessRules) error 
 		return nil
 	}
 	proxies, err := access.ParsePrefixes(cfg.TrustedProxies...)
-	a.address = access.TrustedProxies(proxies...)
+	if a.address = access.RemoteAddress; len(proxies) > 0 {
+		a.address = access.TrustedProxies(proxies...)
+	}
 	return err
 }
 

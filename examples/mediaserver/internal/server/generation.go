@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 
@@ -81,6 +82,7 @@ type visit struct {
 	site     *site
 	folder   *folder
 	role     config.Role
+	address  netip.Addr // of the client
 	// allowed is the request as access has let it in, before aliases.
 	allowed *http.Request
 }

@@ -39,6 +39,11 @@ func (g *generation) addPage() error {
 
 // serve answers requests for the page and what it loads, and reports whether this is one.
 func (p *pages) serve(w http.ResponseWriter, r *http.Request) bool {
+	switch path := r.URL.Path; {
+	case path == "/", path == "/presentations.json", strings.HasPrefix(path, "/_page"), strings.HasPrefix(path, "/_players/"):
+	default:
+		return false // which costs less than to ask the mux
+	}
 	h, pattern := p.mux.Handler(r)
 	if pattern == "" {
 		return false

@@ -159,7 +159,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer g.leave()
 	l, _ := r.Context().Value(listenerKey{}).(*config.Listener)
-	v := &visit{gen: g, listener: l}
+	v := &visit{gen: g, listener: l, address: g.access.address(r)}
 	s.usage.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 }
 

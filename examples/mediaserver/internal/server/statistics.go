@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,7 +37,7 @@ func (s *Server) newStatistics() (*statistics, error) {
 	var err error
 	st.Recorder, err = usage.New(&usage.Options{
 		Logger: s.log, OnEvent: s.events.add, Metrics: s.partMetrics,
-		Address: func(r *http.Request) addr { return visitOf(r).gen.access.address(r) },
+		Address: func(r *http.Request) netip.Addr { return visitOf(r).address },
 	})
 	if err != nil {
 		return nil, err
