@@ -22,7 +22,7 @@ type RewriteOptions struct {
 }
 
 // MaxRules is the number of rules of a [RewriteHandler].
-const MaxRules = 1 << 14
+const MaxRules = 1 << 12
 
 // RewriteHandler applies rewrite rules to requests, in their order, before it passes them on. It is safe for concurrent
 // use. A request that passes keeps its response writer.
