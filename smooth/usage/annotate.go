@@ -38,5 +38,6 @@ func (x *response) annotate(note Note) {
 	defer x.mu.Unlock()
 	if note.Class != nil && x.pushed == nil && x.record.Status == 0 {
 		x.record.Class = *note.Class
+		x.record.Class.repair()
 	}
 }

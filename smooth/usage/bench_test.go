@@ -58,7 +58,9 @@ func BenchmarkHandler(b *testing.B) {
 }
 
 func BenchmarkClassify(b *testing.B) {
-	for name, url := range map[string]string{"fragment": fragment, "segment": "/hls/film/hls-ts/video/300000/20000000-3.ts", "file": "/a/b.mp4", "page": "/app.js"} {
+	for name, url := range map[string]string{
+		"fragment": fragment, "segment": "/hls/film/hls-ts/video/300000/20000000-3.ts", "file": "/a/b.mp4", "page": "/app.js",
+	} {
 		b.Run(name, func(b *testing.B) {
 			r := get(url)
 			b.ReportAllocs()

@@ -29,7 +29,7 @@ func (x *response) receive(n int64) {
 	switch {
 	case x.pushed != nil:
 		x.pushed.received.Add(n)
-	case x.record.Class.Kind == Push && x.received >= unproven:
+	case x.record.Class.Kind == Push && x.received >= unproven && !x.ended:
 		x.acquire()
 	}
 }

@@ -119,3 +119,14 @@ type Class struct {
 	// part says that Stream is just the directory of the file, so that the viewer may be one of a directory above.
 	part bool
 }
+
+// repair makes of a class that somebody else has made one that can be counted.
+func (c *Class) repair() {
+	if c.Kind >= kinds {
+		c.Kind = Page
+	}
+	if c.Protocol >= protocols {
+		c.Protocol = Other
+	}
+	c.Bitrate, c.MediaTime = max(c.Bitrate, 0), max(c.MediaTime, 0)
+}

@@ -317,8 +317,11 @@ func quoted(s string, most int) (string, bool) {
 		return "", false
 	}
 	s = s[1 : len(s)-1]
-	if strings.IndexByte(s, '\\') < 0 {
-		return s, strings.IndexByte(s, '"') < 0
+	switch {
+	case !strings.ContainsAny(s, `"\`):
+		return s, true
+	case strings.IndexByte(s, '\\') < 0:
+		return "", false
 	}
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {

@@ -51,6 +51,7 @@ func TestParseCMCDValues(t *testing.T) {
 		{`sid="a,b=c"`, `sid="a,b=c"`},
 		{`sid=abc`, ""},
 		{`sid=""`, `sid=""`},
+		{`sid="""a"`, ""}, // a quote in a string without a backslash
 		{`sid="` + strings.Repeat("x", 257) + `"`, ""},
 		{"br=-1", ""}, {"br=+1", ""}, {"br=1.5", ""}, {"br=", ""}, {"br", ""}, {"br=99999999999999999999", ""}, {"bl=1000000000001", ""},
 		{"br=(v;3000)", ""},

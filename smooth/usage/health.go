@@ -14,7 +14,8 @@ const DefaultHealthTimeout = 5 * time.Second
 // Check is one thing that has to be right.
 type Check struct {
 	Name string
-	// Run returns why it is not right, or nil. It is called with each request, by several at a time, and ends when ctx does.
+	// Run returns why it is not right, or nil. It is called with each request, by several at a time, and has to end when ctx
+	// does: while [MaxCheckRuns] do not, the check has failed.
 	Run func(ctx context.Context) error
 }
 
@@ -27,10 +28,19 @@ type HealthOptions struct {
 	Detail func(*http.Request) bool
 }
 
+// MaxCheckRuns is how often a check runs at the same time.
+const MaxCheckRuns = 8
+
 // health is what [Health] returns.
 type health struct {
 	opts   HealthOptions
-	checks []Check
+	checks []check
+}
+
+// check is a check with the runs that are under way.
+type check struct {
+	Check
+	runs chan struct{}
 }
 
 // Health returns a handler for paths such as /healthz (no checks: the process answers) and /readyz, which balancers and
@@ -41,7 +51,10 @@ type health struct {
 //
 // A check that panics has failed. It answers GET and HEAD.
 func Health(opts *HealthOptions, checks ...Check) http.Handler {
-	h := &health{checks: append([]Check(nil), checks...)}
+	h := new(health)
+	for _, c := range checks {
+		h.checks = append(h.checks, check{c, make(chan struct{}, MaxCheckRuns)})
+	}
 	if opts != nil {
 		h.opts = *opts
 	}
@@ -93,7 +106,15 @@ func (h *health) ask(r *http.Request) verdict {
 	results := make([]chan checkResult, len(h.checks))
 	for i, c := range h.checks {
 		results[i] = make(chan checkResult, 1)
-		go func() { results[i] <- c.result(ctx) }()
+		select {
+		case c.runs <- struct{}{}:
+			go func() {
+				defer func() { <-c.runs }()
+				results[i] <- c.result(ctx)
+			}()
+		default:
+			results[i] <- checkResult{Name: c.Name, Error: "too many runs have not ended"}
+		}
 	}
 	v := verdict{Status: "ok", Checks: make([]checkResult, len(h.checks))}
 	detail := h.opts.Detail != nil && h.opts.Detail(r)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,5 +73,23 @@ func TestHealthTimeout(t *testing.T) {
 		assert.False(t, v.Checks[0].OK)
 		assert.Equal(t, 2*time.Second, time.Since(begin))
 		time.Sleep(time.Minute) // its goroutine ends
+	})
+}
+
+func TestHealthOfADeafCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var runs atomic.Int64
+		release := make(chan struct{})
+		deaf := usage.Check{Name: "deaf", Run: func(context.Context) error { runs.Add(1); <-release; return nil }}
+		h := usage.Health(&usage.HealthOptions{Timeout: time.Second}, deaf)
+		for range 3 * usage.MaxCheckRuns {
+			status, _ := ask(t, h)
+			assert.Equal(t, 503, status)
+		}
+		close(release)
+		synctest.Wait()
+		assert.Equal(t, int64(usage.MaxCheckRuns), runs.Load(), "goroutines are bounded")
+		status, _ := ask(t, h)
+		assert.Equal(t, 200, status)
 	})
 }

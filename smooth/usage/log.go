@@ -1,7 +1,8 @@
 package usage
 
 // Log is told of each request and session. [W3C] and [Slog] are such. Request is called on the goroutine of the request
-// and must not block; both are called by several goroutines at a time. The values must not be kept.
+// and must not block; both are called by several goroutines at a time. The values must not be kept. Logs are
+// compared, so pointers are best.
 type Log interface {
 	Request(*Record)
 	Session(*Session)

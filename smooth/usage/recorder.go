@@ -81,10 +81,14 @@ func New(opts *Options) (*Recorder, error) {
 // SetPrivacy changes what is never told, of requests and sessions that begin afterwards.
 func (r *Recorder) SetPrivacy(p Privacy) { r.privacy.Store(p.withDefaults()) }
 
-// SetLogs replaces the logs. Those that are no longer among them are closed; the errors of that are returned.
+// SetLogs replaces the logs. Those that are no longer among them are closed; the errors of that are returned. It returns
+// [ErrClosed], and does not take them, if the recorder is closed.
 func (r *Recorder) SetLogs(logs ...Log) error {
 	r.swap.Lock()
 	defer r.swap.Unlock()
+	if r.closed.Load() {
+		return ErrClosed
+	}
 	old := r.outputs.Load()
 	r.outputs.Store(&outputs{slices.Clone(logs), old.webhooks})
 	var errs []error
@@ -96,10 +100,14 @@ func (r *Recorder) SetLogs(logs ...Log) error {
 	return errors.Join(errs...)
 }
 
-// SetWebhooks replaces the webhooks. Those that are no longer among them are shut down, which takes until ctx ends at most.
+// SetWebhooks replaces the webhooks. Those that are no longer among them are shut down, which takes until ctx ends at most. It
+// returns [ErrClosed], and does not take them, if the recorder is closed.
 func (r *Recorder) SetWebhooks(ctx context.Context, webhooks ...*Webhook) error {
 	r.swap.Lock()
 	defer r.swap.Unlock()
+	if r.closed.Load() {
+		return ErrClosed
+	}
 	old := r.outputs.Load()
 	r.outputs.Store(&outputs{old.logs, slices.Clone(webhooks)})
 	var gone []*Webhook
@@ -178,6 +186,7 @@ func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (*response, *
 	x.record.Start = r.opts.Now()
 	bare := x.privacy.bare(req)
 	x.record.Class = r.opts.Classify(bare)
+	x.record.Class.repair()
 	x.record.CMCD, x.record.HasCMCD = RequestCMCD(req)
 	if r.opts.User != nil {
 		x.record.User = r.opts.User(req)
@@ -189,7 +198,7 @@ func (r *Recorder) begin(w http.ResponseWriter, req *http.Request) (*response, *
 	if req.Body == nil || req.Body == http.NoBody {
 		return x, req
 	}
-	inner := *req
+	inner := *req // the caller's request stays as it is
 	inner.Body = &body{req.Body, x}
 	return x, &inner
 }
@@ -207,6 +216,7 @@ func (r *Recorder) finish(x *response, returned bool) {
 	x.mu.Lock()
 	rec.Received = x.received
 	pushed := x.pushed
+	x.ended = true
 	x.mu.Unlock()
 	h := x.Header()
 	rec.Cache, rec.Throttle, rec.Limit = first(h, "X-Cache"), first(h, "X-Throttle"), first(h, "X-Limit")
@@ -268,7 +278,7 @@ func (r *Recorder) refused(x *response, now time.Time) {
 func (r *Recorder) count(x *response) {
 	c, rec := &r.counters, &x.record
 	c.active.Add(-1)
-	kind := min(rec.Class.Kind, kinds-1)
+	kind := rec.Class.Kind
 	c.requests[kind][statusClass(rec.Status)].Add(1)
 	if kind.watched() {
 		c.seconds[kind].add(rec.Duration)
@@ -341,6 +351,7 @@ func (r *Recorder) report(x *response) {
 	rec.Viewers = int(r.counters.viewers.Load())
 	if rec.HasCMCD && rec.CMCD.NextObject != "" {
 		rec.CMCD.NextObject = "" // a URL with whatever secrets
+		rec.CMCD.keys &^= keyNOR
 	}
 	for _, l := range out.logs {
 		l.Request(rec)
@@ -355,7 +366,7 @@ func (r *Recorder) Sessions() iter.Seq[Session] {
 	return func(yield func(Session) bool) {
 		var all []Session
 		for i := range r.shards {
-			all = r.shards[i].snapshots(all[:0])
+			all = r.shards[i].snapshots(all[:0], r.opts.Now())
 			for _, s := range all {
 				if !yield(s) {
 					return
@@ -365,11 +376,11 @@ func (r *Recorder) Sessions() iter.Seq[Session] {
 	}
 }
 
-func (p *shard) snapshots(all []Session) []Session {
+func (p *shard) snapshots(all []Session, now time.Time) []Session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.sessions {
-		all = append(all, s.snapshot())
+		all = append(all, s.snapshot(now))
 	}
 	return all
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,8 +23,8 @@ import (
 
 func TestBursts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []usage.Event
-		r, _ := newRecorder(t, usage.Options{OnEvent: func(e usage.Event) { told = append(told, e) }})
+		var called atomic.Int64
+		r, _ := newRecorder(t, usage.Options{OnEvent: func(usage.Event) { called.Add(1) }})
 		h := r.Handler(answer(503, 1, "X-Limit", "players"))
 		for range 100 {
 			serve(h, get("/a.ism/Manifest"))
@@ -31,6 +32,7 @@ func TestBursts(t *testing.T) {
 		serve(h, get("/b.ism/Manifest"))
 		r.Emit(usage.Event{Kind: usage.Started, Subject: "/a"})
 		r.Emit(usage.Event{Kind: usage.Started, Subject: "/a"})
+		told := r.Events()
 		require.Len(t, told, 4, "one for each stream; others are no bursts")
 		assert.Equal(t, usage.LimitHit, told[0].Kind)
 		assert.Equal(t, "/a.ism", told[0].Subject)
@@ -38,14 +40,16 @@ func TestBursts(t *testing.T) {
 		assert.Equal(t, 1, told[0].Count)
 		time.Sleep(62 * time.Second)
 		synctest.Wait()
+		told = r.Events()
 		require.Len(t, told, 5)
 		assert.Equal(t, 99, told[4].Count)
 		serve(h, get("/a.ism/Manifest"))
-		assert.Len(t, told, 5, "the next minute has begun")
+		assert.Len(t, r.Events(), 5, "the next minute has begun")
 		require.NoError(t, r.Close())
+		told = r.Events()
 		require.Len(t, told, 6, "what was held back is told at the end")
 		assert.Equal(t, 1, told[5].Count)
-		assert.Equal(t, told, r.Events())
+		assert.Equal(t, int64(6), called.Load())
 	})
 }
 
@@ -323,4 +327,33 @@ func TestConcurrentUse(t *testing.T) {
 	for _, v := range stats.Streams {
 		assert.Zero(t, v.Viewers, v.Stream)
 	}
+}
+
+func TestClassesOfOthers(t *testing.T) {
+	r, log := newRecorder(t, usage.Options{Classify: func(*http.Request) usage.Class {
+		return usage.Class{Stream: "/x", Kind: 200, Protocol: 200, Bitrate: -1, MediaTime: -1}
+	}})
+	serve(r.Handler(answer(200, 1)), get("/a"))
+	assert.Equal(t, usage.Class{Stream: "/x"}, log.last(t).Class)
+	serve(r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		usage.Annotate(w, usage.Note{Class: &usage.Class{Stream: "/y", Kind: usage.File, Protocol: 77}})
+	})), get("/a"))
+	assert.Equal(t, map[usage.Protocol]int{usage.Other: 1}, r.Stats().ViewersBy)
+}
+
+func TestClosedRecorder(t *testing.T) {
+	r, _ := newRecorder(t, usage.Options{})
+	require.NoError(t, r.Close())
+	log := new(memory)
+	assert.ErrorIs(t, r.SetLogs(log), usage.ErrClosed)
+	assert.Zero(t, log.closed, "it stays the caller's")
+	assert.ErrorIs(t, r.SetWebhooks(context.Background()), usage.ErrClosed)
+	r.Emit(usage.Event{Kind: usage.Stopped})
+	assert.Len(t, r.Events(), 1)
+}
+
+func TestNextObjectIsNotTold(t *testing.T) {
+	r, log := newRecorder(t, usage.Options{})
+	serve(r.Handler(answer(200, 1)), get(fragment, "CMCD-Request", `nor="..%2Fx%3Ftoken%3Dabc",bl=100`))
+	assert.Equal(t, "bl=100", log.last(t).CMCD.String())
 }

@@ -35,6 +35,7 @@ type response struct {
 	// received are bytes of the request's body, pushed the stream that they are of. It is released at the end.
 	received int64
 	pushed   *stream
+	ended    bool // nobody would release it
 }
 
 // Unwrap is for [http.ResponseController].
@@ -54,7 +55,7 @@ func (x *response) begin(status int) {
 		return
 	}
 	x.record.Status = status
-	x.record.FirstByte = x.rec.opts.Now().Sub(x.record.Start)
+	x.record.FirstByte = max(x.rec.opts.Now().Sub(x.record.Start), 0)
 	c := &x.record.Class
 	if !good(status) || c.Stream == "" {
 		return

@@ -66,7 +66,9 @@ func TestWhoIsAViewer(t *testing.T) {
 		"one player, two streams":    {[]*http.Request{get("/a.ism/Manifest"), get("/b.ism/Manifest")}, 2},
 		"address and player are one": {[]*http.Request{get("/a.ism/Manifest"), get("/a.ism/Manifest")}, 1},
 		"another player":             {[]*http.Request{get("/a.ism/Manifest"), get("/a.ism/Manifest", "User-Agent", "other")}, 2},
-		"sid":                        {[]*http.Request{get("/a.ism/Manifest", "CMCD-Session", `sid="1"`), get("/a.ism/Manifest", "CMCD-Session", `sid="2"`)}, 2},
+		"sid": {[]*http.Request{
+			get("/a.ism/Manifest", "CMCD-Session", `sid="1"`), get("/a.ism/Manifest", "CMCD-Session", `sid="2"`),
+		}, 2},
 		"Apple's": {[]*http.Request{get("/a.m3u8", "X-Playback-Session-Id", "1"), get("/1.ts", "X-Playback-Session-Id", "1",
 			"User-Agent", "another process")}, 1},
 		"renditions below the master playlist": {[]*http.Request{get("/f/master.m3u8"), get("/f/v/1/index.m3u8"), get("/f/v/1/1.ts")}, 1},

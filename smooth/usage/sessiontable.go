@@ -95,7 +95,7 @@ const maxAbove = 2
 func (r *Recorder) join(x *response, create bool) *session {
 	name := x.record.Class.Stream
 	for above := 0; ; above++ {
-		if s := r.find(r.sum(&x.who, name)); s != nil {
+		if s := r.find(r.sum(&x.who, name), x.record.Start); s != nil {
 			return s
 		}
 		if !x.record.Class.part || above == maxAbove || len(name) < 2 {
@@ -113,23 +113,26 @@ func (r *Recorder) join(x *response, create bool) *session {
 }
 
 // find marks a session as active and returns it, or nil.
-func (r *Recorder) find(k key) *session {
+func (r *Recorder) find(k key, now time.Time) *session {
 	p := &r.shards[k[0]%shards]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.sessions[k]
 	if s != nil {
-		p.activate(s)
+		p.activate(s, now)
 	}
 	return s
 }
 
 // activate marks a session as one that has a request. mu must be held.
-func (p *shard) activate(s *session) {
+func (p *shard) activate(s *session, now time.Time) {
 	if s.listed {
 		p.remove(s)
 	}
 	s.view.Active++
+	if now.After(s.view.Last) {
+		s.view.Last = now
+	}
 }
 
 // create makes the session of a request, or returns nil if there is no room for it.
@@ -147,7 +150,7 @@ func (r *Recorder) create(x *response) *session {
 	p := &r.shards[s.key[0]%shards]
 	p.mu.Lock()
 	if other := p.sessions[s.key]; other != nil {
-		p.activate(other)
+		p.activate(other, x.record.Start)
 		p.mu.Unlock()
 		r.counters.viewers.Add(-1)
 		return other
@@ -239,8 +242,11 @@ func firstOf(a, b string) string {
 }
 
 // snapshot returns a session as others see it. The shard's mutex must be held.
-func (s *session) snapshot() Session {
+func (s *session) snapshot(now time.Time) Session {
 	v := s.view
+	if v.Active > 0 && now.After(v.Last) {
+		v.Last = now // it goes on
+	}
 	v.Sent, v.Received = s.sent.Load(), s.received.Load()
 	switch {
 	case s.cut && v.Active == 0:
@@ -264,7 +270,7 @@ const (
 func (r *Recorder) expire(now, before time.Time, everything bool) {
 	var gone []Session
 	for i := range r.shards {
-		gone = r.shards[i].expire(r, gone[:0], before, everything)
+		gone = r.shards[i].expire(r, gone[:0], now, before, everything)
 		for j := range gone {
 			r.end(&gone[j], now)
 		}
@@ -272,7 +278,7 @@ func (r *Recorder) expire(now, before time.Time, everything bool) {
 }
 
 // expire removes sessions from the table and appends them.
-func (p *shard) expire(r *Recorder, gone []Session, before time.Time, everything bool) []Session {
+func (p *shard) expire(r *Recorder, gone []Session, now, before time.Time, everything bool) []Session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	take := func(s *session) {
@@ -281,7 +287,7 @@ func (p *shard) expire(r *Recorder, gone []Session, before time.Time, everything
 		}
 		delete(p.sessions, s.key)
 		s.ended = true
-		gone = append(gone, s.snapshot())
+		gone = append(gone, s.snapshot(now))
 		s.stream.viewers[s.view.Protocol].Add(-1)
 		r.counters.viewersBy[s.view.Protocol].Add(-1)
 		r.streams.release(s.stream, s.view.Last)

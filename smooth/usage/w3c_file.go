@@ -156,7 +156,8 @@ func (l *W3C) writeLines(lines []byte) error {
 	return l.append(lines)
 }
 
-// append writes whole lines, after the header if the file is empty. After a failure other than a full disk the file is closed, and opened again next time.
+// append writes whole lines, after the header if the file is empty. After a failure other than a full disk the file is closed,
+// and opened again next time.
 func (l *W3C) append(lines []byte) error {
 	f := &l.file
 	if f.size == 0 {

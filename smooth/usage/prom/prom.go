@@ -65,7 +65,8 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 // Handler returns a handler for /metrics: the recorder's metrics, and those of Go and of the process.
 func Handler(rec *usage.Recorder, opts *Options) http.Handler {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(NewCollector(rec, opts), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	process := collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	reg.MustRegister(NewCollector(rec, opts), collectors.NewGoCollector(), process)
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4})
 }
 
@@ -110,7 +111,8 @@ func (c *Collector) convert(m *usage.Metric, seen map[string]*family) (prometheu
 func (c *Collector) family(m *usage.Metric, names []string, seen map[string]*family) (*family, error) {
 	f := seen[m.Name]
 	if f == nil {
-		if !validName(m.Name, true) || slices.ContainsFunc(names, func(n string) bool { return !validName(n, false) || c.labels[n] != "" }) {
+		bad := func(n string) bool { return !validName(n, false) || c.labels[n] != "" }
+		if !validName(m.Name, true) || slices.ContainsFunc(names, bad) {
 			return nil, errName
 		}
 		f = &family{
