@@ -103,9 +103,7 @@ func (c *Console) points(ctx context.Context, _ url.Values) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &view{
-		nav: "points", title: "Publishing points", every: often, parts: []string{"points"}, data: c.pointRows(points), form: "point",
-	}, nil
+	return &view{nav: "points", title: "Publishing points", every: often, parts: []string{"points"}, data: c.pointRows(points)}, nil
 }
 
 // pointData is what the sections of a publishing point get.
