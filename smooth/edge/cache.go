@@ -34,7 +34,7 @@ type Cache struct {
 
 	// ctx is that of the cache's goroutines, until Close.
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 }
 
@@ -59,7 +59,7 @@ func New(opts *Options) (*Cache, error) {
 		c.transport = c.owned
 	}
 	c.proxy = c.newProxy()
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	if c.disk != nil {
 		c.wg.Go(c.runWriter)
 	}
@@ -86,8 +86,11 @@ func (c *Cache) Close() error {
 	c.table.mu.Lock()
 	c.table.closed = true
 	c.table.mu.Unlock()
-	c.cancel()
+	c.cancel(ErrClosed)
 	c.wg.Wait()
+	if c.disk != nil {
+		c.disk.unlink(nil)
+	}
 	if c.owned != nil {
 		c.owned.CloseIdleConnections()
 	}

@@ -19,6 +19,8 @@ const (
 	minPending = 64 << 20
 	// maxJobs bounds the objects that wait to be written.
 	maxJobs = 4096
+	// maxUndead bounds the files that are to be removed another time.
+	maxUndead = 4096
 	// diskBlock is what the size of a file is rounded up to, as file systems do.
 	diskBlock = 4096
 )
@@ -94,6 +96,7 @@ type disk struct {
 	pending      map[digest][]*job
 	pendingBytes int64
 	number       uint64
+	undead       []fileRef // files that could not be removed
 }
 
 // job is an object that waits to be written.
@@ -266,10 +269,24 @@ func (d *disk) removeFile(ref fileRef) {
 	d.unlink([]fileRef{ref})
 }
 
-// unlink removes files. One that cannot be removed, such as on Windows while it is being sent, is found at the next start.
+// unlink removes files. Those that cannot be removed, such as on Windows while they are being sent, are tried again
+// with the next ones; what is then left when the process ends would be found again at the next start.
 func (d *disk) unlink(refs []fileRef) {
+	d.mu.Lock()
+	refs = append(refs, d.undead...)
+	d.undead = nil
+	d.mu.Unlock()
+	var undead []fileRef
 	for _, ref := range refs {
-		_ = os.Remove(ref.path(d.dir))
+		if ignoreMissing(os.Remove(ref.path(d.dir))) != nil && len(undead) < maxUndead {
+			undead = append(undead, ref)
+		}
+	}
+	if len(undead) > 0 {
+		d.mu.Lock()
+		d.undead = append(d.undead, undead...)
+		d.undead = d.undead[:min(len(d.undead), maxUndead)]
+		d.mu.Unlock()
 	}
 }
 

@@ -31,7 +31,10 @@ func (d *disk) scan() error {
 	}
 	var list []found
 	err := filepath.WalkDir(d.dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
+		switch {
+		case err != nil && path != d.dir:
+			return fs.SkipDir // such as lost+found, or just removed
+		case err != nil || !entry.Type().IsRegular():
 			return err
 		}
 		info, err := entry.Info()

@@ -30,6 +30,9 @@ var (
 	ErrNotCached = errors.New("edge: not cached")
 	// ErrLoop means that a request has come through so many proxies that they must form a loop.
 	ErrLoop = errors.New("edge: request loops")
+	// ErrMethod means that the method is TRACE or CONNECT. An upstream would answer TRACE with the fields that
+	// Upstream.Header adds, which are none of the client's business.
+	ErrMethod = errors.New("edge: method not allowed")
 	// ErrBadPath means that a path leads upwards.
 	ErrBadPath = errors.New("edge: path leads upwards")
 )
@@ -50,6 +53,8 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, ErrBadPath):
 		return http.StatusBadRequest
+	case errors.Is(err, ErrMethod):
+		return http.StatusMethodNotAllowed
 	case errors.Is(err, ErrLoop):
 		return http.StatusLoopDetected
 	case errors.Is(err, ErrBusy), errors.Is(err, ErrClosed):

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -43,6 +42,9 @@ func (c *Cache) done(r *http.Request, out *outcome, start time.Time) {
 // serve answers a request: from the cache, by a flight, or by passing it through.
 func (c *Cache) serve(w http.ResponseWriter, r *http.Request, out *outcome) {
 	k, err := c.keyOf(r)
+	if r.Method == http.MethodTrace || r.Method == http.MethodConnect {
+		err = ErrMethod
+	}
 	if err != nil {
 		c.fail(w, r, err, out)
 		return
@@ -120,8 +122,11 @@ func (c *Cache) fail(w http.ResponseWriter, r *http.Request, err error, out *out
 	h := w.Header()
 	h["X-Cache"] = out.result.header()
 	h["Cache-Control"] = []string{"no-store"}
-	if out.status == http.StatusServiceUnavailable {
-		h["Retry-After"] = []string{strconv.Itoa(1)}
+	switch out.status {
+	case http.StatusServiceUnavailable:
+		h["Retry-After"] = []string{"1"}
+	case http.StatusMethodNotAllowed:
+		h["Allow"] = []string{"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}
 	}
 	http.Error(w, http.StatusText(out.status), out.status)
 	c.opts.Logger.Debug("edge: request", "path", r.URL.Path, "status", out.status, "err", err)

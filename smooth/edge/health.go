@@ -31,7 +31,7 @@ func (c *Cache) checkAll() {
 		wg.Go(func() {
 			err := c.check(u)
 			if c.ctx.Err() == nil {
-				c.note(u, err == nil, err)
+				c.note(u, event{ok: err == nil, check: true}, err)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -139,6 +140,88 @@ func TestCutOverNetwork(t *testing.T) {
 		assert.ErrorIs(t, a.err, io.ErrUnexpectedEOF)
 		assert.Zero(t, cache.Stats().Memory.Keys)
 	}
+}
+
+// Whatever happens at the same time, nobody gets wrong bytes: hits and misses in both tiers, ranges, reloads, purges,
+// upstreams that fail in the middle, and viewers who leave.
+func TestMixedLoad(t *testing.T) {
+	var requests atomic.Uint64
+	cache, _, url := pair(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := requests.Add(1)
+		w = &cutter{ResponseWriter: w, after: 1 << 30}
+		if n%7 == 0 {
+			w.(*cutter).after = 10_000
+		}
+		sized(w, r)
+	}), edge.Options{Dir: t.TempDir(), MemoryBytes: 2 << 20, DiskBytes: 4 << 20, MaxMemoryObject: 40_000})
+	var complete, cut atomic.Int64
+	var wg sync.WaitGroup
+	for viewer := range 16 {
+		wg.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(viewer), 1))
+			for range 60 {
+				n := 20_000 + 1000*random.IntN(40)
+				var fields []string
+				from, to := 0, n
+				switch random.IntN(12) {
+				case 0:
+					from, to = 100, 15_000
+					fields = []string{"Range", "bytes=100-14999"}
+				case 1:
+					fields = []string{"Cache-Control", "no-cache"}
+				case 2:
+					cache.Purge(fmt.Sprintf("/%d", n))
+				case 3:
+					ctx, cancel := context.WithCancel(context.Background())
+					r, _ := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("%s/%d", url, n), nil)
+					if resp, err := http.DefaultClient.Do(r); err == nil {
+						cancel()
+						_ = resp.Body.Close()
+					}
+					cancel()
+					continue
+				}
+				a := fetch(t, fmt.Sprintf("%s/%d", url, n), fields...)
+				switch {
+				case a.err != nil:
+					cut.Add(1)
+				case a.body != noise(uint64(n), n)[from:to]:
+					t.Errorf("%d %v: status %d, %s, %d bytes are wrong", n, fields, a.status, a.cache(), len(a.body))
+				default:
+					complete.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	assert.Positive(t, complete.Load())
+	assert.Positive(t, cut.Load())
+	require.NoError(t, cache.Close())
+	s := cache.Stats()
+	assert.Zero(t, s.InFlight)
+	assert.Zero(t, s.InFlightBytes)
+	assert.Zero(t, s.DiskErrors)
+	assert.LessOrEqual(t, s.Memory.Bytes, int64(2<<20))
+	assert.LessOrEqual(t, s.Disk.Bytes, int64(4<<20))
+}
+
+// cutter cuts a body after some bytes.
+type cutter struct {
+	http.ResponseWriter
+	after int
+}
+
+// WriteString implements io.StringWriter.
+func (w *cutter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
+
+// Write implements io.Writer.
+func (w *cutter) Write(p []byte) (int, error) {
+	if len(p) > w.after {
+		_, _ = w.ResponseWriter.Write(p[:w.after])
+		_ = http.NewResponseController(w.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // Large bodies come from disk over a real connection, whole and in ranges.

@@ -71,7 +71,8 @@ type Options struct {
 	// at most are in flight. Zero means [DefaultMemoryBytes].
 	MemoryBytes int64
 	// MaxMemoryObject is the largest body that is kept in memory. Zero means [DefaultMaxMemoryObject] with a directory,
-	// and without one MaxObject, but never more than one shard of the memory holds.
+	// and without one MaxObject. It is never more than half of what one of the up to 16 parts of the memory
+	// holds, which have at least 32 MiB, or all there is.
 	MaxMemoryObject int64
 	// Dir is the directory of the objects on disk, which the cache has for itself; a second process may use it only while
 	// it takes over. It is made if it does not exist. Empty means that there is no disk tier.

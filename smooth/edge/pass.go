@@ -31,8 +31,15 @@ func (c *Cache) pass(w http.ResponseWriter, r *http.Request, k key, out *outcome
 		return
 	}
 	p := &passage{k, *out}
-	defer func() { *out = p.out }() // also when the proxy panics, to cut the connection
+	complete := false
+	defer func() { // also when the proxy panics, to cut the connection
+		*out = p.out
+		if !complete && r.Context().Err() == nil {
+			out.err = ErrTruncated
+		}
+	}()
 	c.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), outcomeKey{}, p)))
+	complete = true
 }
 
 // newProxy returns the proxy for what passes through.
@@ -105,7 +112,7 @@ func (c *Cache) roundTrip(r *http.Request) (*http.Response, error) {
 // isIdempotent reports whether a request may be sent twice: RFC 9110 section 9.2.2.
 func isIdempotent(method string) bool {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
 		return true
 	}
 	return false
@@ -114,7 +121,7 @@ func isIdempotent(method string) bool {
 // isSafe reports whether a method changes nothing: RFC 9110 section 9.2.1.
 func isSafe(method string) bool {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return true
 	}
 	return false

@@ -323,6 +323,17 @@ func TestEncodedWithoutVary(t *testing.T) {
 	assert.Equal(t, "identity", r.get("/a").body)
 }
 
+// A response that allows one origin only is not for another one, even if it does not say on what that depends.
+func TestAllowedOriginWithoutVary(t *testing.T) {
+	r := newRig(t, func(w http.ResponseWriter, r *http.Request) {
+		reply(200, "body", "Cache-Control", "max-age=10", "Access-Control-Allow-Origin", r.Header.Get("Origin"))(w, r)
+	}, nil)
+	for _, origin := range []string{"http://a", "http://b", "http://a"} {
+		assert.Equal(t, origin, r.get("/a", "Origin", origin).header.Get("Access-Control-Allow-Origin"))
+	}
+	assert.EqualValues(t, 2, r.origin.requests.Load())
+}
+
 // Authorization makes a request its own, unless the response says that it is for all: RFC 9111 section 3.5.
 func TestAuthorization(t *testing.T) {
 	for control, want := range map[string][2]string{

@@ -113,12 +113,12 @@ func (c *Cache) sendTo(u *upstream, r *http.Request, a *attempt) (*http.Response
 			err = cause
 		}
 		if r.Context().Err() == nil {
-			c.note(u, false, err)
+			c.note(u, event{}, err)
 		}
 		end()
 		return nil, err
 	}
-	c.note(u, !isDownStatus(resp.StatusCode), nil)
+	c.note(u, event{ok: !isDownStatus(resp.StatusCode)}, nil)
 	if resp.StatusCode != http.StatusSwitchingProtocols { // whose body is written to as well, and whose context ends with the request
 		resp.Body = &endedBody{ReadCloser: resp.Body, end: end}
 	}
@@ -126,14 +126,14 @@ func (c *Cache) sendTo(u *upstream, r *http.Request, a *attempt) (*http.Response
 }
 
 // note takes down what came of a request to an upstream.
-func (c *Cache) note(u *upstream, ok bool, err error) {
-	if !ok {
+func (c *Cache) note(u *upstream, e event, err error) {
+	if !e.ok && !e.check {
 		u.errors.Add(1)
 	}
-	if !u.note(ok, &c.opts.Health, c.opts.Now()) {
+	if !u.note(e, &c.opts.Health, c.opts.Now()) {
 		return
 	}
-	if ok {
+	if e.ok {
 		c.opts.Logger.Info("edge: upstream is up", "upstream", u.base.Redacted())
 	} else {
 		c.opts.Logger.Warn("edge: upstream is down", "upstream", u.base.Redacted(), "err", err)

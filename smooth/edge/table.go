@@ -191,12 +191,13 @@ func (c *Cache) unlink(gone []fileRef) {
 // returns of how many keys. What is in flight for them is not stored. The path is as it is in a URL, with nothing escaped
 // that need not be. With a directory it reads the header of each file, which takes a while.
 func (c *Cache) Purge(prefix string) int {
-	match := func(k key) bool { return strings.HasPrefix(k.path, canonicalPath(prefix)) }
+	prefix = canonicalPath(prefix)
+	match := func(k key) bool { return strings.HasPrefix(k.path, prefix) }
 	gone := map[key]struct{}{}
 	c.table.mu.Lock()
 	c.epoch.Add(1)
 	c.table.purge(match)
-	c.memory.removePrefix(canonicalPath(prefix), func(k key) { gone[k] = struct{}{} })
+	c.memory.removePrefix(prefix, func(k key) { gone[k] = struct{}{} })
 	c.table.mu.Unlock()
 	if c.disk != nil {
 		c.disk.purge(match, func(k key) { gone[k] = struct{}{} })

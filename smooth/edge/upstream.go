@@ -24,10 +24,11 @@ type upstream struct {
 
 	requests, errors atomic.Uint64
 
-	mu       sync.Mutex // guards what follows
-	failures int        // in succession
-	down     bool
-	until    time.Time // when a down one counts as up again; zero means when a check succeeds
+	mu           sync.Mutex // guards what follows
+	failures     int        // of requests in succession
+	failedChecks int        // in succession
+	down         bool
+	until        time.Time // when a down one counts as up again; zero means when a check succeeds
 }
 
 // upstreamSet is an immutable list of upstreams.
@@ -83,7 +84,7 @@ func (s *upstreamSet) find(raw string) *upstream {
 func (u *upstream) takeOver(old *upstream) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
-	u.failures, u.down, u.until = old.failures, old.down, old.until
+	u.failures, u.failedChecks, u.down, u.until = old.failures, old.failedChecks, old.down, old.until
 	u.requests.Store(old.requests.Load())
 	u.errors.Store(old.errors.Load())
 }
@@ -139,17 +140,29 @@ func (u *upstream) isUp(now time.Time) bool {
 	return !u.down || !u.until.IsZero() && !now.Before(u.until)
 }
 
-// note takes down what came of a request or check, and reports whether the upstream went up or down by it.
-func (u *upstream) note(ok bool, health *Health, now time.Time) (changed bool) {
+// event is what came of a request or of a check.
+type event struct{ ok, check bool }
+
+// note takes down an event, and reports whether the upstream went up or down by it. Where there are checks, only one of
+// these makes it go up, and requests that succeed do not make up for checks that fail: an upstream that is to be taken out of
+// service says so in its checks, and goes on answering.
+func (u *upstream) note(e event, health *Health, now time.Time) (changed bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if ok {
-		changed = u.down
-		u.failures, u.down = 0, false
-		return changed
+	failures := &u.failures
+	if e.check {
+		failures = &u.failedChecks
 	}
-	u.failures = min(u.failures+1, health.Failures)
-	if u.failures < health.Failures {
+	switch {
+	case e.ok && (e.check || health.Path == ""):
+		changed = u.down
+		u.failures, u.failedChecks, u.down = 0, 0, false
+		return changed
+	case e.ok:
+		u.failures = 0
+		return false
+	}
+	if *failures = min(*failures+1, health.Failures); *failures < health.Failures {
 		return false
 	}
 	changed = !u.down

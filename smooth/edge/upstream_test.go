@@ -149,7 +149,10 @@ func TestHealth(t *testing.T) {
 	ok.Store(false)
 	r.cache.CheckHealth()
 	assert.Equal(t, []bool{true}, ups(r.cache))
+	r.get("/works") // which does not make up for the checks
 	r.cache.CheckHealth()
+	assert.Equal(t, []bool{false}, ups(r.cache))
+	r.get("/last-resort")
 	assert.Equal(t, []bool{false}, ups(r.cache))
 	r.clock.advance(24 * time.Hour)
 	assert.Equal(t, []bool{false}, ups(r.cache), "until a check succeeds")
@@ -328,6 +331,11 @@ func TestBypass(t *testing.T) {
 	assert.Zero(t, r.cache.Stats().Memory.Keys)
 	assert.Equal(t, 508, r.get("/a", "Via", strings.Repeat("1.1 smoothkit,", 20)).status)
 	assert.Equal(t, 508, r.do("POST", "/a", nil, "Via", strings.Repeat("1.1 smoothkit,", 20)).status)
+	for _, method := range []string{"TRACE", "CONNECT"} {
+		a := r.do(method, "/a", nil)
+		assert.Equal(t, 405, a.status)
+		assert.NotEmpty(t, a.header.Get("Allow"))
+	}
 	for _, path := range []string{"/a/../b", "/..", "/a/%2e%2E/b", "/a/..%5cb", `/a%2f..%2fb`} {
 		assert.Equal(t, 400, r.get(path).status, path)
 	}

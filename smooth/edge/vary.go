@@ -14,8 +14,8 @@ const maxVariants = 16
 // selector is a field of requests that a response depends on, with what the request of the flight had.
 type selector struct{ name, value string }
 
-// selectorsOf returns what a response depends on, sorted by name: what Vary names, and Accept-Encoding if it is encoded
-// although it does not say so.
+// selectorsOf returns what a response depends on, sorted by name: what Vary names, and, although it may not say so,
+// Accept-Encoding if it is encoded, and Origin if it allows one origin only.
 func (c *Cache) selectorsOf(h, request http.Header) []selector {
 	var names []string
 	for _, value := range h["Vary"] {
@@ -27,6 +27,9 @@ func (c *Cache) selectorsOf(h, request http.Header) []selector {
 	}
 	if h["Content-Encoding"] != nil {
 		names = append(names, "Accept-Encoding")
+	}
+	if allowed := h["Access-Control-Allow-Origin"]; len(allowed) > 0 && allowed[0] != "*" {
+		names = append(names, "Origin")
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
