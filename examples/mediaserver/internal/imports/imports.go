@@ -2,9 +2,11 @@
 package imports
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path"
@@ -132,7 +134,7 @@ func (r *Report) sites(c *config.Config, im *config.Import, from config.IIS, bin
 			continue
 		}
 		if site, ok := r.site(c, s, from, bind); ok {
-			c.Sites = append(c.Sites, site)
+			add(c, site)
 		}
 	}
 	if len(wanted) > 0 {
@@ -142,6 +144,25 @@ func (r *Report) sites(c *config.Config, im *config.Import, from config.IIS, bin
 		return fmt.Errorf("%s: of no site the directories are here: say with paths (-map) where they are", im.File)
 	}
 	return nil
+}
+
+// add adds a site. One of the same name in the configuration, which has what IIS did not know, such as aliases, is completed instead.
+func add(c *config.Config, site config.Site) {
+	i := slices.IndexFunc(c.Sites, func(s config.Site) bool { return s.IIS == nil && s.Name != "" && strings.EqualFold(s.Name, site.Name) })
+	if i < 0 {
+		c.Sites = append(c.Sites, site)
+		return
+	}
+	s := &c.Sites[i]
+	s.IIS, s.Root = site.IIS, cmp.Or(s.Root, site.Root)
+	if len(s.Hosts) == 0 {
+		s.Hosts = site.Hosts
+	}
+	if len(s.On) == 0 {
+		s.On = site.On
+	}
+	maps.Copy(site.Folders, s.Folders)
+	s.Folders = site.Folders
 }
 
 func empty(s *config.Site) bool {
@@ -185,13 +206,13 @@ func (r *Report) directory(site *config.Site, at string, dir iis.VirtualDirector
 func (r *Report) bindings(c *config.Config, site *config.Site, list []iis.Binding, bind bool) {
 	anyHost := false
 	for _, b := range list {
+		if bind && !r.listen(c, site, b) {
+			continue
+		}
 		if b.Host == "" {
 			anyHost = true
 		} else if !slices.Contains(site.Hosts, b.Host) {
 			site.Hosts = append(site.Hosts, b.Host)
-		}
-		if bind {
-			r.listen(c, site, b)
 		}
 	}
 	if anyHost {
@@ -199,8 +220,8 @@ func (r *Report) bindings(c *config.Config, site *config.Site, list []iis.Bindin
 	}
 }
 
-// listen makes a listener of a binding, unless there is one.
-func (r *Report) listen(c *config.Config, site *config.Site, b iis.Binding) {
+// listen makes a listener of a binding, unless there is one. It reports false if that cannot be.
+func (r *Report) listen(c *config.Config, site *config.Site, b iis.Binding) bool {
 	host := ""
 	if b.Address.IsValid() && !b.Address.IsUnspecified() {
 		host = b.Address.String()
@@ -210,7 +231,7 @@ func (r *Report) listen(c *config.Config, site *config.Site, b iis.Binding) {
 	if !known && b.Protocol == "https" {
 		r.add(site.IIS.File, b.Line, false, "https at %s is left out: its certificate is in the store of Windows; "+
 			"give a listener for %s with tls in the configuration", address, address)
-		return
+		return false
 	}
 	if !known {
 		c.Listen = append(c.Listen, config.Listener{Address: address})
@@ -218,6 +239,7 @@ func (r *Report) listen(c *config.Config, site *config.Site, b iis.Binding) {
 	if !slices.Contains(site.On, address) {
 		site.On = append(site.On, address)
 	}
+	return true
 }
 
 // conflict returns an error if two sites could not be told apart.
