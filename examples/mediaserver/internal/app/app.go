@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/console"
@@ -99,11 +100,11 @@ func (a *app) run(ctx context.Context, cfg *config.Config, reload <-chan os.Sign
 	if err := a.takeOver(ctx, cfg); err != nil {
 		return errors.Join(err, a.set.Close())
 	}
-	debug, err := startDebug(cfg.Debug, a.log)
+	profiles, err := startDebug(cfg.Debug, a.log)
 	if err != nil {
 		a.log.Error("no pprof", "err", err)
 	}
-	defer debug.close()
+	defer profiles.close()
 	a.watch = a.follow(cfg, reload)
 	a.announce(ctx, cfg)
 	listen.Notify(listen.NotifyReady)
@@ -124,7 +125,7 @@ func (a *app) takeOver(ctx context.Context, cfg *config.Config) (err error) {
 	a.http.set(a.server)
 	a.set.Serve(a.http.serve)
 	if err := a.set.Done(ctx); err != nil {
-		return errors.Join(err, a.server.Close())
+		return errors.Join(err, a.server.Close()) // the archive before the set: then the process before takes it back
 	}
 	return nil
 }
@@ -159,6 +160,9 @@ func (a *app) wait(ctx context.Context, cfg *config.Config) error {
 func (a *app) release(ctx context.Context) error {
 	a.watch.pause()
 	a.http.keepAlives(false)
+	if err := a.http.conns.Settle(ctx); err != nil {
+		return err
+	}
 	return a.server.Release(ctx)
 }
 
@@ -166,11 +170,24 @@ func (a *app) release(ctx context.Context) error {
 func (a *app) reclaim(ctx context.Context) error {
 	a.http.keepAlives(true)
 	defer a.watch.resume()
-	return a.server.Reclaim(ctx)
+	for {
+		err := a.server.Reclaim(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		select { // the other process may have the archive until it has ended
+		case <-ctx.Done():
+			return err
+		case <-time.After(reclaimEvery):
+		}
+	}
 }
 
+// reclaimEvery is how often is tried to take back what another process may still have.
+const reclaimEvery = 100 * time.Millisecond
+
 // drain lets viewers get what they have asked for.
-func (a *app) drain(ctx context.Context) error { return a.http.shutdown(ctx) }
+func (a *app) drain(ctx context.Context) error { return a.http.drain(ctx) }
 
 // listeners tells the console how the addresses are doing.
 func (a *app) listeners() (list []console.Listener) {

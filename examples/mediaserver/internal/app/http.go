@@ -37,6 +37,8 @@ type httpServers struct {
 	handler atomic.Pointer[server.Server]
 	header  time.Duration
 
+	conns listen.Conns
+
 	mu      sync.Mutex // guards the rest
 	known   map[string]config.Listener
 	servers map[string]*http.Server
@@ -99,7 +101,7 @@ func (s *httpServers) server(spec listen.Spec) (*http.Server, *config.Listener, 
 		Handler: s, ReadHeaderTimeout: s.header, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog:    slog.NewLogLogger(s.app.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return server.WithListener(context.Background(), &cfg) },
-		ConnContext: throttle.ConnContext,
+		ConnContext: throttle.ConnContext, ConnState: s.conns.ConnState,
 	}
 	if cfg.TLS != nil {
 		var err error
@@ -159,6 +161,20 @@ func (s *httpServers) shutdown(ctx context.Context) error {
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// drain waits for requests under way, also those of connections that have just been accepted, and cuts those that are left when ctx
+// ends.
+func (s *httpServers) drain(ctx context.Context) error {
+	servers := s.all()
+	err := s.conns.Drain(ctx, servers...)
+	if err == nil {
+		return nil
+	}
+	for _, srv := range servers {
+		err = errors.Join(err, srv.Close())
+	}
+	return err
 }
 
 // debugServer is the listener for pprof.
