@@ -196,7 +196,7 @@ func (b *Bearer) parserOptions() []jwt.ParserOption {
 	return list
 }
 
-// Close ends the goroutine that fetches keys and waits for it. Those that are there go on to be used.
+// Close ends the goroutine that fetches keys and waits for it. Requests that are under way still find those that are there.
 func (b *Bearer) Close() error {
 	b.keys.close()
 	return nil
@@ -231,7 +231,7 @@ func (b *Bearer) Authenticate(r *http.Request) (*Identity, error) {
 		return nil, fmt.Errorf("access: bearer: path %q is not among the token's: %w", r.URL.Path, ErrForbidden)
 	}
 	if v := visitOf(r.Context()); v != nil && inQuery {
-		v.perViewer = true
+		v.inQuery = b.opts.Query
 	}
 	return &t.id, nil
 }

@@ -22,7 +22,8 @@ type HandlerOptions struct {
 	// Signed, if set, takes tokens out of paths. It is the one that policies have as authenticator, or one of several
 	// with the same prefix.
 	Signed *Signed
-	// StripQuery also takes the token of Signed out of the query. Then the handlers behind cannot repeat it in manifests.
+	// StripQuery also takes tokens out of the query: that of Signed, and that by which a request has been let in. Then the
+	// handlers behind cannot repeat it in manifests.
 	StripQuery bool
 	// StripAuthorization takes the Authorization header out of a request that it has let in, so that nothing behind
 	// passes it on.
@@ -87,7 +88,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	v := &visit{}
 	if outer := visitOf(r.Context()); outer != nil { // of a Handler around this one
-		v.token, v.identity, v.perViewer = outer.token, outer.identity, outer.perViewer
+		v.token, v.identity, v.inQuery = outer.token, outer.identity, outer.inQuery
 	}
 	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 	if s := h.opts.Signed; s != nil {
@@ -115,12 +116,15 @@ func (h *Handler) clean(r *http.Request, v *visit) {
 		r.Header = maps.Clone(r.Header)
 		delete(r.Header, "Authorization")
 	}
-	s := h.opts.Signed
-	if s == nil || !h.opts.StripQuery || s.opts.Query == "" || !strings.Contains(r.URL.RawQuery, s.opts.Query) {
+	if !h.opts.StripQuery || r.URL.RawQuery == "" {
 		return
 	}
-	r.URL = withoutQuery(r.URL, s.opts.Query)
-	v.perViewer = false
+	if s := h.opts.Signed; s != nil && s.opts.Query != "" {
+		r.URL = withoutQuery(r.URL, s.opts.Query)
+	}
+	if v.inQuery != "" {
+		r.URL, v.inQuery = withoutQuery(r.URL, v.inQuery), ""
+	}
 }
 
 // refuse answers a request that is not let in.
@@ -128,8 +132,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *Policy, err 
 	status := StatusOf(err)
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
-	if r.ContentLength != 0 && r.ProtoMajor == 1 { // else net/http reads on before it answers, and an encoder would not learn that it is refused
-		header.Set("Connection", "close")
+	if r.ContentLength != 0 && r.ProtoMajor == 1 {
+		header.Set("Connection", "close") // else net/http reads on first, and an encoder would not learn that it is refused
 	}
 	if p == nil || !p.NoCORS {
 		if h.cors.setHeaders(header, r) && isPreflight(r) {
@@ -210,11 +214,14 @@ func (h *Handler) Stats() Stats {
 // those that StripAuthorization and StripQuery have cleaned, the answers are for all who are let in.
 func PerViewer(r *http.Request) bool {
 	v := visitOf(r.Context())
-	return r.Header["Authorization"] != nil || v != nil && v.perViewer
+	return r.Header["Authorization"] != nil || v != nil && v.inQuery != ""
 }
 
-// withoutQuery returns a URL without the parameters of that name, which is not empty.
+// withoutQuery returns a URL without the parameters of that name.
 func withoutQuery(u *url.URL, name string) *url.URL {
+	if !strings.Contains(u.RawQuery, name) {
+		return u
+	}
 	var kept []string
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		if key, _, _ := strings.Cut(pair, "="); key != name {

@@ -69,9 +69,6 @@ type Hook struct {
 	opts   HookOptions
 	client *http.Client
 	cached *cache[hookKey, *hookAnswer]
-	cancel context.CancelFunc
-	// newContext returns that of a question, which outlives the request that it was asked for.
-	newContext func() (context.Context, context.CancelFunc)
 
 	closeIdle func() // of a client of its own
 
@@ -116,9 +113,6 @@ func NewHook(opts *HookOptions) (*Hook, error) {
 	if h.opts.CacheFor > 0 {
 		h.cached = newCache[hookKey, *hookAnswer](h.opts.MaxCached)
 	}
-	owner, cancel := context.WithCancel(context.Background())
-	h.cancel = cancel
-	h.newContext = func() (context.Context, context.CancelFunc) { return context.WithTimeout(owner, h.opts.Timeout) }
 	return h, nil
 }
 
@@ -182,13 +176,12 @@ func isPresentation(path string) bool {
 	return false
 }
 
-// Close cancels the questions that are being asked and waits for them. Further requests are [ErrUnavailable] unless the
-// answer is remembered.
+// Close waits for the questions that are being asked, at most for the timeout. Requests that are under way may still ask
+// after that, each for itself, so that a change of the configuration refuses nobody.
 func (h *Hook) Close() error {
 	h.mu.Lock()
 	h.closed = true
 	h.mu.Unlock()
-	h.cancel()
 	h.wg.Wait()
 	h.closeIdle()
 	return nil
@@ -254,8 +247,11 @@ func methodClass(method string) string {
 // wait waits for the answer to a question, which it asks if nobody does.
 func (h *Hook) wait(r *http.Request, key hookKey) (*Identity, error) {
 	q, err := h.ask(r, key)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case q == nil:
+		return h.askAlone(r)
 	}
 	select {
 	case <-q.done:
@@ -265,7 +261,8 @@ func (h *Hook) wait(r *http.Request, key hookKey) (*Identity, error) {
 	}
 }
 
-// ask returns the question that is being asked for a key, which goes on when the request ends as others may wait too.
+// ask returns the question that is being asked for a key, which goes on when the request ends as others may wait too; nil
+// after Close.
 func (h *Hook) ask(r *http.Request, key hookKey) (*question, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -274,11 +271,11 @@ func (h *Hook) ask(r *http.Request, key hookKey) (*question, error) {
 	}
 	switch {
 	case h.closed:
-		return nil, fmt.Errorf("access: hook: closed: %w", ErrUnavailable)
+		return nil, nil
 	case len(h.asking) >= h.opts.MaxAsking:
 		return nil, fmt.Errorf("access: hook: %d questions at a time: %w", len(h.asking), ErrUnavailable)
 	}
-	ctx, cancel := h.newContext()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.opts.Timeout)
 	req, err := h.request(ctx, r)
 	if err != nil {
 		cancel()
@@ -288,14 +285,31 @@ func (h *Hook) ask(r *http.Request, key hookKey) (*question, error) {
 	h.asking[key] = q
 	h.wg.Go(func() {
 		defer cancel()
-		q.answer = h.answer(req)
-		if h.opts.Now().Before(q.answer.until) {
-			h.cached.set(key, q.answer)
-		}
-		h.mu.Lock()
-		delete(h.asking, key)
-		h.mu.Unlock()
-		close(q.done)
+		h.put(q, key, req)
 	})
 	return q, nil
+}
+
+// put asks a question.
+func (h *Hook) put(q *question, key hookKey, req *http.Request) {
+	q.answer = h.answer(req)
+	if h.opts.Now().Before(q.answer.until) {
+		h.cached.set(key, q.answer)
+	}
+	h.mu.Lock()
+	delete(h.asking, key)
+	h.mu.Unlock()
+	close(q.done)
+}
+
+// askAlone asks on the goroutine of the request.
+func (h *Hook) askAlone(r *http.Request) (*Identity, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), h.opts.Timeout)
+	defer cancel()
+	req, err := h.request(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("access: hook: %w: %w", err, ErrUnavailable)
+	}
+	a := h.answer(req)
+	return a.id, a.err
 }

@@ -267,31 +267,38 @@ func TestHookAttempts(t *testing.T) {
 	assert.Equal(t, before, asked.Load())
 }
 
-// Who leaves does not take the answer from others; Close ends all.
+// Close waits for answers, and who asks later still gets one.
 func TestHookClose(t *testing.T) {
-	release := make(chan struct{})
-	defer close(release)
-	begun := make(chan struct{}, 1)
-	target, _ := service(t, func(w http.ResponseWriter, r *http.Request) {
-		begun <- struct{}{}
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		client := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			asked++
+			select {
+			case <-time.After(time.Duration(asked) * 2 * time.Second):
+				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}, nil
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			}
+		})}
+		h, err := access.NewHook(&access.HookOptions{URL: "http://decide.example", Client: client, CacheFor: -1})
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := h.Authenticate(get("/x"))
+			assert.NoError(t, err)
+		})
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, h.Close())
+		assert.Equal(t, 2*time.Second, time.Since(began))
+		wg.Wait()
+		_, err = h.Authenticate(get("/x"))
+		assert.NoError(t, err)
+		_, err = h.Authenticate(get("/x"))
+		assert.ErrorIs(t, err, access.ErrUnavailable, "the timeout")
+		assert.Equal(t, began.Add((2+4+5)*time.Second), time.Now())
+		require.NoError(t, h.Close(), "twice")
 	})
-	h, err := access.NewHook(&access.HookOptions{URL: target, Timeout: time.Hour})
-	require.NoError(t, err)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		_, err := h.Authenticate(get("/x"))
-		assert.ErrorIs(t, err, access.ErrUnavailable)
-	})
-	<-begun
-	require.NoError(t, h.Close())
-	wg.Wait()
-	_, err = h.Authenticate(get("/x"))
-	assert.ErrorIs(t, err, access.ErrUnavailable)
-	require.NoError(t, h.Close(), "twice")
 }
 
 func TestPresentationPath(t *testing.T) {

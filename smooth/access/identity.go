@@ -44,9 +44,9 @@ type Authenticator interface {
 
 // visit is what the context of a request carries.
 type visit struct {
-	token     string // from the path, see Signed
-	identity  *Identity
-	perViewer bool
+	token    string // from the path, see Signed
+	identity *Identity
+	inQuery  string // the parameter that had the credentials
 }
 
 type visitKey struct{}

@@ -49,7 +49,8 @@ type keySets struct {
 	failed  []error        // by URL, of the last fetch
 	fetched time.Time      // when the last fetch began
 	asked   bool           // a fetch is under way or has been asked for
-	done    chan struct{}  // closed and replaced after each
+	closed  bool
+	done    chan struct{} // closed and replaced after each
 }
 
 // newKeySets starts fetching. given are keys that do not come from a URL.
@@ -108,10 +109,20 @@ func checkKey(key any) error {
 	return nil
 }
 
-// close ends the goroutine and waits for it.
+// close ends the goroutine and waits for it. Nobody waits for a fetch any more.
 func (k *keySets) close() {
 	k.cancel()
 	k.wg.Wait()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.closed = true
+	k.wake()
+}
+
+// wake lets those go on that wait for a fetch. mu must be held.
+func (k *keySets) wake() {
+	close(k.done)
+	k.done, k.asked = make(chan struct{}), false
 }
 
 // run fetches until the context ends.
@@ -160,8 +171,7 @@ func (k *keySets) fetchAll(ctx context.Context) {
 	k.changed()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	close(k.done)
-	k.done, k.asked = make(chan struct{}), false
+	k.wake()
 }
 
 // fetch fetches the keys of one issuer that can be used.
@@ -288,7 +298,7 @@ func (k *keySets) missing(what string) error {
 func (k *keySets) refresh(ctx context.Context) bool {
 	k.mu.Lock()
 	done, waiting := k.done, k.asked
-	if !waiting && len(k.urls) > 0 && k.now().Sub(k.fetched) >= minRefresh {
+	if !waiting && !k.closed && len(k.urls) > 0 && k.now().Sub(k.fetched) >= minRefresh {
 		waiting, k.asked = true, true
 		select {
 		case k.wanted <- struct{}{}:

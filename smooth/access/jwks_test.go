@@ -155,6 +155,38 @@ func TestKeySetCoalesces(t *testing.T) {
 	})
 }
 
+// A request that is under way when the configuration changes does not wait for keys that nobody fetches.
+func TestKeySetClosed(t *testing.T) {
+	k := keysOnce()
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{}
+		i.set(200, publicJWK("1", &k.rsa.PublicKey))
+		b := bearer(t, access.BearerOptions{JWKS: []string{"https://issuer.example/keys"}, Client: &http.Client{Transport: i}})
+		first := tokenNow(t, k.rsa, "1")
+		_, err := b.Authenticate(first)
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		require.NoError(t, b.Close())
+		began := time.Now()
+		_, err = b.Authenticate(first)
+		assert.NoError(t, err)
+		_, err = b.Authenticate(tokenNow(t, k.rsa2, "2"))
+		assert.ErrorIs(t, err, access.ErrUnauthenticated)
+		assert.Equal(t, began, time.Now())
+
+		early := bearer(t, access.BearerOptions{JWKS: []string{"https://issuer.example/keys"}, Client: &http.Client{Transport: &issuer{slow: time.Hour}}})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := early.Authenticate(first)
+			assert.ErrorIs(t, err, access.ErrUnavailable)
+		})
+		synctest.Wait()
+		require.NoError(t, early.Close())
+		wg.Wait()
+		assert.Equal(t, began, time.Now())
+	})
+}
+
 func TestKeySetBad(t *testing.T) {
 	k := keysOnce()
 	good := publicJWK("1", &k.rsa.PublicKey)

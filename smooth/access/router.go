@@ -40,6 +40,9 @@ func NewRouter(parts map[string]Resolver) (*Router, error) {
 
 // Resolve returns the policy of the part that a request is in, nil if it is in none.
 func (ro *Router) Resolve(r *http.Request) *Policy {
+	if ro == nil {
+		return nil
+	}
 	for path := fold(strings.TrimSuffix(r.URL.Path, "/")); ; {
 		if part, ok := ro.parts[path]; ok {
 			return part.Resolve(r)

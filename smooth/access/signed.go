@@ -120,7 +120,7 @@ func (s *Signed) Authenticate(r *http.Request) (*Identity, error) {
 		return nil, err
 	}
 	if v := visitOf(r.Context()); v != nil && v.token == "" {
-		v.perViewer = true
+		v.inQuery = s.opts.Query
 	}
 	return &g.id, nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -327,6 +328,9 @@ func TestPerViewer(t *testing.T) {
 	require.NoError(t, err)
 	inQuery, err := s.QueryURL("/x", g)
 	require.NoError(t, err)
+	tokens := bearer(t, access.BearerOptions{Secret: secret, Query: "jwt", Now: c.Now})
+	withJWT := "/x?token=x&jwt=" + sign(t, jwt.SigningMethodHS256, secret, "", claimsAt(c))
+	jwtPolicy := &access.Policy{Authenticators: []access.Authenticator{tokens}}
 	byHeader := authFunc(func(r *http.Request) (*access.Identity, error) { return &access.Identity{}, nil })
 	open := &access.Policy{}
 	closed := &access.Policy{Authenticators: []access.Authenticator{s}}
@@ -342,13 +346,20 @@ func TestPerViewer(t *testing.T) {
 		{"token in the path", closed, get(inPath), access.HandlerOptions{}, false},
 		{"token in the query", closed, get(inQuery), access.HandlerOptions{}, true},
 		{"token taken out", closed, get(inQuery), access.HandlerOptions{StripQuery: true}, false},
+		{"JWT in the query", jwtPolicy, get(withJWT), access.HandlerOptions{}, true},
+		{"JWT taken out", jwtPolicy, get(withJWT), access.HandlerOptions{StripQuery: true}, false},
 		{"header", named, get("/x", "Authorization", "x"), access.HandlerOptions{}, true},
 		{"header taken out", named, get("/x", "Authorization", "x"), access.HandlerOptions{StripAuthorization: true}, false},
 		{"header for who is behind", open, get("/x", "Authorization", "x"), access.HandlerOptions{}, true},
 	} {
 		test.opts.Signed = s
 		var got, called bool
-		next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, called = access.PerViewer(r), true })
+		next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			got, called = access.PerViewer(r), true
+			if test.opts.StripQuery {
+				assert.Equal(t, "/x", r.URL.RequestURI(), test.name)
+			}
+		})
 		access.NewHandler(next, test.policy, &test.opts).ServeHTTP(nil, test.r)
 		assert.True(t, called, test.name)
 		assert.Equal(t, test.want, got, test.name)
