@@ -42,7 +42,7 @@ func TestAmbiguousPaths(t *testing.T) {
 		{prefix + "a%20b(c=d,e)", 200},
 		{prefix + "%C3%BC", 200},
 		{prefix + "x%25", 200},
-		{prefix + "100%25%20", 200},
+		{prefix + "100%25%20x", 200},
 		{prefix + "../b.isml/x", 400},
 		{prefix + "%2e%2e/b.isml/x", 400},
 		{prefix + "%2E./b.isml/x", 400},
