@@ -36,6 +36,13 @@
 // A viewer whose very first request is refused makes a line in logs of sessions, too, as in Windows Media Services, but
 // counts nowhere as a viewer.
 //
+// # Place
+//
+// The recorder's handler is the outermost one, so that it sees refusals. What others write into answers it reads: X-Limit (of
+// package throttle/limit with ShowReason) names what is denied and emits [LimitHit], X-Cache and X-Throttle go to logs and
+// counters. A handler that lets viewers in calls [Annotate]. A token in the path stands in [Privacy].TokenPrefixes. A program
+// that has its logs moved by another one calls [W3C.Reopen] afterwards.
+//
 // # Bytes
 //
 // Bytes are those of bodies, counted as they are written, so that long downloads show in rates, history and sessions while they
