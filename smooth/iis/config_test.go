@@ -204,10 +204,12 @@ func TestConfigErrors(t *testing.T) {
 		{"<!DOCTYPE a><configuration/>", "iis: config line 1: document types are not allowed: syntax error", 1, 1},
 		{"<configuration/>\n<configuration/>",
 			"iis: config line 2: configuration: a second root element, the first is configuration of line 1: syntax error", 2, 1},
-		{server(`<directoryBrowse enabled="yes"/>`), `iis: config line 2: directoryBrowse: enabled "yes": neither true nor false`, 2, 19},
+		{server(`<directoryBrowse enabled="yes"/>`), `iis: config line 2: directoryBrowse: enabled "yes": neither true nor false`,
+			2, 19},
 		{server(`<staticContent><mimeMap fileExtension="mp4" mimeType="video/mp4"/></staticContent>`),
 			`iis: config line 2: mimeMap mp4: fileExtension "mp4": no extension with a dot`, 2, 26},
-		{server(`<staticContent><mimeMap fileExtension=".a"/></staticContent>`), `iis: config line 2: mimeMap .a: mimeType: missing`, 2, 17},
+		{server(`<staticContent><mimeMap fileExtension=".a"/></staticContent>`), `iis: config line 2: mimeMap .a: mimeType: missing`,
+			2, 17},
 		{server(`<staticContent><mimeMap fileExtension=".a" mimeType="b/c"/><mimeMap fileExtension=".A" mimeType="b/c"/></staticContent>`),
 			`iis: config line 2: mimeMap .A: fileExtension ".A": there is one at line 2 already`, 2, 70},
 		{server(`<directoryBrowse/><directoryBrowse/>`), `iis: config line 2: directoryBrowse: there is one for this location at line 2 already`, 2, 20},
@@ -225,7 +227,8 @@ func TestConfigErrors(t *testing.T) {
 			`iis: config line 1: binding *:0:: bindingInformation "*:0:": port "0" is not between 1 and 65535`, 1, 82},
 		{`<system.applicationHost><sites><site/></sites></system.applicationHost>`, `iis: config line 1: site: name: missing`, 1, 32},
 		{"<configuration><location path='a'>\n<location path='b'/></location></configuration>", `iis: config line 2: location b: a location in that of "a"`, 2, 1},
-		{strings.Repeat("<configuration>", 65), "iis: config line 1: configuration: more than 64 nested elements: above the limit", 1, 961},
+		{strings.Repeat("<configuration>",
+			65), "iis: config line 1: configuration: more than 64 nested elements: above the limit", 1, 961},
 		{strings.Repeat(" ", iis.MaxBytes+1), "iis: config: 8388609 bytes, limit 8388608: above the limit", 0, 0},
 		{"<configuration>" + strings.Repeat("<a/>", iis.MaxElements) + "</configuration>",
 			"iis: config line 1: a: more than 131072 elements: above the limit", 1, 524300},
@@ -416,7 +419,8 @@ func TestHandlerMappings(t *testing.T) {
 		want          bool
 	}{
 		{"*.", "/a/noext", true}, {"*.", "/a.b", false}, {"media/*", "/media/x", true}, {"/media/*.ism", "/MEDIA/x/y.ism", true},
-		{"media/*", "/other/x", false}, {"a?c.x", "/abc.x", true}, {"*a*b*", "/xaxbx", true}, {"*a*b", "/xaxbx", false}, {"*", "/", true},
+		{"media/*",
+			"/other/x", false}, {"a?c.x", "/abc.x", true}, {"*a*b*", "/xaxbx", true}, {"*a*b", "/xaxbx", false}, {"*", "/", true},
 	} {
 		m := iis.HandlerMapping{Path: c.pattern, Verbs: []string{"*"}}
 		assert.Equal(t, c.want, m.Matches("GET", c.path), "%s %s", c.pattern, c.path)

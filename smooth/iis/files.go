@@ -145,12 +145,9 @@ func statusOf(err error) int {
 
 // serve answers a request, or returns why it does not.
 func (h *Files) serve(w http.ResponseWriter, r *http.Request) error {
-	name, slash, ok := nameOf(r.URL)
-	if !ok {
-		if err := h.admit(h.place.of(foldName(r.URL.Path)), r); err != nil {
-			return err
-		}
-		return errNotHere
+	name, slash, kind := nameOf(r.URL)
+	if kind == nameWrong {
+		return errFiltered
 	}
 	actual, info, err := h.tree.resolve(name)
 	if err == nil {
@@ -167,7 +164,7 @@ func (h *Files) serve(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case kind == nameOther || errors.Is(err, fs.ErrNotExist):
 		return errNotHere
 	case err != nil:
 		return err

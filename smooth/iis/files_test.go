@@ -51,7 +51,8 @@ func TestFiles(t *testing.T) {
 		{"GET /empty/", 403, ""},
 		{"GET /", 403, ""},
 		// Kept back.
-		{"GET /b.ism", 404, ""}, {"GET /B.ISM", 404, ""}, {"GET /b.ismv", 404, ""}, {"GET /live.isml", 404, ""}, {"GET /list.isx", 404, ""},
+		{"GET /b.ism",
+			404, ""}, {"GET /B.ISM", 404, ""}, {"GET /b.ismv", 404, ""}, {"GET /live.isml", 404, ""}, {"GET /list.isx", 404, ""},
 		{"GET /web.config", 404, ""}, {"GET /WEB.config", 404, ""}, {"GET /bin/a.txt", 404, ""}, {"GET /bin", 404, ""},
 		{"GET /sub/app_data/a.txt", 404, ""}, {"GET /.git/config.txt", 404, ""}, {"GET /.git/", 404, ""}, {"GET /.git", 404, ""},
 		{"GET /.well-known/acme.txt", 200, "content of .well-known/acme.txt"}, {"GET /code.cs", 404, ""},
@@ -100,7 +101,8 @@ func TestFileHeaders(t *testing.T) {
 	}{
 		{"Range: bytes=2-3", 206, "23"}, {"Range: bytes=-2", 206, "89"}, {"Range: bytes=8-", 206, "89"}, {"Range: bytes=10-", 416, ""},
 		{"Range: bytes=20-30", 416, ""}, {"If-None-Match: " + tag, 304, ""}, {`If-None-Match: "x"`, 200, "0123456789"},
-		{"If-Modified-Since: Sat, 14 Mar 2026 11:00:00 GMT", 304, ""}, {"If-Modified-Since: Sat, 14 Mar 2026 10:59:59 GMT", 200, "0123456789"},
+		{"If-Modified-Since: Sat, 14 Mar 2026 11:00:00 GMT",
+			304, ""}, {"If-Modified-Since: Sat, 14 Mar 2026 10:59:59 GMT", 200, "0123456789"},
 		{`If-Match: "x"`, 412, ""}, {"If-Match: " + tag, 200, "0123456789"},
 	} {
 		res := do(t, h, "/A.mp4", c.header)
@@ -412,4 +414,31 @@ func TestDefaultDocuments(t *testing.T) {
 	assert.Equal(t, "content of dir/sub/page.htm", bodyOf(t, do(t, h, "/dir/")))
 	s.DefaultDocument.Enabled = false
 	assert.Equal(t, 403, do(t, h, "/dir/").StatusCode)
+}
+
+// TestNextCannotBeReachedAround: what is denied above a name is denied to the next handler, too, whatever the name is.
+func TestNextCannotBeReachedAround(t *testing.T) {
+	deny := `<configuration><system.webServer><security><ipSecurity allowUnlisted="false"/></security></system.webServer></configuration>`
+	c, err := iis.Parse([]byte(`<configuration><location path="S/one">` + strings.TrimSuffix(strings.TrimPrefix(deny, "<configuration>"), "</configuration>") +
+		`</location></configuration>`))
+	require.NoError(t, err)
+	root := newRoot(t, "one/a.mp4", "two/a.mp4", "two/web.config="+deny, "three/a.mp4")
+	h := newFiles(t, root, func(o *iis.FilesOptions) {
+		o.Config, o.Site, o.WebConfig, o.Next = c, "S", true, echo()
+		o.Address = func(*http.Request) netip.Addr { return netip.IPv4Unspecified() }
+	})
+	for rest, want := range map[string]int{
+		"": 200, "/": 200, "/a.mp4": 200, "/b.ism/Q(1,a=b:c)": 200, "/./a.mp4": 200, "/none": 200, "/x%2Fy": 200, "/a.mp4.": 200, "/%5C": 404, "/%00": 404,
+	} {
+		for _, dir := range []string{"/one", "/TWO", "//two"} {
+			status := 403
+			if want == 404 {
+				status = 404
+			}
+			assert.Equal(t, status, do(t, h, dir+rest).StatusCode, dir+rest)
+		}
+		if rest != "" {
+			assert.Equal(t, want, do(t, h, "/three"+rest).StatusCode, rest)
+		}
+	}
 }

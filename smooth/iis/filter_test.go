@@ -34,13 +34,15 @@ func TestFiltering(t *testing.T) {
 		{&f, "POST /a", 30_000_000, 0}, {&f, "POST /a", 30_000_001, iis.DeniedContentLength}, {&f, "POST /a", -1, 0},
 		{&f, "GET /" + strings.Repeat("a", 4095), 0, 0}, {&f, "GET /" + strings.Repeat("a", 4096), 0, iis.DeniedURLLength},
 		{&f, "GET /?" + strings.Repeat("a", 2049), 0, iis.DeniedQueryLength},
-		{&f, "GET /a%252e.mp4", 0, iis.DeniedDoubleEscape}, {&f, "GET /a+b.mp4", 0, iis.DeniedDoubleEscape}, {&f, "GET /100%25.mp4", 0, 0},
+		{&f, "GET /a%252e.mp4",
+			0, iis.DeniedDoubleEscape}, {&f, "GET /a+b.mp4", 0, iis.DeniedDoubleEscape}, {&f, "GET /100%25.mp4", 0, 0},
 		{&f, "GET /%C3%A4.mp4", 0, 0},
 		{&loose, "GET /a%252e+b/web.config", 0, 0}, {&loose, "PUT /x.cs", 30_000_000, 0},
 		{&strict, "GET /%C3%A4.mp4", 0, iis.DeniedHighBit}, {&strict, "GET /a.mp4", 0, 0}, {&strict, "HEAD /a.mp4", 0, iis.DeniedVerb},
 		{&strict, "GET /a.wmv", 0, iis.DeniedExtension}, {&strict, "GET /a.ism/Fragments(v=0)", 0, 0}, {&strict, "GET /", 0, 0},
 		{&strict, "GET /dir", 0, iis.DeniedExtension}, {&strict, "GET /a%3CsCRIPT.mp4", 0, iis.DeniedSequence},
-		{&strict, "GET /a.mp4?q=UNION%20SELECT", 0, iis.DeniedQuerySequence}, {&strict, "GET /a.mp4?q=union+select", 0, iis.DeniedQuerySequence},
+		{&strict, "GET /a.mp4?q=UNION%20SELECT",
+			0, iis.DeniedQuerySequence}, {&strict, "GET /a.mp4?q=union+select", 0, iis.DeniedQuerySequence},
 	} {
 		method, target, _ := strings.Cut(c.request, " ")
 		u, err := url.ParseRequestURI(target)

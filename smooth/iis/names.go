@@ -1,7 +1,6 @@
 package iis
 
 import (
-	"io/fs"
 	"net/url"
 	"strings"
 	"unicode"
@@ -11,30 +10,46 @@ import (
 // maxName bounds the path of a file, in bytes.
 const maxName = 4096
 
+// nameKind tells what a path of a URL can be.
+type nameKind int
+
+const (
+	// nameFile is a path that names the same file on every system.
+	nameFile nameKind = iota
+	// nameOther is none, but could be that of a fragment or so: it has an element that [badElement] refuses, or an
+	// encoded separator.
+	nameOther
+	// nameWrong is none of anything: it has a backslash or a control character, is not UTF-8, or too long.
+	nameWrong
+)
+
 // nameOf returns the name of the file or directory that a URL leads to, in the sense of [fs.ValidPath], and whether the
-// URL ends in a slash. It reports false for paths that do not name the same file on every system, or that a careless
-// layer could read otherwise: with dots for directories, backslashes, encoded separators, control characters, or an
-// element that [badElement] refuses. Several slashes are one, as they are to IIS.
-func nameOf(u *url.URL) (name string, slash, ok bool) {
+// URL ends in a slash. Several slashes are one, as they are to IIS. For a nameOther, it is the name of what is above the
+// first element that is none.
+func nameOf(u *url.URL) (name string, slash bool, kind nameKind) {
 	p := u.Path
-	if len(p) > maxName || !utf8.ValidString(p) || strings.Contains(p, `\`) || hidesSeparator(u.RawPath) {
-		return "", false, false
+	if len(p) > maxName || !utf8.ValidString(p) || strings.Contains(p, `\`) || strings.IndexFunc(p, unicode.IsControl) >= 0 {
+		return ".", false, nameWrong
 	}
-	if strings.IndexFunc(p, unicode.IsControl) >= 0 {
-		return "", false, false
+	if hidesSeparator(u.RawPath) {
+		kind = nameOther
 	}
-	slash = strings.HasSuffix(p, "/")
-	elements := strings.FieldsFunc(p, func(c rune) bool { return c == '/' })
-	for _, e := range elements {
+	elements := splitPath(p)
+	for i, e := range elements {
 		if badElement(e) {
-			return "", false, false
+			elements, kind = elements[:i], nameOther
+			break
 		}
 	}
 	if len(elements) == 0 {
-		return ".", slash, true
+		return ".", strings.HasSuffix(p, "/"), kind
 	}
-	name = strings.Join(elements, "/")
-	return name, slash, fs.ValidPath(name)
+	return strings.Join(elements, "/"), strings.HasSuffix(p, "/"), kind
+}
+
+// splitPath returns the elements of a path that are not empty.
+func splitPath(p string) []string {
+	return strings.FieldsFunc(p, func(c rune) bool { return c == '/' })
 }
 
 // hidesSeparator reports an encoded separator or zero byte in a path as it was sent.

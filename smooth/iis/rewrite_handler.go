@@ -97,6 +97,10 @@ func (h *RewriteHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := rewriting{h: h, r: r, path: r.URL.Path, query: r.URL.RawQuery, escaped: r.URL.RawPath}
 	for _, rule := range h.rules {
 		groups, ok := x.fits(rule)
+		if x.wrong {
+			h.refuse(w, r, rule)
+			return
+		}
 		if !ok {
 			continue
 		}
@@ -149,6 +153,8 @@ type rewriting struct {
 	// path is decoded; escaped is its RawPath.
 	path, escaped, query string
 	changed              bool
+	// wrong tells that a condition could not be looked at, as its input was too long.
+	wrong bool
 	// conditionGroups are those of {C:n}; conditionURL tells that they are text of a URL.
 	conditionGroups []string
 	conditionURL    bool
@@ -167,9 +173,19 @@ func (x *rewriting) request() *http.Request {
 	return r
 }
 
+// subject returns what patterns are compared with: the path without the slash at its beginning, in which several slashes
+// are one, so that a rule cannot be gone around with them.
+func (x *rewriting) subject() string {
+	s := x.path
+	for strings.Contains(s, "//") {
+		s = strings.ReplaceAll(s, "//", "/")
+	}
+	return strings.TrimPrefix(s, "/")
+}
+
 // fits tells whether a rule is for the request as it is now, with the groups of its pattern.
 func (x *rewriting) fits(rule *compiledRule) (groups []string, ok bool) {
-	subject := strings.TrimPrefix(x.path, "/")
+	subject := x.subject()
 	groups, ok = rule.match.find(subject)
 	if ok == rule.Negate {
 		return nil, false
@@ -197,6 +213,7 @@ func (x *rewriting) meets(rule *compiledRule, c *compiledCondition, groups []str
 	var e expansion
 	x.expand(&e, c.input, groups, false)
 	if e.tooLong() {
+		x.wrong = true
 		return false
 	}
 	found, ok := c.match.find(e.String())

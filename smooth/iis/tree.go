@@ -151,8 +151,7 @@ func (t *tree) keep(dir string, d *listing) {
 
 // is tells whether a path of a URL is a file, or a directory.
 func (t *tree) is(name string, directory bool) bool {
-	elements := strings.FieldsFunc(name, func(c rune) bool { return c == '/' })
-	name = strings.Join(elements, "/")
+	name = strings.Join(splitPath(name), "/")
 	if name == "" {
 		name = "."
 	}
