@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -19,11 +20,10 @@ import (
 
 // noise returns bytes that depend on a seed.
 func noise(seed uint64, n int) string {
-	r := rand.New(rand.NewPCG(seed, 0))
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
 	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(r.Uint32())
-	}
+	_, _ = rand.NewChaCha8(key).Read(b)
 	return string(b)
 }
 
@@ -242,7 +242,9 @@ func TestDiskFails(t *testing.T) {
 func TestDiskShortLived(t *testing.T) {
 	dir := t.TempDir()
 	control := "max-age=1000"
-	r := newRig(t, func(w http.ResponseWriter, r *http.Request) { reply(200, control, "Cache-Control", control)(w, r) }, &edge.Options{Dir: dir})
+	r := newRig(t, func(w http.ResponseWriter, r *http.Request) {
+		reply(200, control, "Cache-Control", control)(w, r)
+	}, &edge.Options{Dir: dir})
 	r.get("/a")
 	r.cache.WaitWritten()
 	assert.Len(t, files(t, dir), 1)

@@ -53,7 +53,8 @@ func (c *Cache) serve(w http.ResponseWriter, r *http.Request, out *outcome) {
 		c.pass(w, r, k, out)
 		return
 	}
-	q := query{r: r, key: k, hash: c.hash(k), control: noRequestControl, now: c.opts.Now(), authorized: r.Header["Authorization"] != nil}
+	q := query{r: r, key: k, hash: c.hash(k), control: noRequestControl, now: c.opts.Now()}
+	q.authorized = r.Header["Authorization"] != nil
 	if r.Header["Cache-Control"] != nil || r.Header["Pragma"] != nil {
 		q.control = requestControlOf(r.Header, c.opts.IgnoreReload)
 		if q.control.noStore {

@@ -78,14 +78,17 @@ func canonicalPath(path string) string {
 	}
 	b := make([]byte, 0, len(path))
 	for i := 0; i < len(path); i++ {
-		if path[i] != '%' || i+2 >= len(path) {
+		if path[i] != '%' {
 			b = append(b, path[i])
 			continue
 		}
-		hi, lo := unhex(path[i+1]), unhex(path[i+2])
+		hi, lo := byte(255), byte(255)
+		if i+2 < len(path) {
+			hi, lo = unhex(path[i+1]), unhex(path[i+2])
+		}
 		switch c := hi<<4 | lo; {
 		case hi > 15 || lo > 15:
-			b = append(b, '%')
+			b = append(b, "%25"...) // no escape, and it must not become one by what follows
 		case plain(c):
 			b = append(b, c)
 			i += 2

@@ -63,20 +63,20 @@ func fetch(t *testing.T, target string, fields ...string) answer {
 // A herd over real connections is one request, and all get the right bytes while the upstream is still sending.
 func TestHerdOverNetwork(t *testing.T) {
 	const viewers = 1000
-	want := noise(7, 200_000)
+	want := noise(7, 50_000)
 	var requests, waiting atomic.Int64
 	all := make(chan struct{})
 	cache, _, url := pair(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
 		w.Header().Set("Cache-Control", "max-age=100")
-		w.Header().Set("Content-Length", "200000")
-		_, _ = io.WriteString(w, want[:100_000])
+		w.Header().Set("Content-Length", "50000")
+		_, _ = io.WriteString(w, want[:25_000])
 		_ = http.NewResponseController(w).Flush()
 		select {
 		case <-all:
 		case <-r.Context().Done():
 		}
-		_, _ = io.WriteString(w, want[100_000:])
+		_, _ = io.WriteString(w, want[25_000:])
 	}), edge.Options{})
 	address := strings.TrimPrefix(url, "http://")
 	var wg sync.WaitGroup
@@ -311,10 +311,11 @@ func TestOrigins(t *testing.T) {
 				reply(304, "", append(now, "Etag", `"80f1a3:0"`)...)(w, q)
 				return
 			}
-			reply(200, "mp4", append(now, "Etag", `"80f1a3:0"`, "Last-Modified", "Thu, 26 Nov 2026 10:00:00 GMT", "Accept-Ranges", "bytes")...)(w, q)
+			reply(200, "mp4", append(now, "Etag", `"80f1a3:0"`, "Last-Modified", "Thu, 26 Nov 2026 10:00:00 GMT",
+				"Accept-Ranges", "bytes")...)(w, q)
 		case strings.HasPrefix(q.URL.Path, "/azure"):
-			reply(200, "fragment", append(now, "Cache-Control", "max-age=259200", "X-Content-Type-Options", "nosniff", "Access-Control-Allow-Origin", "*",
-				"Expires", "Sun, 29 Nov 2026 12:00:00 GMT", "Etag", `"azure"`)...)(w, q)
+			reply(200, "fragment", append(now, "Cache-Control", "max-age=259200", "X-Content-Type-Options", "nosniff",
+				"Access-Control-Allow-Origin", "*", "Expires", "Sun, 29 Nov 2026 12:00:00 GMT", "Etag", `"azure"`)...)(w, q)
 		case strings.HasSuffix(q.URL.Path, "/Manifest"):
 			reply(200, fmt.Sprint("edge ", edgeTime), "Cache-Control", "public, max-age=1", "Date", date)(w, q)
 		case strings.HasSuffix(q.URL.Path, fmt.Sprintf("=%d)", edgeTime+1)):

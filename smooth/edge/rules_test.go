@@ -12,7 +12,13 @@ import (
 	"github.com/smoothkit/smoothkit/smooth/edge"
 )
 
-const httpNow = "Thu, 26 Nov 2026 12:00:00 GMT"
+// Dates, as seen at the beginning of each test.
+const (
+	httpNow     = "Thu, 26 Nov 2026 12:00:00 GMT"
+	inAnHour    = "Thu, 26 Nov 2026 13:00:00 GMT"
+	twoHoursAgo = "Thu, 26 Nov 2026 10:00:00 GMT"
+	longAgo     = "Thu, 26 Nov 2020 11:50:00 GMT"
+)
 
 // A second request at once, and one after some time, say what was stored and for how long.
 func TestStoring(t *testing.T) {
@@ -25,9 +31,9 @@ func TestStoring(t *testing.T) {
 	}{
 		"max-age":                  {200, []string{"Cache-Control", "max-age=10"}, true, 10 * time.Second, nil},
 		"s-maxage wins":            {200, []string{"Cache-Control", "max-age=100, s-maxage=10"}, true, 10 * time.Second, nil},
-		"max-age wins over":        {200, []string{"Cache-Control", "max-age=10", "Expires", "Thu, 26 Nov 2026 13:00:00 GMT"}, true, 10 * time.Second, nil},
+		"max-age wins over":        {200, []string{"Cache-Control", "max-age=10", "Expires", inAnHour}, true, 10 * time.Second, nil},
 		"expires":                  {200, []string{"Date", httpNow, "Expires", "Thu, 26 Nov 2026 12:00:20 GMT"}, true, 20 * time.Second, nil},
-		"expires with skewed date": {200, []string{"Date", "Thu, 26 Nov 2026 12:30:00 GMT", "Expires", "Thu, 26 Nov 2026 12:30:20 GMT"}, true, 20 * time.Second, nil},
+		"expires with skewed date": {200, []string{"Date", inAnHour, "Expires", "Thu, 26 Nov 2026 13:00:20 GMT"}, true, 20 * time.Second, nil},
 		"expires 0":                {200, []string{"Expires", "0", "Etag", `"a"`}, false, 0, nil},
 		"the shorter one":          {200, []string{"Cache-Control", "max-age=100", "Cache-Control", "max-age=10"}, true, 10 * time.Second, nil},
 		"no number":                {200, []string{"Cache-Control", "max-age=ten"}, false, 0, nil},
@@ -46,9 +52,9 @@ func TestStoring(t *testing.T) {
 		"heuristic off":            {200, []string{"Last-Modified", "Thu, 26 Nov 2026 11:00:00 GMT"}, false, 0, nil},
 		"heuristic": {200, []string{"Last-Modified", "Thu, 26 Nov 2026 11:50:00 GMT"}, true, time.Minute,
 			&edge.Options{MaxHeuristic: time.Hour}},
-		"heuristic bounded": {200, []string{"Last-Modified", "Thu, 26 Nov 2020 11:50:00 GMT"}, true, time.Hour,
+		"heuristic bounded": {200, []string{"Last-Modified", longAgo}, true, time.Hour,
 			&edge.Options{MaxHeuristic: time.Hour}},
-		"no heuristic for an explicit zero": {200, []string{"Last-Modified", "Thu, 26 Nov 2020 11:50:00 GMT", "Cache-Control", "max-age=0"},
+		"no heuristic for an explicit zero": {200, []string{"Last-Modified", longAgo, "Cache-Control", "max-age=0"},
 			false, 0, &edge.Options{MaxHeuristic: time.Hour}},
 		"redirect":              {301, []string{"Cache-Control", "max-age=10", "Location", "/x"}, true, 10 * time.Second, nil},
 		"found":                 {302, []string{"Cache-Control", "max-age=10", "Location", "/x"}, true, 10 * time.Second, nil},
@@ -65,7 +71,7 @@ func TestStoring(t *testing.T) {
 		"partial":               {206, []string{"Cache-Control", "max-age=60", "Content-Range", "bytes 0-3/9"}, false, 0, nil},
 		"too large a header":    {200, []string{"Cache-Control", "max-age=10", "X-Large", strings.Repeat("x", 17<<10)}, false, 0, nil},
 		"too large a body":      {200, []string{"Cache-Control", "max-age=10"}, false, 0, &edge.Options{MaxObject: 3}},
-		"pragma of an old one":  {200, []string{"Pragma", "no-cache", "Expires", "Thu, 26 Nov 2026 13:00:00 GMT"}, false, 0, nil},
+		"pragma of an old one":  {200, []string{"Pragma", "no-cache", "Expires", inAnHour}, false, 0, nil},
 		"must-revalidate":       {200, []string{"Cache-Control", "max-age=10, must-revalidate"}, true, 10 * time.Second, nil},
 		"unknown and malformed": {200, []string{"Cache-Control", `,,=,foo="a\",b", max-age=10`}, true, 10 * time.Second, nil},
 	} {
@@ -97,8 +103,9 @@ const maxDelta = time.Duration(1<<31) * time.Second
 
 // Age grows, Date stays, hop-by-hop fields go, and this hop stands in Via.
 func TestHeader(t *testing.T) {
-	r := newRig(t, reply(200, "body", "Cache-Control", "max-age=100", "Date", "Thu, 26 Nov 2026 11:59:58 GMT", "Etag", `"a"`,
-		"Connection", "X-Hop", "X-Hop", "1", "Keep-Alive", "timeout=5", "X-Kept", "1", "X-Kept", "2", "Content-Type", "video/mp4", "Via", "1.1 other", "X-Cache", "HIT"), nil)
+	r := newRig(t, reply(200, "body", "Cache-Control", "max-age=100", "Date", "Thu, 26 Nov 2026 11:59:58 GMT",
+		"Etag", `"a"`, "Connection", "X-Hop", "X-Hop", "1", "Keep-Alive", "timeout=5", "X-Kept", "1", "X-Kept", "2", "Content-Type", "video/mp4",
+		"Via", "1.1 other", "X-Cache", "HIT"), nil)
 	r.get("/a")
 	r.clock.advance(1900 * time.Millisecond)
 	for _, method := range []string{"GET", "HEAD"} {
@@ -172,11 +179,12 @@ func TestRevalidation(t *testing.T) {
 		tag := `"` + strconv.Itoa(version) + `"`
 		if r.Header.Get("If-None-Match") == tag {
 			assert.Equal(t, "Thu, 26 Nov 2026 10:00:00 GMT", r.Header.Get("If-Modified-Since"))
-			reply(304, "", "Cache-Control", "max-age=5", "Etag", tag, "X-New", "1", "Content-Type", "text/wrong", "Content-Length", "0")(w, r)
+			reply(304, "", "Cache-Control", "max-age=5", "Etag", tag, "X-New", "1",
+				"Content-Type", "text/wrong", "Content-Length", "0")(w, r)
 			return
 		}
 		reply(200, "body "+strconv.Itoa(version), "Cache-Control", "max-age=10", "Etag", tag, "Content-Type", "video/mp4",
-			"Last-Modified", "Thu, 26 Nov 2026 10:00:00 GMT")(w, r)
+			"Last-Modified", twoHoursAgo)(w, r)
 	}, nil)
 	r.get("/a")
 	r.clock.advance(10 * time.Second)
@@ -204,7 +212,10 @@ func TestObjectGoes(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		fields []string
-	}{{404, nil}, {410, nil}, {403, nil}, {200, []string{"Cache-Control", "no-store"}}, {304, []string{"Cache-Control", "no-store"}}} {
+	}{
+		{404, nil}, {410, nil}, {403, nil},
+		{200, []string{"Cache-Control", "no-store"}}, {304, []string{"Cache-Control", "no-store"}},
+	} {
 		var handler http.HandlerFunc = reply(200, "body", "Cache-Control", "max-age=10, stale-if-error=1000", "Etag", `"a"`)
 		r := newRig(t, func(w http.ResponseWriter, r *http.Request) { handler(w, r) }, nil)
 		r.get("/a")
@@ -219,7 +230,7 @@ func TestObjectGoes(t *testing.T) {
 
 // Requests with conditions are answered from the cache, and never conditional for the upstream.
 func TestConditions(t *testing.T) {
-	r := newRig(t, reply(200, "0123456789", "Cache-Control", "max-age=10", "Etag", `"a"`, "Last-Modified", "Thu, 26 Nov 2026 10:00:00 GMT",
+	r := newRig(t, reply(200, "0123456789", "Cache-Control", "max-age=10", "Etag", `"a"`, "Last-Modified", twoHoursAgo,
 		"Content-Type", "video/mp4"), nil)
 	for _, c := range []struct {
 		fields []string
