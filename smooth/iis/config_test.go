@@ -429,17 +429,23 @@ func TestHandlerMappings(t *testing.T) {
 }
 
 func TestWhoMayComeIn(t *testing.T) {
-	for section, want := range map[string]string{
-		`<access sslFlags="None"/>`:        "security/access: TLS is not required",
-		`<access/>`:                        "security/access: TLS is not required",
-		`<access sslFlags="Ssl, Ssl128"/>`: "security/access: not understood: NOT ENFORCED",
-		`<authorization><add accessType="Allow" users="*"/></authorization>`:                                             "security/authorization: everybody",
-		`<authorization><add accessType="Deny" users="?"/></authorization>`:                                              "security/authorization: not understood: NOT ENFORCED",
-		`<authorization><clear/><add accessType="Allow" users="*"/></authorization>`:                                     "security/authorization: not understood: NOT ENFORCED",
-		`<authentication><anonymousAuthentication enabled="false"/></authentication>`:                                    "anonymousAuthentication: not understood: NOT ENFORCED",
-		`<authentication><iisClientCertificateMappingAuthentication enabled="true"/></authentication>`:                   "Authentication: not understood: NOT ENFORCED",
-		`<authentication><windowsAuthentication enabled="true"/><digestAuthentication enabled="true"/></authentication>`: "windowsAuthentication: enabled: true",
+	for _, pair := range [][2]string{
+		{`<access sslFlags="None"/>`, "security/access: TLS is not required"},
+		{`<access/>`, "security/access: TLS is not required"},
+		{`<access sslFlags="Ssl, Ssl128"/>`, "security/access: not understood: NOT ENFORCED"},
+		{`<authorization><add accessType="Allow" users="*"/></authorization>`, "security/authorization: everybody"},
+		{`<authorization><add accessType="Deny" users="?"/></authorization>`,
+			"security/authorization: not understood: NOT ENFORCED"},
+		{`<authorization><clear/><add accessType="Allow" users="*"/></authorization>`,
+			"security/authorization: not understood: NOT ENFORCED"},
+		{`<authentication><anonymousAuthentication enabled="false"/></authentication>`,
+			"anonymousAuthentication: not understood: NOT ENFORCED"},
+		{`<authentication><iisClientCertificateMappingAuthentication enabled="true"/></authentication>`,
+			"Authentication: not understood: NOT ENFORCED"},
+		{`<authentication><windowsAuthentication enabled="true"/><digestAuthentication enabled="true"/></authentication>`,
+			"windowsAuthentication: enabled: true"},
 	} {
+		section, want := pair[0], pair[1]
 		c, err := iis.Parse([]byte("<system.webServer><security>" + section + "</security></system.webServer>"))
 		require.NoError(t, err)
 		assert.Contains(t, notesOf(c), want, section)
