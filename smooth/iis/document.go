@@ -44,7 +44,6 @@ func noteKeys() []string {
 // builder makes a [Config] of a document.
 type builder struct {
 	log        iisconfig.Log // errors, and the number of entries
-	elements   int
 	notes      []Note
 	more       int    // notes that were not kept
 	inLocation string // that of the section that is being read

@@ -164,7 +164,7 @@ func (h *Files) serve(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	switch {
-	case kind == nameOther || errors.Is(err, fs.ErrNotExist):
+	case kind != nameFile || errors.Is(err, fs.ErrNotExist):
 		return errNotHere
 	case err != nil:
 		return err
