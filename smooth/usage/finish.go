@@ -162,4 +162,3 @@ func (r *Recorder) report(x *response) {
 		r.opts.Observe(rec)
 	}
 }
-

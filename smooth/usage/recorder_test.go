@@ -161,6 +161,7 @@ func TestHistoryOfABrokenClock(t *testing.T) {
 		jump := func(d time.Duration) { mu.Lock(); offset += d; mu.Unlock() }
 		r, _ := newRecorder(t, usage.Options{Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return time.Now().Add(offset) }})
 		h := r.Handler(answer(503, 10))
+		time.Sleep(500 * time.Millisecond) // between ticks
 		serve(h, get("/a.mp4"))
 		time.Sleep(2 * time.Second)
 		jump(35 * time.Second) // a laptop that slept

@@ -209,13 +209,18 @@ func TestWriteErrors(t *testing.T) {
 
 func TestHijack(t *testing.T) {
 	r, log := newRecorder(t, usage.Options{})
-	srv := httptest.NewServer(r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	done := make(chan struct{}) // a server does not wait for who has taken its connection
+	h := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
 		if assert.NoError(t, err) {
 			_, _ = io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
 			assert.NoError(t, c.Close())
 		}
-	})))
+	}))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		defer close(done)
+		h.ServeHTTP(w, q)
+	}))
 	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
 	require.NoError(t, err)
 	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -223,6 +228,7 @@ func TestHijack(t *testing.T) {
 	_, err = io.ReadAll(conn)
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
+	<-done
 	srv.Close()
 	require.NoError(t, r.Close())
 	assert.False(t, log.last(t).Aborted)
