@@ -81,7 +81,7 @@ func (c *Cache) SetUpstreams(list []Upstream) error {
 }
 
 // Close ends the flights and the goroutines of the cache, and waits for them. What waits to be written to disk is not.
-// Requests afterwards get 503. It always returns nil.
+// Requests afterwards are answered from the cache, or with 503. It always returns nil.
 func (c *Cache) Close() error {
 	c.table.mu.Lock()
 	c.table.closed = true

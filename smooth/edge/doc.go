@@ -28,16 +28,19 @@
 // # What is stored
 //
 // Responses with status 200, 203, 300, 301, 302, 307, 308, 404 and 410 to GET, if their headers allow it: with an
-// explicit lifetime, or with a validator, and then they are validated for each use; see [Options].MaxHeuristic. A 404
-// needs an explicit lifetime and never lives longer than [Options].MaxNotFound. A 412, by which a Smooth origin says
-// that a live fragment does not exist yet, and every 5xx are never stored; those who were waiting for them share them,
-// so that a herd at the live edge is one request to the origin per answer. Lifetimes are honoured exactly: a live
-// manifest never gets older than its origin says, unless that is down and the response, or [Options].StaleIfError,
-// allows it. What sets cookies, is private or varies on everything is never stored.
+// explicit lifetime, or with a validator, and then they are validated for each use; see [Options].MaxHeuristic and
+// DefaultLifetime for what says nothing. A 404 needs an explicit lifetime and never lives longer than
+// [Options].MaxNotFound. A 412, by which a Smooth origin says that a live fragment does not exist yet, and every 5xx are
+// never stored; those who were waiting for them share them, so that a herd at the live edge is one request to the origin
+// per answer. Lifetimes are honoured exactly: a live manifest never gets older than its origin says, unless that is down
+// and the response, or [Options].StaleIfError, allows it. What sets cookies, is private or varies on everything is never
+// stored.
 //
 // What is shared must not depend on who asks first. So the request of a flight carries the header fields Accept,
 // Accept-Language, Accept-Encoding (as gzip or identity) and Origin, those that [Options].ForwardHeaders names, and no
-// others: no cookies, no User-Agent, no address. What may not be shared after all is passed through, with every header.
+// others: no cookies, no User-Agent, no address. What may not be shared after all passes through, with every field; only
+// who caused the flight, and sent neither cookies nor a range, gets its response at once. For some seconds all requests for that key then
+// pass through without waiting.
 // A response that depends on a cookie without saying so by Vary, Cache-Control or Set-Cookie would be shared in the
 // form that it has without; for such a site set [Options].BypassCookies.
 //

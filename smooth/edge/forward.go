@@ -11,7 +11,7 @@ import (
 // maxHops bounds the proxies that a request may have come through; more must be a loop.
 const maxHops = 16
 
-// hopByHop are the fields that concern one connection only: RFC 9110 section 7.6.1, and those that older software sends.
+// isHopByHop reports whether a field concerns one connection only: RFC 9110 section 7.6.1, and what older software sends.
 func isHopByHop(name string) bool {
 	switch name {
 	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
@@ -72,7 +72,7 @@ func loops(h http.Header) bool {
 	return hops > maxHops
 }
 
-// flightRequest returns the request of a flight, whose URL is path and query only.
+// request returns the request of a flight, whose URL is path and query only.
 func (f *flight) request() *http.Request {
 	r := &http.Request{
 		Method: http.MethodGet, URL: &url.URL{RawPath: f.key.path, RawQuery: f.key.query}, Host: f.key.host,

@@ -96,20 +96,23 @@ func initialAge(h http.Header, asked, received time.Time) time.Duration {
 	return max(apparent, age)
 }
 
-// lifetimeOf returns freshness_lifetime of RFC 9111 section 4.2.1, or that of a heuristic, section 4.2.2.
+// lifetimeOf returns freshness_lifetime of RFC 9111 section 4.2.1, or that of the heuristics that options allow, section
+// 4.2.2.
 func (c *Cache) lifetimeOf(status int, h http.Header, cc *responseControl, received time.Time) time.Duration {
 	life, explicit := explicitLifetime(h, cc, received)
 	if isMissing(status) {
 		return min(life, max(c.opts.MaxNotFound, 0))
 	}
-	if explicit || c.opts.MaxHeuristic <= 0 || !isHeuristic(status) {
+	if explicit || !isHeuristic(status) {
 		return life
 	}
-	modified, err := http.ParseTime(h.Get("Last-Modified"))
-	if err != nil {
-		return 0
+	if modified, err := http.ParseTime(h.Get("Last-Modified")); err == nil && c.opts.MaxHeuristic > 0 {
+		return min(max(received.Sub(modified)/10, 0), c.opts.MaxHeuristic)
 	}
-	return min(max(received.Sub(modified)/10, 0), c.opts.MaxHeuristic)
+	if status == http.StatusOK && h["Cache-Control"] == nil {
+		return max(c.opts.DefaultLifetime, 0)
+	}
+	return 0
 }
 
 // explicitLifetime returns the lifetime that a response states, and whether it does.

@@ -42,6 +42,9 @@ type ageText struct {
 	values  []string
 }
 
+// acceptRanges is a value that objects share.
+var acceptRanges = []string{"bytes"}
+
 // newObject returns the object of a response, without its body. The header belongs to the object afterwards.
 func newObject(status int, h http.Header, vary []selector, f freshness, size int64) *object {
 	o := &object{status: status, vary: vary, freshness: f, size: size}
@@ -53,6 +56,9 @@ func newObject(status int, h http.Header, vary []selector, f freshness, size int
 	}
 	if h["Content-Type"] == nil {
 		h["Content-Type"] = nil // so that nobody guesses one from the body, for which ranges in flight would have to wait
+	}
+	if status == http.StatusOK {
+		h["Accept-Ranges"] = acceptRanges // whatever the upstream can
 	}
 	o.fields = make([]field, 0, len(h))
 	for name, values := range h {

@@ -86,6 +86,11 @@ type Options struct {
 	// MaxHeuristic bounds the lifetime of responses that state none: a tenth of the time since Last-Modified, see RFC
 	// 9111 4.2.2. Zero means that they are validated for each use.
 	MaxHeuristic time.Duration
+	// DefaultLifetime is the lifetime of responses with status 200 that have neither Cache-Control nor Expires, and get none
+	// by MaxHeuristic. A second or less makes an origin that says nothing about its live manifests bear a crowd; it is for origins that serve everybody the
+	// same. Zero
+	// means that such responses are validated for each use, or not shared if they have no validator.
+	DefaultLifetime time.Duration
 	// MaxNotFound bounds the lifetime of a 404 or 410. Zero means [DefaultMaxNotFound]; negative means that they are not
 	// stored.
 	MaxNotFound time.Duration
@@ -115,8 +120,8 @@ type Options struct {
 	// Name is the pseudonym in Via. Empty means [DefaultName].
 	Name string
 
-	// HeaderTimeout bounds the wait for the header of a response to a request without a body, over all upstreams.
-	// Zero means [DefaultHeaderTimeout].
+	// HeaderTimeout bounds the wait for the header of the response of one upstream to a request without a body,
+	// including that for a turn. Then the next one is asked. Zero means [DefaultHeaderTimeout].
 	HeaderTimeout time.Duration
 	// IdleTimeout bounds the wait for the next part of a body that is shared. Zero means [DefaultIdleTimeout].
 	IdleTimeout time.Duration
