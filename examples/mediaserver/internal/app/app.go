@@ -150,6 +150,7 @@ func (a *app) wait(ctx context.Context, cfg *config.Config) error {
 	defer cancel()
 	closed := make(chan error, 1)
 	go func() { closed <- a.set.Close() }()
+	a.server.EndStreams()
 	err := a.server.Drain(grace) // encoders first: their requests do not end by themselves
 	err = errors.Join(err, a.http.shutdown(grace), <-closed)
 	return errors.Join(err, a.server.Close()) // recordings are safe on the disk only now
@@ -187,7 +188,10 @@ func (a *app) reclaim(ctx context.Context) error {
 const reclaimEvery = 100 * time.Millisecond
 
 // drain lets viewers get what they have asked for.
-func (a *app) drain(ctx context.Context) error { return a.http.drain(ctx) }
+func (a *app) drain(ctx context.Context) error {
+	a.server.EndStreams()
+	return a.http.drain(ctx)
+}
 
 // listeners tells the console how the addresses are doing.
 func (a *app) listeners() (list []console.Listener) {

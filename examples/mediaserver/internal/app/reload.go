@@ -58,6 +58,11 @@ func (a *app) load(ctx context.Context, w *watcher, forced bool) {
 		return
 	}
 	w.digest = digest
+	if forced {
+		if err := a.server.Reopen(); err != nil {
+			a.log.Error("reopen logs", "err", err)
+		}
+	}
 	listen.Notify(listen.NotifyReloadingAt())
 	defer listen.Notify(listen.NotifyReady)
 	cfg, report, err := prepare(a.flags)

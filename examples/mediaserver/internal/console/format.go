@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ func loadTemplates(o *Options) *template.Template {
 	funcs := template.FuncMap{
 		"rate": rate, "size": size, "count": count, "span": span, "clock": clock, "percent": percent, "several": several,
 		"local":  func(u string) template.HTMLAttr { return local(o.Root, u) },
+		"at":     func(host, u string) template.HTMLAttr { return at(o.Root, host, u) },
 		"player": func(name string, out Output) string { return playerURL(o.Root, name, out) },
 		"rates":  rates, "language": language, "languages": languages, "state": stateOf,
 		"iso":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
@@ -87,6 +89,17 @@ func several(n any, one, more string) string {
 // own; as it begins with the root it can be neither of another server nor of another scheme.
 func local(root, u string) template.HTMLAttr {
 	return template.HTMLAttr(`href="` + template.HTMLEscapeString(root+strings.TrimLeft(u, `/\`)) + `"`)
+}
+
+// hostName is what a host may look like in a URL.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9.-]+$`)
+
+// at is local for what may be on another host of the server.
+func at(root, host, u string) template.HTMLAttr {
+	if !hostName.MatchString(host) {
+		return local(root, u)
+	}
+	return local("//"+host+"/", u)
 }
 
 // percent writes a ratio.

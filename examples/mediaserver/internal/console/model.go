@@ -172,6 +172,8 @@ type Output struct {
 	Engine string
 	// URL is that of the manifest or master playlist.
 	URL string
+	// Host is that of the URL if it is another one than the console's, without port.
+	Host string
 }
 
 // Stream is a stream of a presentation.

@@ -1,9 +1,7 @@
 package server
 
 import (
-	"errors"
 	"maps"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -44,7 +42,7 @@ func (g *generation) newAccess(cfg *config.Access, server *accessRules) (*access
 		return nil, err
 	}
 	if cfg.Operators == nil {
-		a.operators = &access.Policy{Authorize: onlyLocal, NoCORS: true}
+		a.operators = access.LoopbackOnly()
 	}
 	if server != nil {
 		a.inherit(cfg, server)
@@ -132,7 +130,8 @@ func (b *policies) policy(cfg *config.Policy, role config.Role) (*access.Policy,
 		}
 	}
 	if role == config.Operators && len(p.Authenticators) == 0 {
-		p.Authorize = onlyLocal // addresses alone do not make an operator
+		// Addresses alone do not make an operator.
+		p.Authorize = func(r *http.Request, _ *access.Identity) error { return access.CheckLoopback(r) }
 	}
 	return p, nil
 }
@@ -327,21 +326,6 @@ func corsOptions(c *config.CORS, server *accessRules) *access.CORSOptions {
 		return &access.CORSOptions{Origins: c.Origins, Headers: c.Headers, Credentials: c.Credentials, MaxAge: c.MaxAge.D()}
 	case server != nil:
 		return server.cors
-	}
-	return nil
-}
-
-// onlyLocal lets programs of this machine manage, and nobody else. A name that leads here, which a page elsewhere may have been
-// loaded under, is not enough.
-func onlyLocal(r *http.Request, _ *access.Identity) error {
-	for _, a := range []string{r.RemoteAddr, r.Host} {
-		host, _, err := net.SplitHostPort(a)
-		if err != nil {
-			host = a
-		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return errors.New("management is for programs of this machine, unless the configuration names operators")
-		}
 	}
 	return nil
 }

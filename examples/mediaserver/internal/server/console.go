@@ -68,7 +68,7 @@ func (c consoleSource) Parts() console.Parts {
 		return console.Parts{}
 	}
 	defer g.leave()
-	p := console.Parts{Points: len(g.liveServers()) > 0, Throttle: !g.cfg.Throttle.Disabled, Limits: true, Archive: g.archive != nil}
+	p := console.Parts{Points: len(g.liveServers()) > 0, Throttle: len(g.pacers()) > 0, Limits: true, Archive: g.archive != nil}
 	for _, st := range g.sites {
 		p.Edge = p.Edge || len(st.edges) > 0
 		p.Playlists = p.Playlists || slices.ContainsFunc(st.folders, func(f *folder) bool { return f.playlists != nil })
@@ -177,8 +177,8 @@ func (c consoleSource) Presentation(ctx context.Context, label string) (*console
 	if errors.Is(err, smooth.ErrNotFound) || errors.Is(err, console.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %s", console.ErrNotFound, label)
 	}
-	_, name, _ := g.byLabel(label)
-	out := &console.Presentation{Name: label, Outputs: outputsOf(newPresentation(name))}
+	st, name, _ := g.byLabel(label)
+	out := &console.Presentation{Name: label, Outputs: st.outputs(newPresentation(name))}
 	if err != nil {
 		out.Error = publicReason(err)
 		return out, nil
@@ -213,17 +213,27 @@ func publicReason(err error) string {
 	return "it cannot be opened: the log says why"
 }
 
-func outputsOf(p Presentation) []console.Output {
-	return []console.Output{
+// outputs returns the ways to watch a presentation. Those of other sites than the first have another host, and no player on the page of
+// this one.
+func (st *site) outputs(p Presentation) []console.Output {
+	list := []console.Output{
 		{Label: "Smooth Streaming", Format: "smooth", URL: p.URL},
 		{Label: "HLS", Format: "hls", URL: p.HLS},
+		{Label: "HLS in the browser", Format: "hls", Engine: "native", URL: p.HLS},
 		{Label: "HLS, picture and sound together", Format: "hls-muxed", URL: p.HLSMuxed},
 		{Label: "HLS, fragmented MP4", Format: "hls-fmp4", URL: p.HLSFragmented},
 	}
+	if st == st.gen.sites[0] {
+		return list
+	}
+	for i := range list {
+		list[i].Format, list[i].Engine = "", ""
+		if len(st.hosts) > 0 && !strings.HasPrefix(st.hosts[0], "*") {
+			list[i].Host = st.hosts[0]
+		}
+	}
+	return list
 }
-
-// maxDrawn bounds the points of a level that the page gets: it draws no more.
-const maxDrawn = 600
 
 // drawStream makes a picture of a stream: where its fragments are and how large.
 func drawStream(snap *smooth.Snapshot, st *smooth.Stream, sizer smooth.Sizer) console.Stream {
@@ -248,25 +258,19 @@ func drawStream(snap *smooth.Snapshot, st *smooth.Stream, sizer smooth.Sizer) co
 	return out
 }
 
-// drawLevel puts together as many fragments as there are too many, but none across a gap.
-func drawLevel(chunks smooth.Timeline, key smooth.FragmentKey, scale float64, sizer smooth.Sizer) (points []console.FragmentPoint) {
-	group := (len(chunks) + maxDrawn - 1) / maxDrawn
-	for i := 0; i < len(chunks); {
-		start, ticks, bytes := chunks[i].Time, uint64(0), int64(0)
-		for n := 0; n < group && i < len(chunks) && (n == 0 || chunks[i].Time == chunks[i-1].End()); n++ {
-			key.Time = chunks[i].Time
-			if size, err := sizer.FragmentSize(key); err == nil {
-				bytes += size
-			}
-			ticks += chunks[i].Duration
-			i++
+// drawLevel returns all fragments of a level: the console puts together as many as there are too many to draw.
+func drawLevel(chunks smooth.Timeline, key smooth.FragmentKey, scale float64, sizer smooth.Sizer) []console.FragmentPoint {
+	points := make([]console.FragmentPoint, 0, len(chunks))
+	for _, c := range chunks {
+		key.Time = c.Time
+		size, err := sizer.FragmentSize(key)
+		if err != nil || c.Duration == 0 {
+			continue
 		}
-		if ticks > 0 {
-			duration := float64(ticks) / scale
-			points = append(points, console.FragmentPoint{
-				Start: float64(start) / scale, Duration: duration, BitsPerSecond: float64(bytes) * 8 / duration,
-			})
-		}
+		duration := float64(c.Duration) / scale
+		points = append(points, console.FragmentPoint{
+			Start: float64(c.Time) / scale, Duration: duration, BitsPerSecond: float64(size) * 8 / duration,
+		})
 	}
 	return points
 }

@@ -296,7 +296,11 @@ func (g *generation) playlistNumbers(ctx context.Context, all bool) *console.Pla
 	}
 	for _, st := range g.sites {
 		for _, p := range st.playlists() {
-			out.Items = append(out.Items, console.PlaylistItem{Name: st.label(p.Name), URL: p.URL})
+			item := console.PlaylistItem{Name: st.label(p.Name)}
+			if st == g.sites[0] {
+				item.URL = p.URL
+			}
+			out.Items = append(out.Items, item)
 		}
 	}
 	return out

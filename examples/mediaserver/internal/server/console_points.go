@@ -77,6 +77,9 @@ func consolePoint(f *folder, p *livesmooth.Point) console.Point {
 		Started: stats.Started, Viewers: stats.Viewers, WindowLimit: set.Viewers.WindowLength, Memory: stats.Memory,
 		MemoryBudget: stats.Budget, Archived: f.live.archive != nil && set.Archive.Enabled, PushURL: escapePath(name) + "/Streams(enc1)",
 	}
+	if f.site != f.site.gen.sites[0] {
+		out.PushURL = "" // it is that of another host
+	}
 	if out.Source == "" {
 		out.Source = string(livesmooth.SourcePush)
 	}

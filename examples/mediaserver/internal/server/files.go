@@ -23,7 +23,10 @@ func (g *generation) plainFiles(f *folder, dir string) (http.Handler, error) {
 		WebConfig: f.site.cfg.WebConfig == nil || *f.site.cfg.WebConfig, Index: true, Logger: g.server.log,
 		Address: f.site.access.address, Next: f.smooth, Hidden: newMediaNames(root.FS()).has,
 	}
-	if im := f.site.cfg.IIS; im != nil {
+	if im := f.site.cfg.IIS; im == nil {
+		options.Settings = iis.DefaultSettings().Clone()
+		options.Settings.Filtering.AllowDoubleEscaping = true // no IIS has refused names with a plus sign here
+	} else {
 		options.Config, options.Site, options.Path = im.Config, im.Site, strings.TrimSuffix(f.prefix, "/")
 	}
 	files, err := iis.NewFiles(root.FS(), options)

@@ -194,6 +194,9 @@ func (s *Server) Reclaim(context.Context) error {
 	return s.Reload(g.cfg)
 }
 
+// EndStreams ends the updates of open pages of the console, whose requests do not end by themselves.
+func (s *Server) EndStreams() { s.console.Close() }
+
 // Close ends everything. Requests under way must be over.
 func (s *Server) Close() error {
 	s.mu.Lock()

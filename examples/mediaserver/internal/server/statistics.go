@@ -28,6 +28,7 @@ type statistics struct {
 
 	mu  sync.Mutex // guards log and hooks
 	log string     // key of what the logs are made of
+	w3c []*usage.W3C
 	web string     // and of the webhooks
 }
 
@@ -36,7 +37,7 @@ func (s *Server) newStatistics() (*statistics, error) {
 	st := &statistics{}
 	var err error
 	st.Recorder, err = usage.New(&usage.Options{
-		Logger: s.log, OnEvent: s.events.add, Metrics: s.partMetrics,
+		Logger: s.log, OnEvent: s.events.add, Metrics: s.partMetrics, Classify: classify,
 		Address: func(r *http.Request) netip.Addr { return visitOf(r).address },
 	})
 	if err != nil {
@@ -65,7 +66,12 @@ func (st *statistics) configure(cfg *config.Usage, s *Server) error {
 		if err := st.SetLogs(logs...); err != nil {
 			return err
 		}
-		st.log = key
+		st.log, st.w3c = key, nil
+		for _, l := range logs {
+			if w, ok := l.(*usage.W3C); ok {
+				st.w3c = append(st.w3c, w)
+			}
+		}
 	}
 	if key := keyOf("web", cfg.Webhooks); key != st.web {
 		hooks, err := newWebhooks(cfg, s)
@@ -80,6 +86,25 @@ func (st *statistics) configure(cfg *config.Usage, s *Server) error {
 		st.web = key
 	}
 	return nil
+}
+
+// classify tells what a request is for, as the recorder does, and knows the console.
+func classify(r *http.Request) usage.Class {
+	if v := visitOf(r); ofConsole(r.URL.Path) || v != nil && r.URL.Path == v.gen.metricsPath() {
+		return usage.Class{Kind: usage.Management}
+	}
+	return usage.Classify(r)
+}
+
+// Reopen begins new log files, for programs that have moved the old ones away.
+func (s *Server) Reopen() error {
+	s.usage.mu.Lock()
+	defer s.usage.mu.Unlock()
+	var errs []error
+	for _, w := range s.usage.w3c {
+		errs = append(errs, w.Reopen())
+	}
+	return errors.Join(errs...)
 }
 
 // newLogs opens the logs. The old ones, which may be the same files, are still open until they are replaced.
