@@ -311,6 +311,7 @@ func TestLogs(t *testing.T) {
 	sessions, err := os.ReadFile(filepath.Join(logs, "sessions.log"))
 	require.NoError(t, err)
 	assert.Contains(t, string(sessions), "/vod/sample.ism")
+	assert.Contains(t, string(sessions), " AACL H264 ", "the codecs of the stream")
 }
 
 // TestReleaseReclaim: what is exclusive can be let go of, so that another server has it, and taken back.

@@ -21,6 +21,7 @@ import (
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/console"
 	"github.com/smoothkit/smoothkit/hls"
 	"github.com/smoothkit/smoothkit/smooth/access"
+	"github.com/smoothkit/smoothkit/smooth/usage"
 	"github.com/smoothkit/smoothkit/throttle/limit"
 )
 
@@ -76,6 +77,7 @@ func New(cfg *config.Config, opts *Options) (*Server, error) {
 	if err := s.Reload(cfg); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.usage.Emit(usage.Event{Kind: usage.Started, Subject: "server", Message: "the server serves"})
 	return s, nil
 }
 
@@ -200,14 +202,19 @@ func (s *Server) EndStreams() { s.console.Close() }
 // Close ends everything. Requests under way must be over.
 func (s *Server) Close() error {
 	s.mu.Lock()
+	again := s.closed
 	s.closed = true
-	old := s.current.Swap(nil)
 	s.mu.Unlock()
-	if old != nil {
+	if again {
+		return nil
+	}
+	s.usage.Emit(usage.Event{Kind: usage.Stopped, Subject: "server", Message: "the server ends"})
+	errs := []error{s.console.Close(), s.usage.Close()} // what is told of sessions comes from presentations that are still there
+	if old := s.current.Swap(nil); old != nil {
 		old.leave()
 	}
 	s.ending.Wait()
-	return errors.Join(s.console.Close(), s.usage.Close(), s.hls.Close())
+	return errors.Join(append(errs, s.hls.Close())...)
 }
 
 // Drain tells encoders to go elsewhere and ends recordings, so that the server can end.

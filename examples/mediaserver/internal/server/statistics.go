@@ -29,7 +29,7 @@ type statistics struct {
 	mu  sync.Mutex // guards log and hooks
 	log string     // key of what the logs are made of
 	w3c []*usage.W3C
-	web string     // and of the webhooks
+	web string // and of the webhooks
 }
 
 // newStatistics makes the recorder without logs, which configure adds.
@@ -37,7 +37,7 @@ func (s *Server) newStatistics() (*statistics, error) {
 	st := &statistics{}
 	var err error
 	st.Recorder, err = usage.New(&usage.Options{
-		Logger: s.log, OnEvent: s.events.add, Metrics: s.partMetrics, Classify: classify,
+		Logger: s.log, OnEvent: s.events.add, Metrics: s.partMetrics, Classify: classify, Media: s.media,
 		Address: func(r *http.Request) netip.Addr { return visitOf(r).address },
 	})
 	if err != nil {
