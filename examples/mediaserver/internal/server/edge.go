@@ -1,17 +1,62 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
 	"github.com/smoothkit/smoothkit/smooth/edge"
+	"github.com/smoothkit/smoothkit/smooth/usage"
 )
 
 // edgeCache is a cache that outlives configurations: only its upstreams change.
 type edgeCache struct {
 	*edge.Cache
 	options edgeOptions
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// upstreamsEvery is how often is looked whether upstreams are up.
+const upstreamsEvery = time.Second
+
+// watch tells when upstreams go down and come up, until the cache is closed.
+func (c *edgeCache) watch(emit func(usage.Event)) {
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	c.done.Go(func() {
+		tick := time.NewTicker(upstreamsEvery)
+		defer tick.Stop()
+		down := make(map[string]bool)
+		for {
+			for _, u := range c.Stats().Upstreams {
+				if down[u.URL] == !u.Up {
+					continue
+				}
+				down[u.URL] = !u.Up
+				e := usage.Event{Kind: usage.UpstreamUp, Subject: u.URL, Message: "the upstream answers again"}
+				if !u.Up {
+					e.Kind, e.Message = usage.UpstreamDown, "the upstream does not answer"
+				}
+				emit(e)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// Close ends the cache.
+func (c *edgeCache) Close() error {
+	c.stop()
+	c.done.Wait()
+	return c.Cache.Close()
 }
 
 // edgeOptions are what only a new process can change.
@@ -38,7 +83,12 @@ func (g *generation) addEdge(st *site, cfg *config.Edge) error {
 			Upstreams: upstreams, MemoryBytes: int64(cfg.Memory), Dir: cfg.Directory, DiskBytes: int64(cfg.Disk),
 			StaleIfError: cfg.StaleIfError.D(), Health: edge.Health{Path: cfg.Health}, Logger: g.server.log,
 		})
-		return &edgeCache{c, options}, err
+		if err != nil {
+			return nil, err
+		}
+		made := &edgeCache{Cache: c, options: options}
+		made.watch(g.server.usage.Emit)
+		return made, nil
 	})
 	if err != nil {
 		return err

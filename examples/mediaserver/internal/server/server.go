@@ -102,6 +102,7 @@ func (s *Server) Reload(cfg *config.Config) error {
 	old := s.current.Swap(g)
 	s.state = console.Config{File: s.opts.File, Loaded: time.Now(), Warnings: g.warnings}
 	if old != nil {
+		s.usage.Emit(usage.Event{Kind: usage.ConfigReloaded, Subject: "configuration", Message: "a new configuration is in force"})
 		old.retire(g)
 		old.leave()
 	}
@@ -113,6 +114,7 @@ func (s *Server) Failed(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.Error, s.state.At = err.Error(), time.Now()
+	s.usage.Emit(usage.Event{Kind: usage.ConfigFailed, Subject: "configuration", Message: err.Error()})
 }
 
 // build makes a generation.
