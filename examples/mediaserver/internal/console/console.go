@@ -22,6 +22,8 @@ type Options struct {
 	Version string
 	// Root is the URL of the server's root, relative to that of the console. Empty means "../".
 	Root string
+	// Player is the URL of the page of players, relative to that of the console. Empty means Root.
+	Player string
 	// Key signs the tokens of forms. Empty means a random one: forms that are open when the server starts anew must then be
 	// loaded again. It is copied.
 	Key []byte
@@ -46,6 +48,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if opts.Root == "" {
 		opts.Root = "../"
+	}
+	if opts.Player == "" {
+		opts.Player = opts.Root
 	}
 	opts.Key = slices.Clone(opts.Key)
 	if len(opts.Key) == 0 {

@@ -18,7 +18,7 @@ func loadTemplates(o *Options) *template.Template {
 		"rate": rate, "size": size, "count": count, "span": span, "clock": clock, "percent": percent, "several": several,
 		"local":  func(u string) template.HTMLAttr { return local(o.Root, u) },
 		"at":     func(host, u string) template.HTMLAttr { return at(o.Root, host, u) },
-		"player": func(name string, out Output) string { return playerURL(o.Root, name, out) },
+		"player": func(name string, out Output) string { return playerURL(o.Player, name, out) },
 		"rates":  rates, "language": language, "languages": languages, "state": stateOf,
 		"iso":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"card": func(title, path string, numbers ...any) card { return newCard(title, path, numbers) },
@@ -191,7 +191,7 @@ func stateOf(state string) badge {
 }
 
 // playerURL returns the address of the page of players with a presentation in it.
-func playerURL(root, name string, out Output) string {
+func playerURL(page, name string, out Output) string {
 	q := url.Values{"play": {name}}
 	if out.Format != "" {
 		q.Set("format", out.Format)
@@ -199,7 +199,7 @@ func playerURL(root, name string, out Output) string {
 	if out.Engine != "" {
 		q.Set("engine", out.Engine)
 	}
-	return root + "?" + q.Encode()
+	return page + "?" + q.Encode()
 }
 
 // card is a short view of a part, on the first page.

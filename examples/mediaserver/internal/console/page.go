@@ -94,8 +94,8 @@ func (c *Console) navigation(current string) []link {
 
 // frame is what stands around the sections.
 type frame struct {
-	Title, Version, Root, Zone string
-	Nav                        []link
+	Title, Version, Player, Zone string
+	Nav                          []link
 	// Live is the URL of the updates, Form that of the form for commands and Token its token; empty if there are none.
 	Live, Form, Token string
 	// Notice is a message about what was asked for, Home is whether to offer the first page.
@@ -136,7 +136,7 @@ func (c *Console) serveView(w http.ResponseWriter, r *http.Request, path string,
 
 func (c *Console) frame(v *view) *frame {
 	return &frame{
-		Title: v.title, Version: c.opts.Version, Root: c.opts.Root, Nav: c.navigation(v.nav),
+		Title: v.title, Version: c.opts.Version, Player: c.opts.Player, Nav: c.navigation(v.nav),
 		Zone: c.opts.Now().In(c.opts.Location).Format("MST"),
 	}
 }

@@ -2,12 +2,14 @@ package console_test
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -149,16 +151,30 @@ func TestOddTimelines(t *testing.T) {
 	}
 }
 
+// few has a presentation of few fragments, which is drawn faster.
+type few struct{ console.Source }
+
+func (few) Presentation(_ context.Context, name string) (*console.Presentation, error) {
+	level := console.Level{Bitrate: 1000}
+	for i := range 4 {
+		level.Points = append(level.Points, console.FragmentPoint{Start: float64(i) * 1256, Duration: 1256, BitsPerSecond: 1000})
+	}
+	return &console.Presentation{
+		Name: name, Duration: 5024 * time.Second, Streams: []console.Stream{{Name: "video", Type: "video", Levels: []console.Level{level}}},
+	}, nil
+}
+
 // FuzzZoom: whatever stands in the address, a part of the timeline is shown.
 func FuzzZoom(f *testing.F) {
 	for _, s := range []string{"", "0", "-1", "NaN", "1e308", "5023.99", "0x10p4", "1300"} {
 		f.Add(s, "1300")
 		f.Add("1000", s)
 	}
-	src := at(noon)
+	h := console.New(few{at(noon)}, &console.Options{Logger: slog.New(slog.DiscardHandler)})
+	f.Cleanup(func() { h.Close() })
+	mounted := http.StripPrefix(prefix, h)
 	f.Fuzz(func(t *testing.T, from, to string) {
-		h := newConsole(t, src, nil)
-		w := get(h, "presentation?"+url.Values{"name": {"sample/sample.ism"}, "from": {from}, "to": {to}}.Encode())
+		w := get(mounted, "presentation?"+url.Values{"name": {"sample/sample.ism"}, "from": {from}, "to": {to}}.Encode())
 		if w.Code == http.StatusRequestURITooLong {
 			return
 		}
