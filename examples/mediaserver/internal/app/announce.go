@@ -25,7 +25,7 @@ func (a *app) announce(ctx context.Context, cfg *config.Config) {
 	if recorded < 0 {
 		recorded = len(list)
 	}
-	fmt.Fprintf(a.out, "Page:      %s\n", base)
+	fmt.Fprintf(a.out, "Page:      %s%s\n", base, a.server.PagePath())
 	fmt.Fprintf(a.out, "Console:   %sconsole/\n", base)
 	a.announceList(base, list[:recorded])
 	if cfg.Archive.Directory != "" {

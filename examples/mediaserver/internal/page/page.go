@@ -4,6 +4,7 @@
 package page
 
 import (
+	"bytes"
 	"embed"
 	"io/fs"
 )
@@ -13,3 +14,10 @@ var files embed.FS
 
 // Files returns index.html and what it loads from the directory _page.
 func Files() fs.FS { return files }
+
+// Below returns index.html for another place than the root, which is at a relative URL from there, such as "../".
+func Below(root string) ([]byte, error) {
+	index, err := files.ReadFile("index.html")
+	const head = "<head>\n"
+	return bytes.Replace(index, []byte(head), []byte(head+`  <base href="`+root+`">`+"\n"), 1), err
+}

@@ -106,6 +106,8 @@ func TestOldFolder(t *testing.T) {
 	}
 	assert.NotEmpty(t, ask(s, http.MethodGet, "/Films/Trailer.wmv").Header().Get("X-Throttle"))
 	assert.Equal(t, "<p>the old page", ask(s, http.MethodGet, "/").Body.String())
+	assert.Equal(t, "_page/", s.PagePath())
+	assert.Contains(t, ask(s, http.MethodGet, "/_page/").Body.String(), `<base href="../">`, "the players are there all the same")
 }
 
 // TestFolders: virtual directories are parts of the site, and their presentations have the paths that they had.

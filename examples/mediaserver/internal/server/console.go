@@ -22,7 +22,7 @@ func ofConsole(p string) bool {
 }
 
 func (s *Server) newConsole() *console.Console {
-	return console.New(consoleSource{s}, &console.Options{Logger: s.log, Version: s.opts.Version})
+	return console.New(consoleSource{s}, &console.Options{Logger: s.log, Version: s.opts.Version, Player: "../" + pagePath})
 }
 
 // consoleSource is what the console shows of the server.

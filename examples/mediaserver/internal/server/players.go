@@ -28,9 +28,20 @@ type pages struct {
 	scripts Scripts
 }
 
+// pagePath is where the page is also where the root of a site is something else.
+const pagePath = "_page/"
+
 // addPage makes the page.
 func (g *generation) addPage() error {
 	g.page = &pages{mux: http.NewServeMux()}
+	below, err := page.Below("../")
+	if err != nil {
+		return err
+	}
+	g.page.mux.Handle("GET /"+pagePath+"{$}", noCache(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Write(below)
+	})))
 	g.page.mux.Handle("GET /_page/", noCache(http.StripPrefix("/_page", http.FileServerFS(page.Files()))))
 	g.page.mux.Handle("GET /{$}", noCache(http.FileServerFS(page.Files())))
 	g.page.mux.HandleFunc("GET /presentations.json", func(w http.ResponseWriter, r *http.Request) { visitOf(r).site.serveList(w, r) })

@@ -68,6 +68,19 @@ func (s *Server) Playlists() []Playlist {
 	return g.sites[0].playlists()
 }
 
+// PagePath returns where the page of players of the first site is, relative to its root: "", or another path if there is an index.
+func (s *Server) PagePath() string {
+	g := s.enter()
+	if g == nil {
+		return ""
+	}
+	defer g.leave()
+	if g.sites[0].hasIndex() {
+		return pagePath
+	}
+	return ""
+}
+
 func (st *site) presentations(ctx context.Context) ([]Presentation, error) {
 	recorded, err := st.recordings(ctx)
 	if err != nil {

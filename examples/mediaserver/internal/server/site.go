@@ -221,12 +221,17 @@ func (st *site) servesPage(r *http.Request) bool {
 	if r.URL.Path != "/" {
 		return true
 	}
+	return !st.hasIndex()
+}
+
+// hasIndex reports whether the root of the site has a page of its own.
+func (st *site) hasIndex() bool {
 	for _, name := range []string{"default.htm", "default.html", "index.htm", "index.html", "iisstart.htm", "Default.htm", "Default.html"} {
 		if exists(st.cfg.Root, name) {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // folderOf returns the folder with the longest prefix of a path.
