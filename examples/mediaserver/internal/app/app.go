@@ -59,6 +59,9 @@ func Run(ctx context.Context, args []string, p Program) error {
 		return err
 	}
 	if f.check {
+		if err := server.Check(cfg); err != nil {
+			return err
+		}
 		return printCheck(out, cfg, report)
 	}
 	a := &app{flags: f, out: out, level: new(slog.LevelVar)}

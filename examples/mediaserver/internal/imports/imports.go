@@ -178,8 +178,11 @@ func (r *Report) site(c *config.Config, s *iis.Site, from config.IIS, bind bool)
 			r.directory(&site, path.Join("/", app.Path, dir.Path), dir)
 		}
 	}
+	if site.Root == "" && len(site.Folders) == 0 {
+		return site, false
+	}
 	r.bindings(c, &site, s.Bindings, bind)
-	return site, site.Root != "" || len(site.Folders) > 0
+	return site, true
 }
 
 // directory adds a directory, if it is here.

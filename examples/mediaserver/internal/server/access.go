@@ -166,8 +166,12 @@ func (b *policies) bearer(p *access.Policy, cfg *config.Policy, _ config.Role) e
 	if c == nil {
 		return nil
 	}
+	var secret []byte
+	if c.Secret.IsSet() {
+		secret = []byte(c.Secret.Value())
+	}
 	bearer, err := access.NewBearer(&access.BearerOptions{
-		JWKS: c.JWKS, Secret: []byte(c.Secret.Value()), Issuer: c.Issuer, Audience: c.Audience, Algorithms: c.Algorithms,
+		JWKS: c.JWKS, Secret: secret, Issuer: c.Issuer, Audience: c.Audience, Algorithms: c.Algorithms,
 		Claims: c.Claims, PathsClaim: c.Paths, Query: c.Query, Realm: cfg.Realm, Logger: b.g.server.log,
 	})
 	if err != nil {
