@@ -45,15 +45,25 @@ export class LiveEvent {
       try {
         const manifest = await loadManifest(this.url, { before: this.manifest, signal: player.aborter.signal });
         if (player.closed) return;
-        if (this.failures >= PATIENCE) player.onerror("");
+        if (this.failures >= PATIENCE) {
+          player.onerror("");
+          player.onnote("");
+        }
         this.failures = 0;
         if (manifest !== this.manifest) this.adopt(manifest);
       } catch (err) {
         if (player.closed) return;
-        if (++this.failures === PATIENCE) player.onerror(err.message);
+        this.complain(err);
       }
       if (player.live === this) this.keepInside();
     }
+  }
+
+  // complain tells the viewer that the manifest cannot be had. 412 is no fault: a server that has begun anew waits for the encoder.
+  complain(err) {
+    this.failures++;
+    if (this.failures >= PATIENCE && err.status === 412) this.player.onnote("Waiting for the encoder.");
+    else if (this.failures === PATIENCE) this.player.onerror(err.message);
   }
 
   // adopt takes over a newer manifest.
