@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/smoothkit/smoothkit/internal/sending"
 )
 
 // Cache is a caching handler in front of upstreams. It is safe for concurrent use.
@@ -26,6 +28,7 @@ type Cache struct {
 	table   table
 	passing memo
 	buffers bufferPool
+	watch   *sending.Watch // nil without SendTimeout
 	// reserved are the bytes of bodies in flight.
 	reserved atomic.Int64
 	// epoch counts what was taken out on purpose, so that what is just being read from disk does not come back.
@@ -43,6 +46,9 @@ type Cache struct {
 func New(opts *Options) (*Cache, error) {
 	o := opts.withDefaults()
 	c := &Cache{opts: o, seed: maphash.MakeSeed(), transport: o.Transport, memory: newMemory(o.MemoryBytes)}
+	if o.SendTimeout > 0 {
+		c.watch = sending.NewWatch(o.SendTimeout)
+	}
 	c.table.flights = map[flightID]*flight{}
 	if err := c.SetUpstreams(o.Upstreams); err != nil {
 		return nil, err

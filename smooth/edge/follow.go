@@ -107,6 +107,9 @@ func (c *Cache) serveShared(w http.ResponseWriter, q *query, f *flight, out *out
 	if !c.matches(f.head, q.r.Header) {
 		return false
 	}
+	if c.watches(q.r, f.head.size) {
+		defer c.watch.End(c.watch.Begin(w))
+	}
 	f.head.writeHeader(w.Header(), out.result, c.opts.Now())
 	if f.head.status == http.StatusOK && f.head.size >= 0 && httpx.Conditional(q.r) {
 		body := &flightBody{f: f, ctx: q.r.Context()}

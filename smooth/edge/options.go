@@ -21,6 +21,8 @@ const (
 	DefaultMaxNotFound = 5 * time.Second
 	// DefaultHeaderTimeout is the default of Options.HeaderTimeout.
 	DefaultHeaderTimeout = 30 * time.Second
+	// DefaultSendTimeout is the default of Options.SendTimeout.
+	DefaultSendTimeout = 5 * time.Minute
 	// DefaultIdleTimeout is the default of Options.IdleTimeout.
 	DefaultIdleTimeout = 30 * time.Second
 	// DefaultMaxFetches is the default of Options.MaxFetches.
@@ -125,6 +127,11 @@ type Options struct {
 	HeaderTimeout time.Duration
 	// IdleTimeout bounds the wait for the next part of a body that is shared. Zero means [DefaultIdleTimeout].
 	IdleTimeout time.Duration
+	// SendTimeout bounds, to within an eighth, how long sending one body of more than 64 kB may take before the connection
+	// is cut, so that a client that has stopped reading gives back the memory or open file that it holds. Zero means
+	// [DefaultSendTimeout]; negative means no bound. Where the [http.Server] has a WriteTimeout, that one counts instead. What
+	// passes through is not bounded.
+	SendTimeout time.Duration
 	// MaxFetches bounds the flights to one upstream at a time. As many more wait for their turn; beyond these the answer
 	// is 503. Zero means [DefaultMaxFetches].
 	MaxFetches int
@@ -157,6 +164,9 @@ func (o *Options) withDefaults() Options {
 	}
 	positive(&opts.HeaderTimeout, DefaultHeaderTimeout)
 	positive(&opts.IdleTimeout, DefaultIdleTimeout)
+	if opts.SendTimeout == 0 {
+		opts.SendTimeout = DefaultSendTimeout
+	}
 	positive(&opts.MaxFetches, DefaultMaxFetches)
 	positive(&opts.Health.Interval, 5*time.Second)
 	positive(&opts.Health.Timeout, 2*time.Second)

@@ -27,6 +27,9 @@ type outcome struct {
 // should be; then nothing was sent.
 func (c *Cache) serveObject(w http.ResponseWriter, r *http.Request, o *object, result Result, now time.Time, out *outcome) error {
 	out.result = result
+	if c.watches(r, o.size) {
+		defer c.watch.End(c.watch.Begin(w))
+	}
 	if o.body == nil && o.size > 0 && r.Method != http.MethodHead {
 		return c.serveFile(w, r, o, result, now, out)
 	}
@@ -45,6 +48,18 @@ func (c *Cache) serveObject(w http.ResponseWriter, r *http.Request, o *object, r
 	n, err := w.Write(o.body)
 	out.sent(int64(n), err)
 	return nil
+}
+
+// watchedBody is the size above which it is watched how long a body takes: smaller ones fit into the buffers of a connection.
+const watchedBody = 64 << 10
+
+// watches reports whether it is to be watched how long a body takes, whose size is negative if it is not known.
+func (c *Cache) watches(r *http.Request, size int64) bool {
+	if c.watch == nil || size >= 0 && size <= watchedBody || r.Method == http.MethodHead {
+		return false
+	}
+	s, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	return !ok || s.WriteTimeout <= 0 // which would be in force anyway
 }
 
 // serveFile answers a request with an object whose body is on disk. In the usual case the kernel sends it.
