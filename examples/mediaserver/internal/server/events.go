@@ -140,8 +140,8 @@ func (w *watcher) tell(p *livesmooth.Point, e livesmooth.Event) (usage.Event, bo
 	case livesmooth.EncoderConnected:
 		out.Kind, out.Message = usage.EncoderConnected, fmt.Sprintf("%s sends %s", e.Source, e.Input)
 	case livesmooth.EncoderDisconnected:
-		if e.State != livesmooth.Started && e.State != livesmooth.Starting {
-			return out, false // it has ended, or was told to
+		if e.State != livesmooth.Started && e.State != livesmooth.Starting || errors.Is(e.Err, livesmooth.ErrEnding) {
+			return out, false // it has ended, or was told to go
 		}
 		out.Kind, out.Message = usage.EncoderLost, fmt.Sprintf("%s does not send %s any more", e.Source, e.Input)
 	case livesmooth.SinkFailed:
