@@ -344,7 +344,7 @@ async function watch(page, args, report) {
 }
 
 // anew reports, in the page, whether frames are shown for seconds whose numbers have gone back.
-const anew = () => seen.runs.some((r, i) => i > 0 && r.first < seen.runs[i - 1].last && r.frames > 75);
+const anew = () => seen.runs.some((r, i) => r.frames > 75 && seen.runs.slice(0, i).some((before) => r.first < before.last));
 
 // jump goes elsewhere and returns the run of frames that is shown from there for two seconds.
 async function jump(page, step, how, to) {
@@ -393,6 +393,7 @@ async function run(args) {
   try {
     const page = browser.pages().at(-1);
     report.errors.push(...await page.evaluate(() => globalThis.adapter?.errors ?? []));
+    if (!report.runs && args.live) Object.assign(report, await page.evaluate(() => ({ ...globalThis.seen }))); // how far it came
     if (args.screenshot) await page.screenshot({ path: args.screenshot });
   } finally {
     await browser.close();
