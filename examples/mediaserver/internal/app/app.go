@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
@@ -39,8 +38,8 @@ type app struct {
 	set    *listen.Set
 	server *server.Server
 	http   *httpServers
-	watch  *watcher
-	reload sync.Mutex // held while the configuration changes
+	debug  debugServer
+	watch  watcher
 }
 
 // Run serves until ctx ends or another process has taken over.
@@ -54,25 +53,27 @@ func Run(ctx context.Context, args []string, p Program) error {
 		fmt.Fprintln(out, "mediaserver", version())
 		return nil
 	}
-	cfg, report, err := prepare(f)
+	cfg, err := loadConfig(f, nil)
 	if err != nil {
 		return err
 	}
 	if f.check {
-		if err := server.Check(cfg); err != nil {
+		if err := server.Check(cfg.Config); err != nil {
 			return err
 		}
-		return printCheck(out, cfg, report)
+		return printCheck(out, cfg.Config, cfg.report)
 	}
 	a := &app{flags: f, out: out, level: new(slog.LevelVar)}
 	if a.log, err = newLogger(&cfg.Log, a.level, p.Log); err != nil {
 		return err
 	}
 	slog.SetDefault(a.log)
-	for _, line := range report.Problems() {
+	a.debug.log = a.log
+	for _, line := range cfg.report.Problems() {
 		a.log.Warn("imported configuration", "note", line)
 	}
-	return a.run(ctx, cfg, p.Reload)
+	a.watch = watcher{app: a, now: cfg.Config, files: cfg.Files, digest: cfg.digest, seen: cfg.digest}
+	return a.run(ctx, cfg.Config, p.Reload)
 }
 
 // prepare reads the configuration with what it imports.
@@ -88,12 +89,17 @@ func prepare(f *flags) (*config.Config, *imports.Report, error) {
 	if len(cfg.Listen) == 0 {
 		cfg.Listen = []config.Listener{{Address: config.DefaultAddress}}
 	}
+	if err := listen.Check(specsOf(cfg)); err != nil {
+		return nil, nil, err
+	}
 	return cfg, report, nil
 }
 
 // run opens the listeners, if need be those of a process that runs, makes the server, and serves.
 func (a *app) run(ctx context.Context, cfg *config.Config, reload <-chan os.Signal) (err error) {
-	a.http = newServers(a, cfg)
+	if a.http, err = newServers(a, cfg); err != nil {
+		return err
+	}
 	a.set, err = listen.Open(ctx, specsOf(cfg), &listen.Options{
 		Logger: a.log, Strict: a.flags.file == "", Handover: cfg.Handover, Release: a.release, Reclaim: a.reclaim, Drain: a.drain,
 	})
@@ -103,12 +109,9 @@ func (a *app) run(ctx context.Context, cfg *config.Config, reload <-chan os.Sign
 	if err := a.takeOver(ctx, cfg); err != nil {
 		return errors.Join(err, a.set.Close())
 	}
-	profiles, err := startDebug(cfg.Debug, a.log)
-	if err != nil {
-		a.log.Error("no pprof", "err", err)
-	}
-	defer profiles.close()
-	a.watch = a.follow(cfg, reload)
+	a.debug.listen(cfg.Debug)
+	defer a.debug.close()
+	a.watch.follow(reload)
 	a.announce(ctx, cfg)
 	listen.Notify(listen.NotifyReady)
 	return a.wait(ctx, cfg)
@@ -163,6 +166,7 @@ func (a *app) wait(ctx context.Context, cfg *config.Config) error {
 // encoders.
 func (a *app) release(ctx context.Context) error {
 	a.watch.pause()
+	a.debug.close() // its address is wanted by the new one
 	a.http.keepAlives(false)
 	if err := a.http.conns.Settle(ctx); err != nil {
 		return err
@@ -174,6 +178,7 @@ func (a *app) release(ctx context.Context) error {
 func (a *app) reclaim(ctx context.Context) error {
 	a.http.keepAlives(true)
 	defer a.watch.resume()
+	defer func() { a.debug.listen(a.watch.now.Debug) }()
 	for {
 		err := a.server.Reclaim(ctx)
 		if err == nil || ctx.Err() != nil {

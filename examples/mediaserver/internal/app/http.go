@@ -3,12 +3,11 @@ package app
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +15,6 @@ import (
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/listen"
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/server"
-	"github.com/smoothkit/smoothkit/livesmooth"
-	"github.com/smoothkit/smoothkit/smooth/access"
 	"github.com/smoothkit/smoothkit/throttle"
 )
 
@@ -37,28 +34,78 @@ type httpServers struct {
 	handler atomic.Pointer[server.Server]
 	header  time.Duration
 
-	conns listen.Conns
+	conns   listen.Conns
+	leaving sync.WaitGroup // servers of addresses that are not configured any more
 
 	mu      sync.Mutex // guards the rest
-	known   map[string]config.Listener
-	servers map[string]*http.Server
+	known   map[string]*listener
+	servers map[string]*addressServer
+	gone    map[*addressServer]bool // what leaving waits for
 }
 
-func newServers(a *app, cfg *config.Config) *httpServers {
+// addressServer is the server of an address.
+type addressServer struct {
+	*http.Server
+	now atomic.Pointer[listener]
+}
+
+func newServers(a *app, cfg *config.Config) (*httpServers, error) {
 	s := &httpServers{
-		app: a, servers: make(map[string]*http.Server), header: cmp.Or(cfg.Limits.ConnectionAcknowledgement.D(), headerTimeout),
+		app: a, servers: make(map[string]*addressServer), gone: make(map[*addressServer]bool),
+		header: cmp.Or(cfg.Limits.ConnectionAcknowledgement.D(), headerTimeout),
 	}
-	s.configure(cfg)
-	return s
+	known, err := s.prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.configure(known)
+	return s, nil
 }
 
-// configure says what listeners are like that begin from now on.
-func (s *httpServers) configure(cfg *config.Config) {
+// prepare reads what the listeners of a configuration need. Certificates that are used already stay.
+func (s *httpServers) prepare(cfg *config.Config) (map[string]*listener, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known = make(map[string]config.Listener)
+	known := make(map[string]*listener)
 	for _, l := range cfg.Listen {
-		s.known[l.Address] = l
+		made, err := newListener(l, s.known[l.Address], s.app.log)
+		if err != nil {
+			return nil, fmt.Errorf("listen %s: %w", l.Address, err)
+		}
+		known[l.Address] = made
+	}
+	return known, nil
+}
+
+// configure says what listeners are like: for connections that are accepted from now on, and who may use them for requests from now on.
+func (s *httpServers) configure(known map[string]*listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = known
+	for address, srv := range s.servers {
+		if l := known[address]; l != nil {
+			srv.now.Store(l)
+		}
+	}
+}
+
+// forget lets the servers of addresses that were configured and are not any more end when the requests that they have do. Nothing must
+// be accepted for them.
+func (s *httpServers) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for address, srv := range s.servers {
+		if s.known[address] != nil || srv.now.Load().unasked {
+			continue
+		}
+		delete(s.servers, address)
+		s.gone[srv] = true
+		s.leaving.Go(func() {
+			srv.Shutdown(context.Background()) // until then, or until shutdown or drain cuts what is left
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			delete(s.gone, srv)
+		})
 	}
 }
 
@@ -72,70 +119,43 @@ func (s *httpServers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve is for listen.Set.Serve.
 func (s *httpServers) serve(l net.Listener, spec listen.Spec) error {
-	srv, cfg, err := s.server(spec)
-	if err != nil {
-		return err
-	}
-	if srv.TLSConfig != nil {
-		if !cfg.Tolerant {
-			return srv.ServeTLS(l, "", "")
-		}
-		l = tls.NewListener(l, srv.TLSConfig)
-	}
-	if cfg.Tolerant {
-		l = livesmooth.TolerantListener(l)
-	}
-	return srv.Serve(l)
+	srv := s.server(spec)
+	return srv.Serve(&accepter{Listener: l, now: &srv.now})
 }
 
 // server returns the HTTP server of an address. There may be one from before a handover that did not come about.
-func (s *httpServers) server(spec listen.Spec) (*http.Server, *config.Listener, error) {
+func (s *httpServers) server(spec listen.Spec) *addressServer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	cfg := s.known[spec.Address] // what systemd passed without being asked for has the zero value
-	cfg.Address = spec.Address
 	if srv := s.servers[spec.Address]; srv != nil {
-		return srv, &cfg, nil
+		return srv
 	}
-	srv := &http.Server{
+	srv := &addressServer{}
+	if l := s.known[spec.Address]; l != nil {
+		srv.now.Store(l)
+	} else { // systemd has passed it without being asked
+		srv.now.Store(&listener{cfg: config.Listener{Address: spec.Address}, unasked: true})
+	}
+	current := func() *config.Listener { return &srv.now.Load().cfg }
+	srv.Server = &http.Server{
 		Handler: s, ReadHeaderTimeout: s.header, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog:    slog.NewLogLogger(s.app.log.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return server.WithListener(context.Background(), &cfg) },
+		BaseContext: func(net.Listener) context.Context { return server.WithListener(context.Background(), current) },
 		ConnContext: throttle.ConnContext, ConnState: s.conns.ConnState,
 	}
-	if cfg.TLS != nil {
-		var err error
-		if srv.TLSConfig, err = tlsConfig(cfg.TLS, s.app.log); err != nil {
-			return nil, nil, err
-		}
-	}
 	s.servers[spec.Address] = srv
-	return srv, &cfg, nil
+	return srv
 }
 
-// tlsConfig has certificates that are read again when their files change.
-func tlsConfig(cfg *config.TLS, log *slog.Logger) (*tls.Config, error) {
-	var files []access.CertificateFiles
-	for _, p := range cfg.Certificates {
-		files = append(files, access.CertificateFiles{Certificate: p.Certificate, Key: p.Key})
-	}
-	certs, err := access.NewCertificates(files, &access.CertificatesOptions{Logger: log, ClientCAs: cfg.ClientCA})
-	if err != nil {
-		return nil, err
-	}
-	c := certs.TLSConfig()
-	if cfg.Minimum == "1.3" {
-		c.MinVersion = tls.VersionTLS13
-	}
-	return c, nil
-}
-
-// all returns the servers.
+// all returns the servers, with those that are leaving.
 func (s *httpServers) all() (list []*http.Server) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, srv := range s.servers {
-		list = append(list, srv)
+		list = append(list, srv.Server)
+	}
+	for srv := range s.gone {
+		list = append(list, srv.Server)
 	}
 	return list
 }
@@ -160,6 +180,7 @@ func (s *httpServers) shutdown(ctx context.Context) error {
 		})
 	}
 	all.Wait()
+	s.leaving.Wait()
 	return errors.Join(errs...)
 }
 
@@ -168,41 +189,11 @@ func (s *httpServers) shutdown(ctx context.Context) error {
 func (s *httpServers) drain(ctx context.Context) error {
 	servers := s.all()
 	err := s.conns.Drain(ctx, servers...)
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err // the program is told to end meanwhile, and gives them the time that they have then
 	}
 	for _, srv := range servers {
 		err = errors.Join(err, srv.Close())
 	}
 	return err
-}
-
-// debugServer is the listener for pprof.
-type debugServer struct{ srv *http.Server }
-
-// startDebug serves pprof on an address of its own. It is no error if there is none.
-func startDebug(address string, log *slog.Logger) (*debugServer, error) {
-	if address == "" {
-		return nil, nil
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	d := &debugServer{&http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout}}
-	go d.srv.Serve(l)
-	log.Info("pprof", "address", l.Addr().String())
-	return d, nil
-}
-
-func (d *debugServer) close() {
-	if d != nil {
-		d.srv.Close()
-	}
 }

@@ -102,6 +102,12 @@ func (p place) is(addr net.Addr) bool {
 	return false
 }
 
+// Check returns [ErrAddress] if [Open] and [Set.Update] would: for an address that is not valid, or that is there twice.
+func Check(specs []Spec) error {
+	_, err := parseSpecs(specs)
+	return err
+}
+
 // parseSpecs parses addresses and checks that none is there twice.
 func parseSpecs(specs []Spec) ([]place, error) {
 	if len(specs) > maxSockets {

@@ -224,6 +224,7 @@ func (b *policies) hook(p *access.Policy, cfg *config.Policy, role config.Role) 
 	if err != nil {
 		return err
 	}
+	b.g.own(hook)
 	p.Authenticators = append(p.Authenticators, hook)
 	return nil
 }

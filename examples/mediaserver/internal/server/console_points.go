@@ -30,14 +30,19 @@ func (c consoleSource) Points(context.Context) ([]console.Point, error) {
 	return g.consolePoints(), nil
 }
 
+// consolePoints returns every point once, also where its directory has several places.
 func (g *generation) consolePoints() (list []console.Point) {
+	seen := make(map[*livesmooth.Point]bool)
 	for _, st := range g.sites {
 		for _, f := range st.folders {
 			if f.live == nil {
 				continue
 			}
 			for _, p := range f.live.Points() {
-				list = append(list, consolePoint(f, p))
+				if !seen[p] {
+					seen[p] = true
+					list = append(list, consolePoint(f, p))
+				}
 			}
 		}
 	}

@@ -94,9 +94,7 @@ func (g *generation) addEdge(st *site, cfg *config.Edge) error {
 		return err
 	}
 	g.keep("edge "+cfg.Path, options, c.options)
-	if err := c.SetUpstreams(upstreams); err != nil {
-		return err
-	}
+	g.changes = append(g.changes, func() error { return c.SetUpstreams(upstreams) })
 	st.edges = append(st.edges, &edgeMount{prefix, c})
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
@@ -23,7 +24,9 @@ type generation struct {
 	archive  *archives
 	page     *pages
 	warnings []string
-	users    atomic.Int64 // requests that are in it, and one while it is the current one
+	// changes are made to what generations share when everything else is there. They can be made again.
+	changes []func() error
+	users   atomic.Int64 // requests that are in it, and one while it is the current one
 }
 
 // own makes something a part that only this generation has.
@@ -51,28 +54,33 @@ func (g *generation) leave() {
 		return
 	}
 	s := g.server
-	s.ending.Go(func() {
+	go func() { // the last one out may be a request
+		defer s.ending.Done()
 		if err := s.pool.drop(g); err != nil {
 			s.log.Error("close what is not configured any more", "err", err)
 		}
-	})
+	}()
 }
 
-// retire tells the parts that the next generation does not have that it is time to end.
+// retire tells the parts that the next generation does not have that it is time to end, and waits for that as long as its configuration
+// lets requests go on at the end. They are forgotten, as a later generation cannot use them although requests still do.
 func (g *generation) retire(next *generation) {
+	ctx, cancel := context.WithTimeout(context.Background(), next.cfg.Grace.D())
+	defer cancel()
+	var done sync.WaitGroup
 	for _, p := range g.parts {
 		e, ok := p.value.(exclusive)
-		if !ok || next != nil && next.holds(p) {
+		if !ok || next.holds(p) {
 			continue
 		}
-		g.server.ending.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Grace.D())
-			defer cancel()
+		g.server.pool.forget(p)
+		done.Go(func() {
 			if err := e.release(ctx); err != nil {
 				g.server.log.Error("end what is not configured any more", "err", err)
 			}
 		})
 	}
+	done.Wait()
 }
 
 // visit is what is known of a request on its way through the server.
@@ -97,7 +105,16 @@ func visitOf(r *http.Request) *visit {
 
 type listenerKey struct{}
 
-// WithListener tells the server the listener of a connection: see http.Server.ConnContext and BaseContext.
-func WithListener(ctx context.Context, l *config.Listener) context.Context {
-	return context.WithValue(ctx, listenerKey{}, l)
+// WithListener tells the server the listener of a connection, which is asked for with each request, as it changes with the
+// configuration: see http.Server.ConnContext and BaseContext. What it returns is not changed by anybody.
+func WithListener(ctx context.Context, current func() *config.Listener) context.Context {
+	return context.WithValue(ctx, listenerKey{}, current)
+}
+
+// listenerOf returns the listener that a request has come to, or nil.
+func listenerOf(r *http.Request) *config.Listener {
+	if current, ok := r.Context().Value(listenerKey{}).(func() *config.Listener); ok {
+		return current()
+	}
+	return nil
 }

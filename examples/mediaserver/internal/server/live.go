@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/smoothkit/smoothkit/archive"
@@ -27,14 +28,13 @@ const demoName = "live/demo.isml"
 // demoWindow is how far back viewers of the demo may go.
 const demoWindow = 10 * time.Minute
 
-// liveServer has the publishing points of a folder. It lives as long as some configuration has the folder.
+// liveServer has the publishing points of a directory. It lives as long as the configuration has that, whatever the site or the folder is
+// called: two servers would record the same events twice.
 type liveServer struct {
 	*livesmooth.Server
 	handler *manage.Handler // management, then the points, then what the folder of the request has
 	spool   *livesmooth.Spool
 	archive *archives // nil if nothing is recorded
-	// events is what the names of its points are prefixed with in the archive.
-	events  string
 	options liveOptions
 	watcher *watcher
 }
@@ -43,6 +43,10 @@ type liveServer struct {
 type liveOptions struct {
 	Live    config.Live
 	Archive string
+	// Events is what the names of its points are prefixed with in the archive, and Queries and CORS are those of its manifests.
+	Events  string
+	Queries []string
+	CORS    smooth.CORS
 }
 
 // liveServer returns the publishing points of a folder, nil if it can have none.
@@ -59,20 +63,34 @@ func (g *generation) liveServer(f *folder) (*liveServer, error) {
 		}
 		dir = abs
 	}
-	options := liveOptions{Live: g.cfg.Live, Archive: g.cfg.Archive.Directory}
-	options.Live.Demo = nil // is a pointer
-	live, err := share(g, keyOf("live", f.site.name(), f.prefix, dir, demo), func() (*liveServer, error) {
-		return g.newLiveServer(f, dir, demo, options)
+	made := false
+	live, err := share(g, keyOf("live", dir, demo), func() (*liveServer, error) {
+		made = true
+		return g.newLiveServer(f, dir, demo, g.liveOptions(f))
 	})
-	if err == nil {
-		g.keep("live and archive", options, live.options)
+	if err == nil && !made && !g.hasLive(live) {
+		g.keep("live and archive, and of access for points", g.liveOptions(f), live.options)
 	}
 	return live, err
 }
 
+// hasLive reports whether a folder has the points already, whose options they are.
+func (g *generation) hasLive(l *liveServer) bool { return slices.Contains(g.liveServers(), l) }
+
+// liveOptions returns the options that the points of a folder would have if they were made now.
+func (g *generation) liveOptions(f *folder) liveOptions {
+	o := liveOptions{Live: g.cfg.Live, Archive: g.cfg.Archive.Directory, Events: f.site.events() + f.prefix}
+	o.Live.Demo = nil // is a part of the key
+	o.Queries = g.access.childQuery()
+	if c := g.access.smoothCORS(); c != nil {
+		o.CORS = *c
+	}
+	return o
+}
+
 func (g *generation) newLiveServer(f *folder, dir string, demo bool, options liveOptions) (*liveServer, error) {
 	s := g.server
-	l := &liveServer{archive: g.archive, options: options, events: f.site.events() + f.prefix}
+	l := &liveServer{archive: g.archive, options: options}
 	var err error
 	place := cmp.Or(g.cfg.Live.Spool, os.TempDir())
 	if l.spool, err = livesmooth.NewSpool(place, &livesmooth.SpoolOptions{Logger: s.log}); err != nil {
@@ -94,7 +112,7 @@ func (g *generation) newLiveServer(f *folder, dir string, demo bool, options liv
 		Authorize: mayManage, Next: l.Server, Logger: s.log, Challenge: `Basic realm="publishing points"`,
 	})
 	if err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, errors.Join(err, l.Server.Close(), l.spool.Close())
 	}
 	l.watcher = s.watch(l, f)
 	return l, nil
@@ -161,7 +179,7 @@ func demoSettings(recorded bool) *livesmooth.Settings {
 // sinks returns what records the events of a point: the archive if its settings say so, else what keeps the window on disk.
 func (l *liveServer) sinks(_ string, set *livesmooth.Settings) []livesmooth.Sink {
 	if l.archive != nil && set.Archive.Enabled {
-		return []livesmooth.Sink{&recorder{l.archive.Archive, l.events}}
+		return []livesmooth.Sink{&recorder{l.archive.Archive, l.options.Events}}
 	}
 	return []livesmooth.Sink{l.spool}
 }

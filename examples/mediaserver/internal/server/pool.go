@@ -43,7 +43,8 @@ func keyOf(kind string, values ...any) string {
 	return kind + " " + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// share returns the part of a generation with that key, made by this generation if there is none.
+// share returns the part of a generation with that key, made by this generation if there is none. Making it may take its time: nothing
+// that serves a request waits for the pool.
 func share[T io.Closer](g *generation, key string, create func() (T, error)) (T, error) {
 	p := &g.server.pool
 	p.mu.Lock()
@@ -98,6 +99,15 @@ func (p *pool) unref(x *part) io.Closer {
 		delete(p.parts, x.key)
 	}
 	return x.value
+}
+
+// forget lets no other generation have a part.
+func (p *pool) forget(x *part) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.parts[x.key] == x {
+		delete(p.parts, x.key)
+	}
 }
 
 // release lets go of everything exclusive and forgets it, so that it is made anew when it is wanted again.

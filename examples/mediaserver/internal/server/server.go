@@ -50,11 +50,13 @@ type Server struct {
 	events   eventLog
 	pool     pool
 	current  atomic.Pointer[generation]
-	ending   sync.WaitGroup // generations and points that are coming to their end
+	ending   sync.WaitGroup // generations that are not closed yet
 
-	mu     sync.Mutex // guards state, and serialises changes of the configuration
-	state  console.Config
-	closed bool
+	changing sync.Mutex // held while the configuration changes, or what is exclusive comes and goes
+	closed   bool       // guarded by changing
+
+	mu    sync.Mutex // guards state
+	state console.Config
 }
 
 // New returns a server. It fails if something that the configuration names cannot be had.
@@ -83,27 +85,36 @@ func New(cfg *config.Config, opts *Options) (*Server, error) {
 
 // Reload serves what another configuration says, from the next request on. Requests under way end as they began; publishing points,
 // caches and statistics that both configurations have go on. If it fails, everything stays as it was.
+//
+// Recordings of points that the new configuration does not have are ended first, which takes until its grace is over at most: an event
+// that goes on at another point of the same name then does so in the same recording.
 func (s *Server) Reload(cfg *config.Config) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	return s.reload(cfg)
+}
+
+// reload is Reload for who changes the configuration.
+func (s *Server) reload(cfg *config.Config) error {
 	if s.closed {
 		return errors.New("the server has ended")
 	}
 	g, err := s.build(cfg)
 	if err != nil {
-		s.state.Error, s.state.At = err.Error(), time.Now()
+		s.note(err)
 		return err
 	}
-	if err := s.usage.configure(&cfg.Usage, s); err != nil {
-		s.state.Error, s.state.At = err.Error(), time.Now()
-		return errors.Join(err, s.pool.drop(g))
+	old := s.current.Load()
+	if old != nil {
+		old.retire(g)
 	}
 	s.limits.SetRules(limitRules(&cfg.Limits))
-	old := s.current.Swap(g)
+	s.current.Store(g)
+	s.mu.Lock()
 	s.state = console.Config{File: s.opts.File, Loaded: time.Now(), Warnings: g.warnings}
+	s.mu.Unlock()
 	if old != nil {
 		s.usage.Emit(usage.Event{Kind: usage.ConfigReloaded, Subject: "configuration", Message: "a new configuration is in force"})
-		old.retire(g)
 		old.leave()
 	}
 	return nil
@@ -111,20 +122,54 @@ func (s *Server) Reload(cfg *config.Config) error {
 
 // Failed tells the console that the newest state of the configuration cannot be used.
 func (s *Server) Failed(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state.Error, s.state.At = err.Error(), time.Now()
+	s.note(err)
 	s.usage.Emit(usage.Event{Kind: usage.ConfigFailed, Subject: "configuration", Message: err.Error()})
 }
 
-// build makes a generation.
+// note keeps an error for the console.
+func (s *Server) note(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Error, s.state.At = err.Error(), time.Now()
+}
+
+// build makes a generation and puts what it shares with others in force. If that fails, nothing has changed.
 func (s *Server) build(cfg *config.Config) (*generation, error) {
 	g := &generation{server: s, cfg: cfg}
 	g.users.Store(1)
-	if err := g.fill(); err != nil {
+	s.ending.Add(1)
+	err := g.fill()
+	if err == nil {
+		err = s.share(g)
+	}
+	if err != nil {
+		s.ending.Done()
 		return nil, errors.Join(err, s.pool.drop(g))
 	}
 	return g, nil
+}
+
+// share changes what generations share to what the newest one wants: all of it, or nothing.
+func (s *Server) share(g *generation) error {
+	recording, err := s.usage.prepare(&g.cfg.Usage, s)
+	if err != nil {
+		return err
+	}
+	for _, change := range g.changes {
+		if err = change(); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		recording.apply(s.log)
+		return nil
+	}
+	if old := s.current.Load(); old != nil {
+		for _, change := range old.changes {
+			err = errors.Join(err, change())
+		}
+	}
+	return errors.Join(err, recording.close())
 }
 
 func (g *generation) fill() error {
@@ -162,8 +207,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.leave()
-	l, _ := r.Context().Value(listenerKey{}).(*config.Listener)
-	v := &visit{gen: g, listener: l, address: g.access.address(r)}
+	v := &visit{gen: g, listener: listenerOf(r), address: g.access.address(r)}
 	s.usage.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 }
 
@@ -183,33 +227,33 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 // Release lets go of what only one process can have, publishing points and the archive, so that another one takes over: encoders are
 // told to go elsewhere, and come back to the other one; recordings end so that they can be gone on with. Requests under way go on.
 func (s *Server) Release(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	return s.pool.release(ctx)
 }
 
 // Reclaim takes back what Release has let go of, since nobody has taken over.
 func (s *Server) Reclaim(context.Context) error {
-	g := s.enter()
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	g := s.current.Load()
 	if g == nil {
 		return errors.New("the server has ended")
 	}
-	defer g.leave()
-	return s.Reload(g.cfg)
+	return s.reload(g.cfg)
 }
 
 // EndStreams ends the updates of open pages of the console, whose requests do not end by themselves.
 func (s *Server) EndStreams() { s.console.Close() }
 
-// Close ends everything. Requests under way must be over.
+// Close ends everything. It waits for requests under way, which must be over soon, as those of an http.Server are that has been closed.
 func (s *Server) Close() error {
-	s.mu.Lock()
-	again := s.closed
-	s.closed = true
-	s.mu.Unlock()
-	if again {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if s.closed {
 		return nil
 	}
+	s.closed = true
 	s.usage.Emit(usage.Event{Kind: usage.Stopped, Subject: "server", Message: "the server ends"})
 	errs := []error{s.console.Close(), s.usage.Close()} // what is told of sessions comes from presentations that are still there
 	if old := s.current.Swap(nil); old != nil {

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"path"
@@ -102,8 +103,8 @@ func (g *generation) addFolders(st *site) error {
 	if _, err := g.addFolder(st, "", st.cfg.Root); err != nil {
 		return err
 	}
-	for at, dir := range st.cfg.Folders {
-		if _, err := g.addFolder(st, at, dir); err != nil {
+	for _, at := range slices.Sorted(maps.Keys(st.cfg.Folders)) { // the first place of a directory names its points
+		if _, err := g.addFolder(st, at, st.cfg.Folders[at]); err != nil {
 			return err
 		}
 	}

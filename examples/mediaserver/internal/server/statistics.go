@@ -49,43 +49,79 @@ func (s *Server) newStatistics() (*statistics, error) {
 	return st, nil
 }
 
-// configure makes logs and webhooks what the configuration says.
-func (st *statistics) configure(cfg *config.Usage, s *Server) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.SetPrivacy(usage.Privacy{MaskAddresses: cfg.MaskAddresses})
+// recording is what a configuration says of statistics, ready to be put in force.
+type recording struct {
+	st      *statistics
+	privacy usage.Privacy
+	log     string // keys, see statistics
+	web     string
+	logs    []usage.Log // unless they are what they were
+	hooks   []*usage.Webhook
+}
+
+// prepare opens the logs and makes the webhooks that the configuration names, where they are others than those there are.
+func (st *statistics) prepare(cfg *config.Usage, s *Server) (*recording, error) {
 	var log config.UsageLog
 	if cfg.Log != nil {
 		log = *cfg.Log
 	}
-	if key := keyOf("log", log, cfg.JSON); key != st.log {
-		logs, err := newLogs(cfg, s)
-		if err != nil {
-			return err
+	n := &recording{
+		st: st, privacy: usage.Privacy{MaskAddresses: cfg.MaskAddresses}, log: keyOf("log", log, cfg.JSON), web: keyOf("web", cfg.Webhooks),
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	var err error
+	if n.log != st.log {
+		if n.logs, err = newLogs(cfg, s); err != nil {
+			return nil, err
 		}
-		if err := st.SetLogs(logs...); err != nil {
-			return err
+	}
+	if n.web != st.web {
+		if n.hooks, err = newWebhooks(cfg, s); err != nil {
+			return nil, errors.Join(err, n.close())
 		}
-		st.log, st.w3c = key, nil
-		for _, l := range logs {
+	}
+	return n, nil
+}
+
+// apply puts it in force. What was there before is closed.
+func (n *recording) apply(log *slog.Logger) {
+	st := n.st
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.SetPrivacy(n.privacy)
+	if n.log != st.log {
+		if err := st.SetLogs(n.logs...); err != nil {
+			log.Warn("close logs", "err", err)
+		}
+		st.log, st.w3c = n.log, nil
+		for _, l := range n.logs {
 			if w, ok := l.(*usage.W3C); ok {
 				st.w3c = append(st.w3c, w)
 			}
 		}
 	}
-	if key := keyOf("web", cfg.Webhooks); key != st.web {
-		hooks, err := newWebhooks(cfg, s)
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := st.SetWebhooks(ctx, hooks...); err != nil {
-			s.log.Warn("events were not told", "err", err)
-		}
-		st.web = key
+	if n.web == st.web {
+		return
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := st.SetWebhooks(ctx, n.hooks...); err != nil {
+		log.Warn("events were not told", "err", err)
+	}
+	st.web = n.web
+}
+
+// close gives up what is not put in force.
+func (n *recording) close() error {
+	var errs []error
+	for _, l := range n.logs {
+		errs = append(errs, l.Close())
+	}
+	for _, h := range n.hooks {
+		errs = append(errs, h.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // classify tells what a request is for, as the recorder does, and knows the console.
@@ -149,6 +185,9 @@ func newWebhooks(cfg *config.Usage, s *Server) (hooks []*usage.Webhook, err erro
 		}
 		h, err := usage.NewWebhook(&usage.WebhookOptions{URL: w.URL, Secret: []byte(w.Secret.Value()), Kinds: kinds, Source: "mediaserver", Logger: s.log})
 		if err != nil {
+			for _, h := range hooks {
+				err = errors.Join(err, h.Close())
+			}
 			return nil, err
 		}
 		hooks = append(hooks, h)

@@ -28,7 +28,7 @@ func (g *generation) paced(f *folder, next http.Handler) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.SetRules(rules)
+	g.changes = append(g.changes, func() error { p.SetRules(rules); return nil })
 	f.plain = next
 	return p, nil
 }
