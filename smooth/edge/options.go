@@ -89,9 +89,9 @@ type Options struct {
 	// 9111 4.2.2. Zero means that they are validated for each use.
 	MaxHeuristic time.Duration
 	// DefaultLifetime is the lifetime of responses with status 200 that have neither Cache-Control nor Expires, and get none
-	// by MaxHeuristic. A second or less makes an origin that says nothing about its live manifests bear a crowd; it is for origins that serve everybody the
-	// same. Zero
-	// means that such responses are validated for each use, or not shared if they have no validator.
+	// by MaxHeuristic. A second or less makes an origin that says nothing about its live manifests bear a crowd; it is for
+	// origins that serve everybody the same. Zero means that such responses are validated for each use, or not shared if
+	// they have no validator.
 	DefaultLifetime time.Duration
 	// MaxNotFound bounds the lifetime of a 404 or 410. Zero means [DefaultMaxNotFound]; negative means that they are not
 	// stored.
