@@ -1,7 +1,8 @@
 // Package e2e holds the tests that play presentations with real clients: as Smooth Streaming in dash.js, rx-player,
 // GStreamer and VLC, as HLS in hls.js, Chromium itself, ffmpeg and GStreamer, and both on the page of
-// examples/mediaserver; those that download and play files through package throttle; and those that play playlists, as ASX
-// in VLC, on their page in Chromium, as one presentation in players, and from two servers with one Redis. They need those
+// examples/mediaserver; those that download and play files through package throttle; those that play playlists, as ASX
+// in VLC, on their page in Chromium, as one presentation in players, and from two servers with one Redis; and those that
+// run examples/mediaserver as an operator does, from the configuration of IIS to its replacement while it serves. They need those
 // programs, nginx, redis-server and "npm ci" in this directory, and run only when the environment variable SMOOTHKIT_E2E
 // is 1.
 //

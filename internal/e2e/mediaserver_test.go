@@ -70,6 +70,14 @@ func (b *box) check(t *testing.T) {
 	} {
 		assert.Regexp(t, `(?m)`+want, out)
 	}
+	out, err = run(t, time.Minute, b.exe, "-import", module(t, "smooth/iis/testdata/applicationHost.config"), "-map", `C:\inetpub\wwwroot=`+b.root, "-check")
+	require.NoError(t, err, out)
+	for _, want := range []string{
+		`applicationHost\.config:\d+: system\.webServer/media/bitrateThrottling`, `applicationHost\.config:\d+: /shop of site "Default Web Site" is left out`,
+		`site "Default Web Site": hosts all, .* root .*wwwroot`, `The configuration can be used\.`,
+	} {
+		assert.Regexp(t, `(?m)`+want, out, "the sample of package iis")
+	}
 	writeFile(t, b.dir, "broken.yaml", "sample: true\nlive:\n  memry: 5MB\n")
 	out, err = run(t, time.Minute, b.exe, "-config", filepath.Join(b.dir, "broken.yaml"), "-check")
 	assert.Error(t, err)

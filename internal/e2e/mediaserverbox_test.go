@@ -50,22 +50,36 @@ func newBox(t *testing.T) *box {
 		*to = filepath.Join(dir, name)
 		require.NoError(t, os.Mkdir(*to, 0o755))
 	}
-	for _, sub := range []string{"films", "ads", "live"} {
-		require.NoError(t, os.Mkdir(filepath.Join(b.root, sub), 0o755))
-	}
-	require.NoError(t, os.CopyFS(filepath.Join(b.root, "vod"), smoothtest.Sample()))
+	b.writeRoot(t)
 	require.NoError(t, os.CopyFS(filepath.Join(b.drive, "media"), smoothtest.Sample()))
-	makeFilm(t, filepath.Join(b.root, filepath.FromSlash(trailer)), boxTrailer, programmeWidth, 300)
-	makeFilm(t, filepath.Join(b.root, "ads", "spot.mp4"), 2, adWidth, 900)
-	const point = `<?xml version="1.0" encoding="utf-8"?>
+	writeFile(t, filepath.Join(b.drive, "media"), "there.txt", "on the other drive\n")
+	b.address = [2]string{freeAddress(t), freeAddress(t)}
+	b.writeApplicationHost(t)
+	b.writeAliases(t, "")
+	b.writeYAML(t, "")
+	return b
+}
+
+// boxISML is a publishing point as IIS Manager wrote it.
+const boxISML = `<?xml version="1.0" encoding="utf-8"?>
 <smil xmlns="http://www.w3.org/2001/SMIL20/Language"><head><meta name="title" content="Event"/>
 <meta name="module" content="liveSmoothStreaming"/><meta name="sourceType" content="Push"/>
 <meta name="publishing" content="Fragments;Streams;Archives"/><meta name="lookaheadChunks" content="2"/>
 <meta name="manifestWindowLength" content="120"/><meta name="startOnFirstRequest" content="True"/>
-<meta name="restartOnEncoderReconnect" content="True"/><meta name="m3u8-aapl-segmentlength" content="2"/>
-<meta name="formats" content="m3u8-aapl"/></head><body/></smil>`
+<meta name="restartOnEncoderReconnect" content="True"/><meta name="formats" content="m3u8-aapl"/>
+<meta name="m3u8-aapl-segmentlength" content="2"/></head><body/></smil>`
+
+// writeRoot writes wwwroot.
+func (b *box) writeRoot(t *testing.T) {
+	t.Helper()
+	for _, sub := range []string{"films", "ads", "live"} {
+		require.NoError(t, os.Mkdir(filepath.Join(b.root, sub), 0o755))
+	}
+	require.NoError(t, os.CopyFS(filepath.Join(b.root, "vod"), smoothtest.Sample()))
+	makeFilm(t, filepath.Join(b.root, filepath.FromSlash(trailer)), boxTrailer, programmeWidth, 300)
+	makeFilm(t, filepath.Join(b.root, "ads", "spot.mp4"), 2, adWidth, 900)
 	for name, text := range map[string]string{
-		boxPoint: point, boxSpare: strings.Replace(point, ";Archives", "", 1),
+		boxPoint: boxISML, boxSpare: strings.Replace(boxISML, ";Archives", "", 1),
 		"index.html": "<!doctype html><title>The old page</title>", "hello.txt": "hello\n",
 		"web.config": `<configuration><system.webServer><httpProtocol><customHeaders><add name="X-Box" value="old"/></customHeaders>` +
 			`</httpProtocol></system.webServer></configuration>`,
@@ -74,12 +88,6 @@ func newBox(t *testing.T) *box {
 	} {
 		writeFile(t, b.root, filepath.FromSlash(name), text)
 	}
-	writeFile(t, filepath.Join(b.drive, "media"), "there.txt", "on the other drive\n")
-	b.address = [2]string{freeAddress(t), freeAddress(t)}
-	b.writeApplicationHost(t)
-	b.writeAliases(t, "")
-	b.writeYAML(t, "")
-	return b
 }
 
 // boxApplicationHost is the main configuration of the box, FIRST and SECOND being ports.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -229,58 +230,98 @@ func (e *encoderLoop) end() error {
 	return err
 }
 
-// newcomers ask for a URL again and again, half of them on new connections, and note what goes wrong.
+// newcomers ask for URLs again and again, half of them on new connections, and note what goes wrong.
 type newcomers struct {
 	cancel context.CancelFunc
 	all    sync.WaitGroup
 
 	mu       sync.Mutex // guards the rest
-	answers  map[int]int
+	good     int
 	failures []string
 }
 
-// keepAsking begins to ask for an URL.
-func keepAsking(t *testing.T, url string) *newcomers {
+// accept says what is wrong about an answer to a newcomer, or nil.
+type accept func(status int, body string) error
+
+// keepAsking begins to ask for some URLs.
+func keepAsking(t *testing.T, urls map[string]accept) *newcomers {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &newcomers{cancel: cancel, answers: make(map[int]int)}
-	for i := range 4 {
+	n := &newcomers{cancel: cancel}
+	begin := func(url string, fine accept, i int) {
 		n.all.Go(func() {
 			transport := &http.Transport{DisableKeepAlives: i%2 == 0, DialContext: (&net.Dialer{Timeout: 20 * time.Second}).DialContext}
 			defer transport.CloseIdleConnections()
 			client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
 			for ctx.Err() == nil {
-				n.ask(client, url)
-				time.Sleep(10 * time.Millisecond)
+				n.ask(client, url, fine)
+				time.Sleep(25 * time.Millisecond)
 			}
 		})
+	}
+	for url, fine := range urls {
+		for i := range 2 {
+			begin(url, fine, i)
+		}
 	}
 	t.Cleanup(func() { n.end() })
 	return n
 }
 
-func (n *newcomers) ask(client *http.Client, url string) {
+func (n *newcomers) ask(client *http.Client, url string, fine accept) {
 	resp, err := client.Get(url)
-	status := 0
 	if err == nil {
-		status = resp.StatusCode
-		_, err = io.Copy(io.Discard, resp.Body)
+		var body []byte
+		body, err = io.ReadAll(resp.Body)
 		resp.Body.Close()
+		if err == nil {
+			err = fine(resp.StatusCode, string(body))
+		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.answers[status]++
-	if err != nil && len(n.failures) < 10 {
-		n.failures = append(n.failures, err.Error())
+	switch {
+	case err == nil:
+		n.good++
+	case len(n.failures) < 10:
+		n.failures = append(n.failures, time.Now().Format("05.000 ")+url+": "+err.Error())
 	}
 }
 
-// end stops them and returns what was answered otherwise than with 200 or not at all.
+// end stops them and returns what went wrong.
 func (n *newcomers) end() error {
 	n.cancel()
 	n.all.Wait()
-	if good := n.answers[http.StatusOK]; len(n.answers) != 1 || good < 100 || len(n.failures) > 0 {
-		return fmt.Errorf("answers by status, 0 being none: %v; %q", n.answers, n.failures)
+	if n.good < 100 || len(n.failures) > 0 {
+		return fmt.Errorf("of those who came and went %d were served, others not: %q", n.good, n.failures)
 	}
 	return nil
+}
+
+// status200 accepts nothing else.
+func status200(status int, body string) error {
+	if status != http.StatusOK {
+		return fmt.Errorf("status %d: %s", status, body)
+	}
+	return nil
+}
+
+// goesOn accepts what a live presentation answers as long as it goes on: with a word, or without it, that its end would change.
+func goesOn(word string, there bool) accept {
+	return func(status int, body string) error {
+		if status == http.StatusOK && strings.Contains(body, word) == there {
+			return nil
+		}
+		return fmt.Errorf("status %d: %.300s", status, body)
+	}
+}
+
+// orWaits also accepts that there is nothing yet.
+func orWaits(fine accept) accept {
+	return func(status int, body string) error {
+		if status == http.StatusPreconditionFailed {
+			return nil
+		}
+		return fine(status, body)
+	}
 }

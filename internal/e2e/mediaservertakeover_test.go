@@ -7,16 +7,27 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // takeOver changes the configuration and then the process while viewers watch an event, an encoder pushes it and others come and go.
 // It returns the new process.
 func (b *box) takeOver(t *testing.T, server *serverProcess, encoder *encoderLoop, browser string) *serverProcess {
 	t.Helper()
+	event, err := b.event()
+	require.NoError(t, err)
+	manifest, list := goesOn(`IsLive="TRUE"`, true), goesOn("#EXT-X-ENDLIST", false)
+	listName := fmt.Sprintf("QualityLevels(%d)/Manifest(video,format=m3u8-aapl).m3u8", highRate)
 	twice(t, func() error {
-		asked := keepAsking(t, b.url("vod/sample.ism/Manifest"))
+		asked := keepAsking(t, map[string]accept{
+			b.url("vod/sample.ism/Manifest"): status200, b.url("hello.txt"): status200,
+			// The new process has nothing of the event but what is recorded, until the encoder sends again.
+			b.url(boxPoint + "/Manifest"): orWaits(manifest), b.url(boxPoint + "/" + listName): orWaits(list),
+			b.url(event + "/event.isml/Manifest"): manifest, b.url(event + "/event.isml/" + listName): list,
+		})
 		next := server
-		err := b.watchMeanwhile(t, browser, func() error {
+		err := b.watchMeanwhile(t, event, browser, func() error {
 			if err := b.reload(t, encoder); err != nil {
 				return err
 			}
@@ -34,12 +45,8 @@ func (b *box) takeOver(t *testing.T, server *serverProcess, encoder *encoderLoop
 
 // watchMeanwhile watches the event on the page, and its recording in hls.js, and does something once both play. Both must go on with
 // what an encoder sends that has connected again.
-func (b *box) watchMeanwhile(t *testing.T, browser string, do func() error) error {
+func (b *box) watchMeanwhile(t *testing.T, event, browser string, do func() error) error {
 	t.Helper()
-	event, err := b.event()
-	if err != nil {
-		return err
-	}
 	orders := []watchOrder{
 		{Player: "page", URL: b.url("_page/"), Name: boxPoint},
 		{Player: "hls", URL: b.url(event + "/event.isml/" + master("m3u8-aapl"))},
@@ -62,7 +69,7 @@ func (b *box) watchMeanwhile(t *testing.T, browser string, do func() error) erro
 		})
 	}
 	playing.Wait()
-	err = do()
+	err := do()
 	done.Wait()
 	return errors.Join(append(errs, err)...)
 }
