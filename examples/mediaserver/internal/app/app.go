@@ -40,6 +40,8 @@ type app struct {
 	http   *httpServers
 	debug  debugServer
 	watch  watcher
+	// running are the publishing points that were started when they were let go of, for the process that takes over.
+	running []byte
 }
 
 // Run serves until ctx ends or another process has taken over.
@@ -101,7 +103,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, reload <-chan os.Sign
 		return err
 	}
 	a.set, err = listen.Open(ctx, specsOf(cfg), &listen.Options{
-		Logger: a.log, Strict: a.flags.file == "", Handover: cfg.Handover, Release: a.release, Reclaim: a.reclaim, Drain: a.drain,
+		Logger: a.log, Strict: a.flags.file == "", Handover: cfg.Handover, Release: a.release, State: func() []byte { return a.running }, Reclaim: a.reclaim, Drain: a.drain,
 	})
 	if err != nil {
 		return err
@@ -128,6 +130,7 @@ func (a *app) takeOver(ctx context.Context, cfg *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	a.server.Start(ctx, a.set.State())
 	a.http.set(a.server)
 	a.set.Serve(a.http.serve)
 	if err := a.set.Done(ctx); err != nil {
@@ -171,6 +174,7 @@ func (a *app) release(ctx context.Context) error {
 	if err := a.http.conns.Settle(ctx); err != nil {
 		return err
 	}
+	a.running = a.server.Running()
 	return a.server.Release(ctx)
 }
 
@@ -181,6 +185,9 @@ func (a *app) reclaim(ctx context.Context) error {
 	defer func() { a.debug.listen(a.watch.now.Debug) }()
 	for {
 		err := a.server.Reclaim(ctx)
+		if err == nil {
+			a.server.Start(ctx, a.running)
+		}
 		if err == nil || ctx.Err() != nil {
 			return err
 		}

@@ -95,7 +95,15 @@ func (s *Set) letGo(w *wire, log *slog.Logger) error {
 // passOn says that everything is released, and bye when the new process has it. A bye that cannot be sent means that the new
 // one has gone or has given up.
 func (s *Set) passOn(w *wire) error {
-	if err := w.send(message{Type: typeReleased}, s.opts.Timeouts.Step); err != nil {
+	released := message{Type: typeReleased}
+	if s.opts.State != nil {
+		released.State = s.opts.State()
+	}
+	if len(released.State) > maxState {
+		s.opts.Logger.Warn("the new process is told nothing, as it would be too much", "bytes", len(released.State))
+		released.State = nil
+	}
+	if err := w.send(released, s.opts.Timeouts.Step); err != nil {
 		return fmt.Errorf("released: %w", err)
 	}
 	// A Set that closes now leaves the sockets to the new process rather than to nobody.

@@ -50,6 +50,8 @@ func TestHandover(t *testing.T) {
 	answers(t, addr, "old")
 	require.NoError(t, young.set.Ready(t.Context()))
 	require.NoError(t, young.set.Ready(t.Context()), "the second time does nothing")
+	assert.Equal(t, "of old", string(young.set.State()))
+	assert.Nil(t, old.set.State(), "there was nobody before it")
 	assert.Equal(t, "[release]", old.history())
 	assert.Equal(t, listen.Bound, old.set.Status()[0].State)
 

@@ -130,7 +130,8 @@ type process struct {
 // newProcess returns a process that has not begun.
 func newProcess(t *testing.T, name, control string, v vault) *process {
 	p := &process{t: t, name: name, vault: v}
-	p.opts = listen.Options{Logger: quiet, Handover: control, Release: p.release, Reclaim: p.reclaim, Drain: p.drain}
+	p.opts = listen.Options{Logger: quiet, Handover: control, Release: p.release, Reclaim: p.reclaim, Drain: p.drain,
+		State: func() []byte { return []byte("of " + name) }}
 	return p
 }
 

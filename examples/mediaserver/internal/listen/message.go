@@ -16,6 +16,9 @@ const maxMessage = 128 << 10
 // maxText bounds the text of an error that the other process sent.
 const maxText = 2000
 
+// maxState bounds what an application tells the next one.
+const maxState = 64 << 10
+
 // The types of messages.
 const (
 	typeHello    = "hello"    // new: version, pid
@@ -35,6 +38,8 @@ type message struct {
 	PID     int     `json:"pid,omitempty"`
 	Sockets []offer `json:"sockets,omitempty"`
 	Text    string  `json:"text,omitempty"`
+	// State is what the old application tells the new one, with released.
+	State []byte `json:"state,omitempty"`
 }
 
 // offer is a socket of the old process.
@@ -67,6 +72,9 @@ func parseMessage(line []byte) (message, error) {
 		if _, err := parseAddress(o.Address); err != nil || len(o.Name) > maxAddress {
 			return message{}, fmt.Errorf("socket %.80q: %w", o.Address, ErrProtocol)
 		}
+	}
+	if len(m.State) > maxState {
+		return message{}, fmt.Errorf("state of %d bytes, at most %d: %w", len(m.State), maxState, ErrProtocol)
 	}
 	m.Text = clip(m.Text)
 	return m, nil

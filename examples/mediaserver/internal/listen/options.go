@@ -27,6 +27,9 @@ type Options struct {
 	// new process goes on. It must leave http.Servers usable for Reclaim: SetKeepAlivesEnabled(false), not Shutdown. On an
 	// error the new process gives up; Reclaim is then called to undo what has been done. Nil does nothing.
 	Release func(ctx context.Context) error
+	// State returns what the application of the new process is to know, once Release is done, see [Set.State]: at most 64 KiB, or
+	// else it is told nothing. Nil tells nothing.
+	State func() []byte
 	// Reclaim undoes Release when the new process did not make it. That one may have the archive for a moment longer: try
 	// until the context ends. An error is logged, and accepting goes on all the same.
 	Reclaim func(ctx context.Context) error

@@ -19,7 +19,8 @@ type takeover struct {
 	wire    *wire
 	sockets []offered
 	isReady bool
-	failed  error // what Ready or Done returned; the end of the connection says nothing after that
+	state   []byte // what the old application tells this one
+	failed  error  // what Ready or Done returned; the end of the connection says nothing after that
 }
 
 // offered is a socket of the old process that has not been asked for yet.
@@ -177,15 +178,28 @@ func (s *Set) ready(ctx context.Context) error {
 	defer cancel()
 	limits := s.opts.Timeouts
 	sendErr := t.wire.send(message{Type: typeReady}, limits.Step)
-	_, err := t.wire.expect(ctx, typeReleased, limits.Release+2*limits.Step)
+	m, err := t.wire.expect(ctx, typeReleased, limits.Release+2*limits.Step)
 	switch {
 	case errors.Is(err, io.EOF):
 		s.opts.Logger.Warn("the old process ended during the handover, going on without it")
 	case err != nil:
 		return t.fail(errors.Join(err, sendErr))
 	}
-	t.isReady = true
+	t.isReady, t.state = true, m.State
 	return nil
+}
+
+// State returns what the application of the old process has told, after Ready; nil if there is none or it has told nothing. It comes
+// from a program of the same user, of whatever version.
+func (s *Set) State() []byte {
+	if err := s.acquire(context.Background()); err != nil {
+		return nil
+	}
+	defer s.yield()
+	if s.old == nil {
+		return nil
+	}
+	return s.old.state
 }
 
 // Done takes over for good: the old process is told that it can go, accepting begins, and the next process will find this

@@ -321,6 +321,11 @@ func TestReleaseReclaim(t *testing.T) {
 	root, dir := site(t), t.TempDir()
 	text := "root: DIR\nlive: {demo: true}\narchive: {directory: " + dir + "}\n"
 	s := newServer(t, parsed(t, root, text))
+	s.Start(t.Context(), []byte(`{"points":["live/demo.isml","none.isml"]}`))
+	s.Start(t.Context(), nil)
+	s.Start(t.Context(), []byte("{"))
+	running := s.Running()
+	assert.JSONEq(t, `{"points":["live/demo.isml"]}`, string(running))
 	require.NoError(t, s.Release(context.Background()))
 	other, err := server.New(parsed(t, root, text), &server.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
@@ -328,6 +333,8 @@ func TestReleaseReclaim(t *testing.T) {
 	require.ErrorContains(t, s.Reclaim(context.Background()), "another server records there")
 	require.NoError(t, other.Close())
 	require.NoError(t, s.Reclaim(context.Background()))
+	s.Start(t.Context(), running)
+	assert.Equal(t, running, s.Running())
 	push(t, s, "live/demo.isml", event(), 4*time.Second)
 }
 
