@@ -14,7 +14,7 @@ import (
 // FuzzMessage: a control message that is accepted is written within its bound, on one line, and read the same again.
 func FuzzMessage(f *testing.F) {
 	for _, seed := range []string{
-		`{"type":"hello","version":1,"pid":4711}`, `{"type":"ready"}`, `{"type":"released"}`, `{"type":"done"}`, `{"type":"bye"}`,
+		`{"type":"hello","version":1,"pid":4711}`, `{"type":"ready"}`, `{"type":"released","state":"e30="}`, `{"type":"done"}`, `{"type":"bye"}`,
 		`{"type":"sockets","version":1,"sockets":[{"address":":80"},{"address":"unix:/a","name":"web","systemd":true}]}`,
 		`{"type":"error","text":"the disk\nis full"}`, `{"type":"busy"}`, `{"type":"please"}`,
 		`{"type":"sockets","sockets":[{"address":"?"}]}`,

@@ -52,7 +52,7 @@ func TestOddNewProcess(t *testing.T) {
 		p.say(hello)
 		assert.Contains(p.t, p.hear(), `{"type":"sockets","version":1,`)
 		p.say(`{"type":"ready"}` + "\n")
-		assert.Equal(p.t, `{"type":"released"}`+"\n", p.hear())
+		assert.Equal(p.t, `{"type":"released","state":"b2Ygb2xk"}`+"\n", p.hear(), "with the state in base64")
 	}
 	for name, tt := range map[string]struct {
 		talk     func(p *peer)
