@@ -116,7 +116,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, reload <-chan os.Sign
 	a.watch.follow(reload)
 	a.announce(ctx, cfg)
 	listen.Notify(listen.NotifyReady)
-	return a.wait(ctx, cfg)
+	return a.wait(ctx)
 }
 
 // takeOver makes the server when the process before, if there is one, has let go of what only one can have.
@@ -140,7 +140,7 @@ func (a *app) takeOver(ctx context.Context, cfg *config.Config) (err error) {
 }
 
 // wait ends the program when ctx does, or when another process has taken over.
-func (a *app) wait(ctx context.Context, cfg *config.Config) error {
+func (a *app) wait(ctx context.Context) error {
 	gone := make(chan error, 1)
 	go func() { gone <- a.set.Wait() }()
 	select {
@@ -155,7 +155,7 @@ func (a *app) wait(ctx context.Context, cfg *config.Config) error {
 	}
 	listen.Notify(listen.NotifyStopping)
 	a.watch.close()
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Grace.D())
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.watch.now.Grace.D())
 	defer cancel()
 	closed := make(chan error, 1)
 	go func() { closed <- a.set.Close() }()

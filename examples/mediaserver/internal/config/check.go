@@ -74,7 +74,7 @@ func (c *Config) check(root *yaml.Node) []*Problem {
 	k.file(c.Throttle.File, "throttle", "file")
 	k.file(c.Playlist.File, "playlist", "file")
 	for i, key := range c.Playlist.Keys {
-		if len(key.Value()) < 16 {
+		if key.IsSet() && len(key.Value()) < 16 {
 			k.at(fmt.Sprintf("a key of %d bytes, at least 16 are wanted", len(key.Value())), "playlist", "keys", i)
 		}
 	}
@@ -325,7 +325,7 @@ func (k *checker) policy(p *Policy, place []any) {
 			k.at("signed without keys", in("signed")...)
 		}
 		for i, key := range s.Keys {
-			if len(key.Value()) < 16 {
+			if key.IsSet() && len(key.Value()) < 16 {
 				k.at(fmt.Sprintf("a key of %d bytes, at least 16 are wanted", len(key.Value())), in("signed", "keys", i)...)
 			}
 		}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,7 +23,6 @@ func (c *Config) complete(dir string) {
 			*p = filepath.Join(dir, *p)
 		}
 	}
-	c.Files = append(c.Files, c.read()...)
 	for i := range c.Sites {
 		for at, to := range c.Sites[i].Folders {
 			if to != "" && !filepath.IsAbs(to) {
@@ -30,6 +30,7 @@ func (c *Config) complete(dir string) {
 			}
 		}
 	}
+	c.Files = append(c.Files, c.read()...)
 	if c.Players != "" && !strings.Contains(c.Players, "://") && !filepath.IsAbs(c.Players) {
 		c.Players = filepath.Join(dir, c.Players)
 	}
@@ -94,6 +95,16 @@ func (a *Access) policies() (list []*Policy) {
 	return list
 }
 
+// webConfigs returns where the files are, if they are there, that may have sections of media services.
+func (s *Site) webConfigs() (list []string) {
+	for _, dir := range append(slices.Sorted(maps.Values(s.Folders)), s.Root) {
+		if dir != "" {
+			list = append(list, filepath.Join(dir, "web.config"))
+		}
+	}
+	return list
+}
+
 // read returns the files whose content is part of the configuration.
 func (c *Config) read() (list []string) {
 	list = append(list, c.Throttle.File, c.Playlist.File)
@@ -108,6 +119,7 @@ func (c *Config) read() (list []string) {
 		for _, name := range c.Sites[i].SiteAccess.files() {
 			list = append(list, *name)
 		}
+		list = append(list, c.Sites[i].webConfigs()...)
 	}
 	return slices.DeleteFunc(list, func(name string) bool { return name == "" })
 }

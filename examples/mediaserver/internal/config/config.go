@@ -221,8 +221,6 @@ type Limits struct {
 	Points                    map[string]PointLimits `yaml:"publishingPoints"`
 	// Groups limit viewers by kinds of files.
 	Groups []LimitGroup `yaml:"connectionGroups"`
-	// ShowReason adds X-Limit to refusals.
-	ShowReason bool `yaml:"showReason"`
 }
 
 // PointLimits are the limits of the server, or of a part of it. Bandwidths are in kbit/s, times in seconds, as there.

@@ -95,7 +95,9 @@ func TestComplete(t *testing.T) {
 	assert.Equal(t, filepath.Join(dir, "rec"), c.Archive.Directory)
 	assert.Equal(t, 7*24*time.Hour, c.Archive.KeepFor.D())
 	assert.EqualValues(t, 1_500_000_000_000, c.Archive.KeepBytes)
-	assert.Equal(t, []string{filepath.Join(dir, "m.yaml")}, c.Files)
+	assert.Equal(t, []string{
+		filepath.Join(dir, "m.yaml"), filepath.Join(dir, "www", "old", "web.config"), filepath.Join(dir, "www", "web.config"),
+	}, c.Files)
 }
 
 // TestSecrets: they come from the environment and from files, and are not shown.
@@ -104,11 +106,14 @@ func TestSecrets(t *testing.T) {
 	t.Setenv("SMOOTHKIT_TEST_SECRET", "0123456789abcdef")
 	file := filepath.Join(dir, "key")
 	require.NoError(t, os.WriteFile(file, []byte("fedcba9876543210\r\n"), 0o600))
-	c, err := parse(t, fmt.Sprintf("access:\n  viewers:\n    signed:\n      keys: ['${SMOOTHKIT_TEST_SECRET}', 'file:%s']\n", file))
+	c, err := config.Parse([]byte(fmt.Sprintf("access:\n  viewers:\n    signed:\n      keys: ['${SMOOTHKIT_TEST_SECRET}', 'file:%s']\n", file)+
+		"  encoders:\n    basic: {users: {joe: 'file:key'}}\nlive: {credentials: {up: {user: a, password: 'file:key'}}}\n"), filepath.Join(dir, "m.yaml"))
 	require.NoError(t, err)
 	keys := c.Access.Viewers.Signed.Keys
 	assert.Equal(t, "0123456789abcdef", keys[0].Value())
 	assert.Equal(t, "fedcba9876543210", keys[1].Value())
+	assert.Equal(t, "fedcba9876543210", c.Access.Encoders.Basic.Users["joe"].Value(), "beside the configuration")
+	assert.Equal(t, "fedcba9876543210", c.Live.Credentials["up"].Password.Value())
 	shown, err := json.Marshal(c)
 	require.NoError(t, err)
 	for _, text := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c.Access.Viewers.Signed), string(shown)} {

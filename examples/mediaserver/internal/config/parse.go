@@ -78,8 +78,9 @@ func Parse(data []byte, path string) (*Config, error) {
 	}
 	found := problems(err)
 	if len(found) == 0 {
+		found = c.secrets(filepath.Dir(path))
 		c.complete(filepath.Dir(path))
-		found = c.check(&root)
+		found = append(found, c.check(&root)...)
 	}
 	if len(found) == 0 {
 		return c, nil

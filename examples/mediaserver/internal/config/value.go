@@ -1,9 +1,7 @@
 package config
 
 import (
-	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -60,62 +58,3 @@ func (s *Size) UnmarshalYAML(n *yaml.Node) error {
 	}
 	return problem(n, "%q is not a size such as 256MB or 10GiB", n.Value)
 }
-
-// Secret is a text that had better not be in the file: ${NAME} is taken from the environment, and file:PATH from a file, without
-// the end of its line. It is shown as dots.
-type Secret struct{ value string }
-
-// MaxSecret bounds a file with a secret.
-const MaxSecret = 64 << 10
-
-// Plain makes a secret of a text.
-func Plain(text string) Secret { return Secret{text} }
-
-// UnmarshalYAML implements yaml.Unmarshaler.
-func (s *Secret) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind != yaml.ScalarNode {
-		return problem(n, "a text is wanted here")
-	}
-	value, err := resolve(n.Value)
-	if err != nil {
-		return problem(n, "%s", err)
-	}
-	s.value = value
-	return nil
-}
-
-func resolve(text string) (string, error) {
-	if name, ok := strings.CutPrefix(text, "${"); ok && strings.HasSuffix(name, "}") {
-		name = strings.TrimSuffix(name, "}")
-		if value, ok := os.LookupEnv(name); ok && value != "" {
-			return value, nil
-		}
-		return "", fmt.Errorf("the environment variable %s is not set", name)
-	}
-	path, ok := strings.CutPrefix(text, "file:")
-	if !ok {
-		return text, nil
-	}
-	data, err := readBounded(path, MaxSecret)
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimRight(string(data), "\r\n"), nil
-}
-
-// Value returns the text.
-func (s Secret) Value() string { return s.value }
-
-// IsSet reports whether there is one.
-func (s Secret) IsSet() bool { return s.value != "" }
-
-// String hides the text from logs.
-func (s Secret) String() string {
-	if s.value == "" {
-		return ""
-	}
-	return "••••"
-}
-
-// MarshalText hides the text from documents.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
