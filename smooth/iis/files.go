@@ -25,6 +25,9 @@ type FilesOptions struct {
 	// makes everything below its directory a 500, as it does on IIS. They are looked at again when they are two seconds
 	// old.
 	WebConfig bool
+	// RootRead tells that Config has been made of the web.config at the root of the tree: it is not read over itself, where
+	// entries of collections would be there twice.
+	RootRead bool
 	// Next gets the requests for what is not sent from here: what does not exist, is kept back, or is a directory
 	// without a default document. Nil answers them with 404, or 403 for a directory.
 	Next http.Handler
@@ -84,7 +87,7 @@ func NewFiles(fsys fs.FS, opts *FilesOptions) (*Files, error) {
 	}
 	h.tree = newTree(fsys, h.opts.Logger, h.opts.Now)
 	if h.opts.WebConfig {
-		h.web = newWebConfigs(h.tree)
+		h.web = newWebConfigs(h.tree, h.opts.RootRead)
 	}
 	return h, nil
 }

@@ -442,3 +442,22 @@ func TestNextCannotBeReachedAround(t *testing.T) {
 		}
 	}
 }
+
+// TestRootRead: settings that come from the web.config at the root are not read over themselves.
+func TestRootRead(t *testing.T) {
+	text := `<configuration><system.webServer><staticContent><mimeMap fileExtension=".xyz" mimeType="a/root"/></staticContent></system.webServer></configuration>`
+	root := newRoot(t, "a.xyz", "sub/a.xyz", "web.config="+text,
+		`sub/web.config=<configuration><system.webServer><staticContent><remove fileExtension=".xyz"/></staticContent></system.webServer></configuration>`)
+	config, err := iis.Parse([]byte(text))
+	require.NoError(t, err)
+	for read, status := range map[bool]int{false: 500, true: 200} {
+		h := newFiles(t, root, func(o *iis.FilesOptions) {
+			o.Config, o.Settings, o.WebConfig, o.RootRead = config, nil, true, read
+		})
+		assert.Equal(t, status, do(t, h, "/a.xyz").StatusCode)
+	}
+	h := newFiles(t, root, func(o *iis.FilesOptions) {
+		o.Config, o.Settings, o.WebConfig, o.RootRead = config, nil, true, true
+	})
+	assert.Equal(t, 404, do(t, h, "/sub/a.xyz").StatusCode, "those below count")
+}

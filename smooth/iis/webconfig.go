@@ -22,7 +22,8 @@ const (
 
 // webConfigs reads and remembers the web.config files of a tree. It is safe for concurrent use.
 type webConfigs struct {
-	tree *tree
+	tree     *tree
+	rootRead bool // see FilesOptions
 
 	mu    sync.Mutex // guards known
 	known map[webKey]*webConfig
@@ -42,8 +43,8 @@ type webConfig struct {
 	err     error
 }
 
-func newWebConfigs(t *tree) *webConfigs {
-	return &webConfigs{tree: t, known: make(map[webKey]*webConfig)}
+func newWebConfigs(t *tree, rootRead bool) *webConfigs {
+	return &webConfigs{tree: t, rootRead: rootRead, known: make(map[webKey]*webConfig)}
 }
 
 // settings returns what holds for a name over settings, with the directory whose web.config has the redirect. The name is the
@@ -52,7 +53,10 @@ func (c *webConfigs) settings(name string, exists bool, s *Settings) (*Settings,
 	last := ""
 	dir, rest := ".", name
 	for range maxConfigDepth {
-		w := c.at(dir, s)
+		w := &webConfig{}
+		if dir != "." || !c.rootRead {
+			w = c.at(dir, s)
+		}
 		if w.err != nil {
 			return nil, "", w.err
 		}
