@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/smoothkit/smoothkit/internal/httpx"
 )
 
 // Addresses are rules on the addresses of clients. Of the prefixes that contain an address the longest decides, and of
@@ -90,40 +92,16 @@ func parsePrefix(s string) (netip.Prefix, error) {
 
 // RemoteAddress returns the address that a request's connection comes from, invalid if it has none, as over a Unix
 // socket. It is the default of all options named Address.
-func RemoteAddress(r *http.Request) netip.Addr { return parseAddress(r.RemoteAddr) }
-
-// parseAddress reads an address with or without a port.
-func parseAddress(s string) netip.Addr {
-	if p, err := netip.ParseAddrPort(s); err == nil {
-		return p.Addr().Unmap()
-	}
-	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Unmap()
-}
+func RemoteAddress(r *http.Request) netip.Addr { return httpx.RemoteAddress(r) }
 
 // TrustedProxies returns a function for options named Address that believes X-Forwarded-For as far as proxies with
 // these addresses have written it: of the chain it takes the last address that is not one of theirs. What clients write
 // into that header counts for nothing, as proxies append to it. Without proxies it is [RemoteAddress].
 func TrustedProxies(proxies ...netip.Prefix) func(*http.Request) netip.Addr {
-	trusted := Addresses{Allow: slices.Clone(proxies)}
-	return func(r *http.Request) netip.Addr {
-		a := RemoteAddress(r)
-		for _, line := range slices.Backward(r.Header["X-Forwarded-For"]) {
-			for more := true; more; {
-				if len(trusted.Allow) == 0 || !trusted.Allows(a) {
-					return a
-				}
-				i := strings.LastIndexByte(line, ',')
-				next := parseAddress(strings.Trim(line[i+1:], " \t"))
-				if !next.IsValid() {
-					return a // what is before it may be forged
-				}
-				a, line, more = next, line[:max(i, 0)], i >= 0
-			}
-		}
-		return a
+	proxies = slices.Clone(proxies)
+	if len(proxies) == 0 {
+		return RemoteAddress
 	}
+	rules := Addresses{Allow: proxies}
+	return func(r *http.Request) netip.Addr { return httpx.ForwardedAddress(r, rules.Allows) }
 }

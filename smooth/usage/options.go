@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/smoothkit/smoothkit/internal/httpx"
 )
 
 // Defaults of [Options].
@@ -102,7 +104,7 @@ func (o *Options) withDefaults() (Options, error) {
 		d.Classify = Classify
 	}
 	if d.Address == nil {
-		d.Address = remoteAddress
+		d.Address = httpx.RemoteAddress
 	}
 	if d.InactivityTimeout == 0 {
 		d.InactivityTimeout = DefaultInactivityTimeout
@@ -125,12 +127,3 @@ func (o *Options) withDefaults() (Options, error) {
 
 // minSecret is the least number of bytes of a key.
 const minSecret = 16
-
-// remoteAddress returns the address of a connection, invalid if it has none, as over a Unix socket.
-func remoteAddress(r *http.Request) netip.Addr {
-	a, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Addr()
-}

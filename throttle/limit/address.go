@@ -4,24 +4,13 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
+
+	"github.com/smoothkit/smoothkit/internal/httpx"
 )
 
 // RemoteAddress returns the address that a request's connection comes from, invalid if it has none, as over a Unix
 // socket.
-func RemoteAddress(r *http.Request) netip.Addr { return parseAddress(r.RemoteAddr) }
-
-// parseAddress reads an address with or without a port.
-func parseAddress(s string) netip.Addr {
-	if p, err := netip.ParseAddrPort(s); err == nil {
-		return p.Addr().Unmap()
-	}
-	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Unmap()
-}
+func RemoteAddress(r *http.Request) netip.Addr { return httpx.RemoteAddress(r) }
 
 // TrustedProxies returns a function for [Options].Address that believes X-Forwarded-For as far as proxies with these
 // addresses have written it: of the chain it takes the last address that is not one of theirs. Without proxies it is
@@ -31,23 +20,7 @@ func TrustedProxies(proxies ...netip.Prefix) func(*http.Request) netip.Addr {
 	trusted := func(a netip.Addr) bool {
 		return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 	}
-	return func(r *http.Request) netip.Addr {
-		a := RemoteAddress(r)
-		for _, line := range slices.Backward(r.Header.Values("X-Forwarded-For")) {
-			for more := true; more; {
-				if !trusted(a) {
-					return a
-				}
-				i := strings.LastIndexByte(line, ',')
-				next := parseAddress(strings.Trim(line[i+1:], " \t"))
-				if !next.IsValid() {
-					return a // whatever is before it may be forged
-				}
-				a, line, more = next, line[:max(i, 0)], i >= 0
-			}
-		}
-		return a
-	}
+	return func(r *http.Request) netip.Addr { return httpx.ForwardedAddress(r, trusted) }
 }
 
 // prefix returns the address that counts for a, and the zero value if it is invalid.
