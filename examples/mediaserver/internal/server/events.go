@@ -120,9 +120,14 @@ func (w *watcher) follow(ctx context.Context, p *livesmooth.Point) {
 	w.points[p] = true
 	events := p.Watch(ctx)
 	w.done.Go(func() {
+		stopped := over(p.State())
 		for e := range events {
-			if told, ok := w.tell(p, e); ok {
+			told, ok := w.tell(p, e)
+			if again := told.Kind == usage.Stopped && stopped; ok && !again { // it is let go of after it has stopped
 				w.emit(told)
+			}
+			if e.Kind == livesmooth.StateChanged {
+				stopped = over(e.State)
 			}
 		}
 		w.mu.Lock()
@@ -130,6 +135,9 @@ func (w *watcher) follow(ctx context.Context, p *livesmooth.Point) {
 		delete(w.points, p)
 	})
 }
+
+// over reports whether a point neither has encoders nor waits for them.
+func over(s livesmooth.State) bool { return s == livesmooth.Stopped || s == livesmooth.Idle }
 
 // tell makes an event of one of a point, if it is of interest.
 func (w *watcher) tell(p *livesmooth.Point, e livesmooth.Event) (usage.Event, bool) {
