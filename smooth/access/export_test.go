@@ -4,7 +4,7 @@ package access
 var ParseGrant = parseGrant
 
 // CheckPath is for the rules of systems that the test does not run on.
-var CheckPath = checkPath
+var CheckPathOn = checkPath
 
 // CacheLen returns how many values caches have, of the given type.
 func (b *Basic) CacheLen() int    { return b.cached.len() }

@@ -36,18 +36,25 @@ func LoopbackOnly() *Policy {
 }
 
 // forwardedBy are headers of requests that a proxy has passed on.
-var forwardedBy = [...]string{"X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via"}
+var forwardedBy = [...]string{
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip",
+	"Forwarded", "Via",
+}
 
 // CheckLoopback returns an error that wraps [ErrForbidden] unless a program of this machine sends the request: from its
 // loopback address; under a name of that, as a page from elsewhere may have been loaded under a name that leads here
-// (DNS rebinding); and not through a proxy, whose clients are elsewhere. A proxy that does not say that it is one cannot
-// be told apart: put no proxy in front of what relies on this.
+// (DNS rebinding); and not through a proxy, whose clients are elsewhere: who speaks HTTP/1.0 is taken for one, as nginx
+// does that unless told otherwise. A proxy that does not say that it is one cannot be told apart: put no proxy in front
+// of what relies on this.
 func CheckLoopback(r *http.Request) error {
 	if a := RemoteAddress(r); !a.IsLoopback() {
 		return fmt.Errorf("access: address %v is not of this machine: %w", a, ErrForbidden)
 	}
 	if !IsLoopback(r.Host) {
 		return fmt.Errorf("access: host %q is not this machine: %w", r.Host, ErrForbidden)
+	}
+	if !r.ProtoAtLeast(1, 1) {
+		return fmt.Errorf("access: request of %s, as proxies send: %w", r.Proto, ErrForbidden)
 	}
 	for _, name := range forwardedBy {
 		if r.Header[name] != nil {

@@ -12,6 +12,10 @@ import (
 // onWindows is where several names lead to one file.
 const onWindows = runtime.GOOS == "windows"
 
+// CheckPath returns an error that wraps [ErrPath] if the path of a URL could be taken for another one further on, as
+// [Handler] does for requests: see there. It is for those behind one who make another path of what a client sends.
+func CheckPath(u *url.URL) error { return checkPath(u, onWindows) }
+
 // checkPath returns an error that wraps [ErrPath] if a path could be taken for another one further on: by a file system,
 // a proxy, or by decoding it once more. Such paths are refused instead of cleaned, so that what has been authorised and
 // what is served are the same bytes.
@@ -124,7 +128,7 @@ func (p pattern) matches(path string) bool {
 }
 
 // fold returns a path in a form in which those that differ only in case are equal, as file systems of Windows and macOS
-// see them.
+// see them, and handlers that find files as those do.
 func fold(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c >= utf8.RuneSelf || c >= 'A' && c <= 'Z' {
@@ -134,8 +138,10 @@ func fold(s string) string {
 	return s
 }
 
-// foldRune returns the least of the runes that differ from r in case, but lower case for letters of ASCII.
+// foldRune returns the least of the runes that differ from r in case, but lower case for letters of ASCII. The Turkish i
+// without and I with a dot are among those of i, as some take them for that and others do not.
 func foldRune(r rune) rune {
+	r = unicode.ToLower(unicode.ToUpper(r))
 	least := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
 		least = min(least, f)

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -316,6 +319,7 @@ func TestLoopback(t *testing.T) {
 		{"127.0.0.1:5", "localhost", []string{"X-Real-IP", "127.0.0.1"}, 403},
 		{"127.0.0.1:5", "localhost", []string{"Via", "1.1 proxy"}, 403},
 		{"127.0.0.1:5", "localhost", []string{"Forwarded", "for=127.0.0.1"}, 403},
+		{"127.0.0.1:5", "localhost", []string{"X-Forwarded-Proto", "https"}, 403},
 		{"@", "localhost", nil, 403},
 	} {
 		r := get("/", test.headers...)
@@ -323,6 +327,31 @@ func TestLoopback(t *testing.T) {
 		w := serve(handler(access.LoopbackOnly(), nil), r)
 		assert.Equal(t, test.status, w.Code, "%v", test)
 		assert.Empty(t, w.Header()["Access-Control-Allow-Origin"])
+	}
+	r := get("/")
+	r.RemoteAddr, r.Host = "127.0.0.1:5", "localhost"
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.0", 1, 0
+	assert.ErrorIs(t, access.CheckLoopback(r), access.ErrForbidden, "as proxies ask")
+}
+
+// TestRouterFold: whatever handlers take for the same name when they find files is in the same part.
+func TestRouterFold(t *testing.T) {
+	for c := rune('!'); c <= unicode.MaxRune; c++ {
+		folded := strings.ToLower(strings.ToUpper(string(c)))
+		if folded == string(c) || c >= 0xd800 && c <= 0xdfff || !unicode.IsPrint(c) {
+			continue
+		}
+		locked := &access.Policy{}
+		ro, err := access.NewRouter(map[string]access.Resolver{"/": &access.Policy{}, "/" + folded: locked})
+		require.NoError(t, err)
+		require.Same(t, locked, ro.Resolve(&http.Request{URL: &url.URL{Path: "/" + string(c) + "/x"}}), "%U", c)
+	}
+}
+
+func TestCheckPath(t *testing.T) {
+	assert.NoError(t, access.CheckPath(&url.URL{Path: "/live/a.isml/x"}))
+	for _, p := range []string{"", "x", "//x", "/./x", "/a/../x", "/a%2e", `/a\b`} {
+		assert.ErrorIs(t, access.CheckPath(&url.URL{Path: p}), access.ErrPath, p)
 	}
 }
 
