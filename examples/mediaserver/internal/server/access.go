@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -15,13 +16,16 @@ import (
 
 // accessRules say who may do what in a site.
 type accessRules struct {
-	address   func(*http.Request) netip.Addr
-	viewers   access.Resolver
-	encoders  *access.Policy
-	operators *access.Policy
-	cors      *access.CORSOptions
-	queries   []string // parameters that hold tokens
-	handler   *access.Handler
+	address    func(*http.Request) netip.Addr
+	viewers    access.Resolver
+	byPath     bool // viewers are asked for more in some parts than in others
+	encoders   *access.Policy
+	anyEncoder bool // the configuration says nothing of encoders
+	operators  *access.Policy
+	cors       *access.CORSOptions
+	queries    []string       // parameters that hold tokens
+	stripper   *access.Signed // takes tokens out of paths; they all have the same prefix
+	handler    *access.Handler
 }
 
 // newAccess makes the rules of the server, or those of a site, which has those of the server where it says nothing.
@@ -31,8 +35,8 @@ func (g *generation) newAccess(cfg *config.Access, server *accessRules) (*access
 		return nil, err
 	}
 	b := &policies{g: g, rules: a}
-	viewers, err := b.policy(cfg.Viewers, config.Viewers)
-	if err != nil {
+	var err error
+	if a.viewers, err = b.viewers(cfg, server); err != nil {
 		return nil, err
 	}
 	if a.encoders, err = b.policy(cfg.Encoders, config.Encoders); err != nil {
@@ -41,6 +45,7 @@ func (g *generation) newAccess(cfg *config.Access, server *accessRules) (*access
 	if a.operators, err = b.policy(cfg.Operators, config.Operators); err != nil {
 		return nil, err
 	}
+	a.byPath, a.anyEncoder = len(cfg.Paths) > 0, cfg.Encoders == nil
 	if cfg.Operators == nil {
 		a.operators = access.LoopbackOnly()
 	}
@@ -48,11 +53,8 @@ func (g *generation) newAccess(cfg *config.Access, server *accessRules) (*access
 		a.inherit(cfg, server)
 	}
 	a.cors = corsOptions(cfg.CORS, server)
-	if a.viewers, err = b.viewers(viewers, cfg, a.viewers); err != nil {
-		return nil, err
-	}
 	a.handler = access.NewHandler(http.HandlerFunc(serveAllowed), resolver(resolvePolicy), &access.HandlerOptions{
-		Logger: g.server.log, Signed: b.stripper, CORS: a.cors,
+		Logger: g.server.log, Signed: a.stripper, CORS: a.cors,
 	})
 	return a, nil
 }
@@ -72,11 +74,11 @@ func (a *accessRules) setAddress(cfg *config.Access, server *accessRules) error 
 
 // inherit takes the rules of the server for the roles that a site says nothing of.
 func (a *accessRules) inherit(cfg *config.Access, server *accessRules) {
-	if cfg.Viewers == nil && len(cfg.Paths) == 0 {
-		a.viewers = server.viewers
+	if cfg.Viewers == nil { // whose rules are around those of paths already
+		a.byPath = a.byPath || server.byPath
 	}
 	if cfg.Encoders == nil {
-		a.encoders = server.encoders
+		a.encoders, a.anyEncoder = server.encoders, server.anyEncoder
 	}
 	if cfg.Operators == nil {
 		a.operators = server.operators
@@ -86,19 +88,32 @@ func (a *accessRules) inherit(cfg *config.Access, server *accessRules) {
 			a.queries = append(a.queries, q)
 		}
 	}
+	if a.stripper == nil {
+		a.stripper = server.stripper
+	}
 }
 
 // policies makes policies of the configuration.
 type policies struct {
-	g        *generation
-	rules    *accessRules
-	stripper *access.Signed // takes tokens out of paths; they all have the same prefix
+	g     *generation
+	rules *accessRules
 }
 
-// viewers returns the policies for viewers by path.
-func (b *policies) viewers(everywhere *access.Policy, cfg *config.Access, inherited access.Resolver) (access.Resolver, error) {
-	if inherited != nil {
-		return inherited, nil
+// viewers returns the policies for viewers by path. Where the configuration of a site has none for all of it, those of the server are
+// around those of its parts.
+func (b *policies) viewers(cfg *config.Access, server *accessRules) (access.Resolver, error) {
+	var everywhere access.Resolver
+	if cfg.Viewers == nil && server != nil {
+		everywhere = server.viewers
+	} else {
+		p, err := b.policy(cfg.Viewers, config.Viewers)
+		if err != nil {
+			return nil, err
+		}
+		everywhere = p
+	}
+	if len(cfg.Paths) == 0 {
+		return everywhere, nil
 	}
 	parts := map[string]access.Resolver{"/": everywhere}
 	for _, at := range slices.Sorted(maps.Keys(cfg.Paths)) {
@@ -106,14 +121,19 @@ func (b *policies) viewers(everywhere *access.Policy, cfg *config.Access, inheri
 		if err != nil {
 			return nil, err
 		}
-		parts[at] = p
+		name := ownName(at)
+		if _, twice := parts[name]; twice && name != at {
+			return nil, fmt.Errorf("access: %s and %s are the same presentation", at, name)
+		}
+		parts[name] = p
 	}
 	return access.NewRouter(parts)
 }
 
 // policy makes a policy. Nil lets in everybody.
 func (b *policies) policy(cfg *config.Policy, role config.Role) (*access.Policy, error) {
-	p := &access.Policy{Address: b.rules.address, NoCORS: role == config.Operators}
+	// Encoders and operators are no pages of other origins, which could do what a browser is let in for.
+	p := &access.Policy{Address: b.rules.address, NoCORS: role != config.Viewers}
 	if cfg == nil {
 		return p, nil
 	}
@@ -156,7 +176,7 @@ func (b *policies) signed(p *access.Policy, cfg *config.Policy, role config.Role
 	if err != nil {
 		return err
 	}
-	b.stripper = s
+	b.rules.stripper = s
 	p.Authenticators = append(p.Authenticators, s)
 	return nil
 }
@@ -235,22 +255,41 @@ type resolver func(*http.Request) *access.Policy
 // Resolve implements access.Resolver.
 func (f resolver) Resolve(r *http.Request) *access.Policy { return f(r) }
 
-// resolvePolicy finds the policy of a request by its role and path.
+// resolvePolicy finds the policy of a request by its role and path, as they are without a token: nil, which lets in nobody, where the
+// listener is not for the role.
 func resolvePolicy(r *http.Request) *access.Policy {
 	v := visitOf(r)
+	v.role, v.policy = roleOf(r, v.gen.metricsPath()), nil
+	if l := v.listener; l == nil || len(l.For) == 0 || slices.Contains(l.For, v.role) {
+		v.policy = v.policyOf(r)
+	}
+	return v.policy
+}
+
+func (v *visit) policyOf(r *http.Request) *access.Policy {
 	a := v.site.access
-	switch v.role {
-	case config.Operators:
+	switch {
+	case v.role == config.Operators && ofServer(r.URL.Path, v.gen.metricsPath()):
+		return v.gen.access.operators // who manages a site does not see the others
+	case v.role == config.Operators:
 		return a.operators
-	case config.Encoders:
+	case v.role == config.Encoders && (changes(r.Method) || !a.anyEncoder):
 		return a.encoders
 	}
-	return a.viewers.Resolve(r)
+	return v.site.viewersOf(r.URL.Path) // also for the streams that servers pull: they are what viewers see
 }
+
+// changes reports whether a request with a method may change something.
+func changes(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
+}
+
+// ofServer reports whether a path is of what there is once for all sites: the console and the metrics.
+func ofServer(p, metrics string) bool { return ofConsole(p) || p == metrics }
 
 // roleOf says in which role somebody sends a request.
 func roleOf(r *http.Request, metrics string) config.Role {
-	if ofConsole(r.URL.Path) || r.URL.Path == metrics {
+	if ofServer(r.URL.Path, metrics) {
 		return config.Operators
 	}
 	switch usage.Classify(r).Kind {
@@ -259,49 +298,51 @@ func roleOf(r *http.Request, metrics string) config.Role {
 	case usage.Push, usage.Distribution:
 		return config.Encoders
 	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return config.Viewers
+	if changes(r.Method) {
+		return config.Encoders
 	}
-	return config.Encoders
-}
-
-// serve lets in whom the policy allows.
-func (a *accessRules) serve(w http.ResponseWriter, r *http.Request) {
-	v := visitOf(r)
-	v.role = roleOf(r, v.gen.metricsPath())
-	if l := v.listener; l != nil && len(l.For) > 0 && !slices.Contains(l.For, v.role) {
-		http.NotFound(w, r)
-		return
-	}
-	a.handler.ServeHTTP(w, r)
+	return config.Viewers
 }
 
 // serveAllowed goes on with a request that was let in.
 func serveAllowed(w http.ResponseWriter, r *http.Request) {
 	v := visitOf(r)
 	v.allowed = r
-	if id, ok := access.FromContext(r.Context()); ok {
-		usage.Annotate(w, usage.Note{User: id.Name, Session: id.Session})
-	}
+	v.identify(w, r)
 	v.site.handler.ServeHTTP(w, r)
 }
 
-// rewritten lets a request whose path aliases or rules have changed go on only if the policy of where it leads lets it in too.
+// identify notes who sends a request, if access had to know.
+func (v *visit) identify(w http.ResponseWriter, r *http.Request) {
+	if id, ok := access.FromContext(r.Context()); ok {
+		v.known = true
+		usage.Annotate(w, usage.Note{User: id.Name, Session: id.Session})
+	}
+}
+
+// rewritten lets a request whose path aliases or rules have changed go on only if the policy of where it leads lets it in too. What is
+// granted by path is granted for the path that was asked for.
 func (a *accessRules) rewritten(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	v := visitOf(r)
 	if r.URL.Path == v.allowed.URL.Path {
 		next(w, r)
 		return
 	}
-	v.role = roleOf(r, v.gen.metricsPath())
-	was, now := resolvePolicy(v.allowed), resolvePolicy(r)
-	if was == now {
+	if err := access.CheckPath(r.URL); err != nil {
+		v.gen.server.log.Info("rewritten path refused", "err", err)
+		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+		return
+	}
+	was := v.policy
+	now := resolvePolicy(r)
+	if now == was {
 		next(w, r)
 		return
 	}
-	again := access.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { next(w, r) }), now,
-		&access.HandlerOptions{Logger: v.gen.server.log, CORS: a.cors})
+	again := access.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, as *http.Request) {
+		v.identify(w, as)
+		next(w, r)
+	}), now, &access.HandlerOptions{Logger: v.gen.server.log, CORS: a.cors})
 	again.ServeHTTP(w, v.allowed)
 }
 

@@ -92,7 +92,7 @@ type recordings struct {
 
 // Open implements smooth.Source.
 func (r *recordings) Open(ctx context.Context, name string) (smooth.Presentation, error) {
-	if !r.own(r.site.events() + name) {
+	if _, own := r.site.recorded(r.site.events() + name); !own {
 		return nil, smooth.ErrNotFound
 	}
 	return r.archives.Open(ctx, r.site.events()+name)
@@ -101,23 +101,26 @@ func (r *recordings) Open(ctx context.Context, name string) (smooth.Presentation
 // List implements smooth.Lister.
 func (r *recordings) List(ctx context.Context, yield func(smooth.Info) bool) error {
 	return r.archives.List(ctx, func(info smooth.Info) bool {
-		if !r.own(info.Name) {
+		name, own := r.site.recorded(info.Name)
+		if !own {
 			return true
 		}
-		info.Name = strings.TrimPrefix(info.Name, r.site.events())
+		info.Name = name
 		return yield(info)
 	})
 }
 
-// own reports whether a recording is of a point of the site: its name begins with that of the site, if it has one, and with that of no
-// other.
-func (r *recordings) own(name string) bool {
-	if own := r.site.events(); own != "" {
-		return strings.HasPrefix(name, own)
+// recorded returns the name in a site of what has a name in the archive, and whether it is of a point of the site: its name begins with
+// that of the site, if it has one, and with that of no other. Case does not count, as the archive finds its files without.
+func (st *site) recorded(name string) (in string, own bool) {
+	first, rest, _ := strings.Cut(name, "/")
+	is := func(other *site) bool {
+		return other.events() != "" && fold(first) == fold(strings.TrimSuffix(other.events(), "/"))
 	}
-	return !slices.ContainsFunc(r.site.gen.sites, func(other *site) bool {
-		return other.events() != "" && strings.HasPrefix(name, other.events())
-	})
+	if st.events() != "" {
+		return rest, is(st)
+	}
+	return name, !slices.ContainsFunc(st.gen.sites, is)
 }
 
 // below returns the path of the archive below the root, "" if it is not there.

@@ -2,7 +2,10 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -116,11 +119,55 @@ func (e *edgeMount) has(path string) bool {
 	return ok && strings.HasPrefix(rest, "/")
 }
 
-// ServeHTTP answers a request whose path is that of the site.
+// ServeHTTP answers a request whose path is that of the site. Who changes something at the upstream does so with the rights of this server
+// there: that needs rules for encoders.
 func (e *edgeMount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := visitOf(r)
+	if changes(r.Method) && v.site.access.anyEncoder {
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	if v.known {
+		r = v.site.access.withoutCredentials(r)
+	}
 	if e.prefix == "" {
 		e.cache.ServeHTTP(w, r)
 		return
 	}
 	http.StripPrefix(e.prefix, e.cache).ServeHTTP(w, r)
+}
+
+// withoutCredentials returns a request without what its sender has proved to this server who he is with: upstreams need not know, and
+// what they answer is then for all who are let in here. Tokens in queries of manifests stay, as who makes those has to repeat them.
+func (a *accessRules) withoutCredentials(r *http.Request) *http.Request {
+	bare := *r
+	bare.Header = maps.Clone(r.Header)
+	delete(bare.Header, "Authorization")
+	delete(bare.Header, "Referer") // may have a token in its path or query
+	switch usage.Classify(r).Kind {
+	case usage.Segment, usage.Key, usage.File:
+		bare.URL = withoutParameters(r.URL, a.queries)
+	}
+	return &bare
+}
+
+// withoutParameters returns a URL without some parameters of its query. What is not of them stays as it is.
+func withoutParameters(u *url.URL, names []string) *url.URL {
+	if u.RawQuery == "" {
+		return u
+	}
+	bare := *u
+	var kept []string
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if !slices.Contains(names, name) {
+			kept = append(kept, pair)
+		}
+	}
+	bare.RawQuery = strings.Join(kept, "&")
+	return &bare
 }

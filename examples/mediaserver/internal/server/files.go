@@ -28,6 +28,7 @@ func (g *generation) plainFiles(f *folder, dir string) (http.Handler, error) {
 		options.Settings.Filtering.AllowDoubleEscaping = true // no IIS has refused names with a plus sign here
 	} else {
 		options.Config, options.Site, options.Path = im.Config, im.Site, strings.TrimSuffix(f.prefix, "/")
+		options.RootRead = im.Site == "" && sameFile(im.File, filepath.Join(dir, "web.config"))
 	}
 	files, err := iis.NewFiles(root.FS(), options)
 	if err != nil {
@@ -55,6 +56,16 @@ func (g *generation) section(named string, f *folder) (data []byte, place string
 		return nil, "", nil
 	}
 	return data, "", err
+}
+
+// sameFile reports whether two names are of one file.
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 func readSection(name string) ([]byte, error) {

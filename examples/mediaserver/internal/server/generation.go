@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
+	"github.com/smoothkit/smoothkit/smooth/access"
 )
 
 // generation is the server as one state of the configuration has it. Requests stay in the one that they began in, so that a new one
@@ -90,7 +91,9 @@ type visit struct {
 	site     *site
 	folder   *folder
 	role     config.Role
-	address  netip.Addr // of the client
+	policy   *access.Policy // that has let it in
+	known    bool           // and had to know who sends it
+	address  netip.Addr     // of the client
 	// allowed is the request as access has let it in, before aliases.
 	allowed *http.Request
 }
@@ -102,6 +105,9 @@ func visitOf(r *http.Request) *visit {
 	v, _ := r.Context().Value(visitKey{}).(*visit)
 	return v
 }
+
+// addressOf returns the address of the client of a request that came through Server.ServeHTTP.
+func addressOf(r *http.Request) netip.Addr { return visitOf(r).address }
 
 type listenerKey struct{}
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ func (s *Server) newLimits(cfg *config.Config) *limit.Handler {
 	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { visitOf(r).site.serve(w, r) })
 	return limit.NewHandler(next, &limit.Options{
 		Rules: limitRules(&cfg.Limits), Measure: true, ShowReason: true,
-		Address: func(r *http.Request) netip.Addr { return visitOf(r).address },
+		Address: addressOf,
 		Exempt:  func(r *http.Request) bool { return visitOf(r).role == config.Operators || !watched(r) },
 		Distribution: func(r *http.Request) string {
 			if v := visitOf(r); v.role == config.Encoders {

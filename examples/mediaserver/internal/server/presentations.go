@@ -142,6 +142,23 @@ func escapePath(path string) string {
 	return strings.Join(parts, "/")
 }
 
+// shows reports whether who has been let in to the list may know of what is in it: neither what is only for playlists nor what has rules
+// of its own, unless everybody meets those.
+func (st *site) shows(r *http.Request, name string) bool {
+	if st.hides("/" + name) {
+		return false
+	}
+	p := st.viewersOf("/" + name)
+	if p == visitOf(r).policy {
+		return true
+	}
+	if p == nil || len(p.Authenticators) > 0 {
+		return false
+	}
+	_, err := p.Check(r)
+	return err == nil
+}
+
 // serveList answers with what the page lists.
 func (st *site) serveList(w http.ResponseWriter, r *http.Request) {
 	list, err := st.presentations(r.Context())
@@ -150,6 +167,8 @@ func (st *site) serveList(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "cannot list the presentations", http.StatusInternalServerError)
 		return
 	}
+	list = slices.DeleteFunc(list, func(p Presentation) bool { return !st.shows(r, p.Name) })
+	playlists := slices.DeleteFunc(st.playlists(), func(p Playlist) bool { return !st.shows(r, p.Name) })
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	json.NewEncoder(w).Encode(struct {
@@ -157,5 +176,5 @@ func (st *site) serveList(w http.ResponseWriter, r *http.Request) {
 		Playlists     []Playlist     `json:"playlists,omitempty"`
 		Players       Scripts        `json:"players"`
 		Archive       bool           `json:"archive"` // whether anything is recorded
-	}{list, st.playlists(), st.gen.page.scripts, st.gen.archive != nil})
+	}{list, playlists, st.gen.page.scripts, st.gen.archive != nil})
 }

@@ -70,7 +70,7 @@ func New(cfg *config.Config, opts *Options) (*Server, error) {
 	}
 	s.hls = hls.NewOutput(&hls.Options{Logger: s.log})
 	s.limits = s.newLimits(cfg)
-	s.attempts = access.NewAttempts(nil)
+	s.attempts = access.NewAttempts(&access.AttemptsOptions{Address: addressOf})
 	var err error
 	if s.usage, err = s.newStatistics(); err != nil {
 		return nil, errors.Join(err, s.hls.Close())
@@ -151,7 +151,7 @@ func (s *Server) build(cfg *config.Config) (*generation, error) {
 
 // share changes what generations share to what the newest one wants: all of it, or nothing.
 func (s *Server) share(g *generation) error {
-	recording, err := s.usage.prepare(&g.cfg.Usage, s)
+	recording, err := s.usage.prepare(&g.cfg.Usage, s, g.secrets())
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.leave()
-	v := &visit{gen: g, listener: listenerOf(r), address: g.access.address(r)}
+	v := &visit{gen: g, listener: listenerOf(r)}
+	rules := g.access
+	if v.site = g.siteOf(r, v.listener); v.site != nil {
+		rules = v.site.access
+	}
+	v.address = rules.address(r)
 	s.usage.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 }
 
@@ -217,11 +222,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.serveHealth(w, r) {
 		return
 	}
-	if v.site = v.gen.siteOf(r, v.listener); v.site == nil {
+	if v.site == nil {
 		http.Error(w, errNoSite.Error(), http.StatusNotFound)
 		return
 	}
-	v.site.access.serve(w, r)
+	v.site.access.handler.ServeHTTP(w, r)
 }
 
 // Release lets go of what only one process can have, publishing points and the archive, so that another one takes over: encoders are

@@ -23,6 +23,7 @@ type site struct {
 	folders []*folder    // the longest prefix first
 	edges   []*edgeMount // the longest prefix first
 	archive http.Handler // what has been recorded, nil if nothing is
+	places  []archivePlace
 	// policies answers what Silverlight and Flash ask for at the root of a host, where no file of the site does.
 	policies http.Handler
 	// handler is what a request meets that may be answered: aliases, rewriting, limits, and then serve.
@@ -67,6 +68,9 @@ func (g *generation) addSite(cfg *config.Site) error {
 		source := &recordings{g.archive, st}
 		st.archive = smooth.NewHandler(source, g.viewerOptions())
 	}
+	if err := st.findArchive(); err != nil {
+		return err
+	}
 	st.findPolicies()
 	return g.addAliases(st)
 }
@@ -88,11 +92,13 @@ func (st *site) findPolicies() {
 
 // hides reports whether a path is only for playlists.
 func (st *site) hides(p string) bool {
-	if ofPlaylist(p) {
+	if len(st.cfg.Hide) == 0 || ofPlaylist(p) {
 		return false
 	}
+	folded := fold(ownName(p))
 	return slices.ContainsFunc(st.cfg.Hide, func(at string) bool {
-		rest, ok := strings.CutPrefix(strings.ToLower(p), strings.ToLower(strings.TrimSuffix(at, "/")))
+		rest, ok := strings.CutPrefix(folded, fold(strings.TrimSuffix(at, "/")))
+		rest = strings.TrimPrefix(rest, ".ism") // the directory as a presentation
 		return ok && (rest == "" || rest[0] == '/')
 	})
 }
@@ -186,6 +192,10 @@ func (st *site) serve(w http.ResponseWriter, r *http.Request) {
 	if st.servesPage(r) && st.gen.page.serve(w, r) {
 		return
 	}
+	if st.hides(r.URL.Path) {
+		http.NotFound(w, r)
+		return
+	}
 	rel := strings.TrimPrefix(r.URL.Path, "/")
 	for _, e := range st.edges {
 		if e.has(r.URL.Path) {
@@ -197,15 +207,11 @@ func (st *site) serve(w http.ResponseWriter, r *http.Request) {
 		http.StripPrefix("/"+path.Clean(archivePrefix), st.archive).ServeHTTP(w, r)
 		return
 	}
-	if st.hides(r.URL.Path) {
-		http.NotFound(w, r)
-		return
-	}
 	if isPolicy(r.URL.Path) && st.policies != nil {
 		st.policies.ServeHTTP(w, r)
 		return
 	}
-	if f := st.folderOf(r.URL.Path); f != nil {
+	if f := st.folderOf(r.URL.Path); f != nil && !st.foreign(r.URL.Path) {
 		v.folder = f
 		if f.prefix == "" {
 			f.ServeHTTP(w, r)
@@ -217,8 +223,12 @@ func (st *site) serve(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-// servesPage reports whether the page of players may answer a request. At the root of the site that is only where there is no index.
+// servesPage reports whether the page of players may answer a request. At the root of the site that is only where there is no index, and a
+// site that comes from another server as a whole has the page of that, if any.
 func (st *site) servesPage(r *http.Request) bool {
+	if slices.ContainsFunc(st.edges, func(e *edgeMount) bool { return e.prefix == "" }) {
+		return false
+	}
 	if r.URL.Path != "/" {
 		return true
 	}

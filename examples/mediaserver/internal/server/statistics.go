@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +37,7 @@ func (s *Server) newStatistics() (*statistics, error) {
 	var err error
 	st.Recorder, err = usage.New(&usage.Options{
 		Logger: s.log, OnEvent: s.events.add, Metrics: s.partMetrics, Classify: classify, Media: s.media,
-		Address: func(r *http.Request) netip.Addr { return visitOf(r).address },
+		Address: addressOf,
 	})
 	if err != nil {
 		return nil, err
@@ -59,14 +58,24 @@ type recording struct {
 	hooks   []*usage.Webhook
 }
 
+// secrets names the parameters of queries that are in no log.
+func (g *generation) secrets() []string {
+	list := append(usage.DefaultSecrets(), g.access.queries...)
+	for _, st := range g.sites {
+		list = append(list, st.access.queries...)
+	}
+	return list
+}
+
 // prepare opens the logs and makes the webhooks that the configuration names, where they are others than those there are.
-func (st *statistics) prepare(cfg *config.Usage, s *Server) (*recording, error) {
+func (st *statistics) prepare(cfg *config.Usage, s *Server, secrets []string) (*recording, error) {
 	var log config.UsageLog
 	if cfg.Log != nil {
 		log = *cfg.Log
 	}
 	n := &recording{
-		st: st, privacy: usage.Privacy{MaskAddresses: cfg.MaskAddresses}, log: keyOf("log", log, cfg.JSON), web: keyOf("web", cfg.Webhooks),
+		st: st, privacy: usage.Privacy{MaskAddresses: cfg.MaskAddresses, Secrets: secrets},
+		log: keyOf("log", log, cfg.JSON), web: keyOf("web", cfg.Webhooks),
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -126,7 +135,7 @@ func (n *recording) close() error {
 
 // classify tells what a request is for, as the recorder does, and knows the console.
 func classify(r *http.Request) usage.Class {
-	if v := visitOf(r); ofConsole(r.URL.Path) || v != nil && r.URL.Path == v.gen.metricsPath() {
+	if v := visitOf(r); ofConsole(r.URL.Path) || v != nil && ofServer(r.URL.Path, v.gen.metricsPath()) {
 		return usage.Class{Kind: usage.Management}
 	}
 	return usage.Classify(r)
