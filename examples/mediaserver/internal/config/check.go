@@ -182,9 +182,15 @@ func reason(err error) string {
 
 func (k *checker) sites(c *Config) {
 	seen := make(map[string]string)
+	names := make(map[string]bool)
 	for i := range c.Sites {
 		s := &c.Sites[i]
 		k.site(s, s.place)
+		name := strings.ToLower(s.Events())
+		if names[name] {
+			k.at(fmt.Sprintf("site %q needs a name of its own", s.Name), append(slices.Clone(s.place), "name")...)
+		}
+		names[name] = true
 		for j, on := range s.On {
 			if !slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Address == on }) {
 				k.at(fmt.Sprintf("%q is no address of listen", on), append(slices.Clone(s.place), "on", j)...)

@@ -2,7 +2,10 @@
 // range is an error with its line, and secrets come from the environment or from files of their own.
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Config is what the file says. The zero value, with Default applied, serves the sample on a port of this machine.
 type Config struct {
@@ -103,13 +106,20 @@ type Site struct {
 	WebConfig *bool `yaml:"webConfig"`
 	// Edge are parts of the site that come from other servers and are cached here.
 	Edge []Edge `yaml:"edge"`
-	// Access takes the place of the server's where it says something.
+	// SiteAccess takes the place of the server's where it says something: its viewers that of viewers with all paths, its paths alone
+	// add to them. Its operators manage the points of the site; the console and the metrics are for those of the server.
 	SiteAccess *Access `yaml:"siteAccess"`
 
 	// IIS is what an imported file says of the site, nil if none does.
 	IIS *IIS `yaml:"-"`
 
 	place []any // in the document, nil at the top level
+}
+
+// Events is the directory of the recordings of a site in the archive: its name as one of a directory. Sites of a server have different
+// ones, without regard to case.
+func (s *Site) Events() string {
+	return strings.Trim(strings.NewReplacer("/", "-", `\`, "-", ":", "-").Replace(s.Name), ". ")
 }
 
 // Import is a configuration file of IIS.
@@ -253,11 +263,14 @@ type Access struct {
 	// TrustedProxies are addresses whose X-Forwarded-For is believed.
 	TrustedProxies []string `yaml:"trustedProxies"`
 	// Viewers, Encoders and Operators may watch, push, and manage. Nobody set means everybody, but operators: then it is only
-	// programs of this machine.
+	// programs of this machine. Servers that pull streams are encoders if encoders are set, or else viewers; and what changes something
+	// at the upstream of an edge is passed on only if they are.
 	Viewers   *Policy `yaml:"viewers"`
 	Encoders  *Policy `yaml:"encoders"`
 	Operators *Policy `yaml:"operators"`
-	// Paths have policies of their own for viewers, which take the place of the others.
+	// Paths have policies of their own for viewers, which take the place of the others. A presentation has them under all its names, and
+	// what a point has recorded has those of the point, unless a path in /archive says otherwise. A directory that is served at several
+	// places has as many.
 	Paths map[string]*Policy `yaml:"paths"`
 	// CORS rules scripts of other sites. Nil lets all read.
 	CORS *CORS `yaml:"cors"`

@@ -45,6 +45,8 @@ func TestProblems(t *testing.T) {
 		{"access:\n  viewers:\n    signed: {keys: [short]}\n", `3: a key of 5 bytes, at least 16 are wanted`},
 		{"access:\n  encoders:\n    basic: {users: {joe: '${SMOOTHKIT_NOT_SET}'}}\n", `3: the environment variable SMOOTHKIT_NOT_SET is not set`},
 		{"sites:\n  - {name: a, hosts: [x.example]}\n  - {name: b, hosts: [X.example]}\n", `3: site "b" is for host x.example on *, as site "a" is`},
+		{"sites:\n  - {name: a/b, hosts: [x.example]}\n  - {name: A-B, hosts: [y.example]}\n", `3: site "A-B" needs a name of its own`},
+		{"sites:\n  - {hosts: [x.example]}\n  - {hosts: [y.example]}\n", `3: site "" needs a name of its own`},
 		{"usage:\n  metrics: metrics\n", `2: "metrics" is neither a path such as /metrics nor off`},
 		{"root: .\nroot: .\n", `2: mapping key "root" already defined at line 1`},
 		{"a: &x [*x]\n", ""},

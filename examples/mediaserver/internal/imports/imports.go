@@ -248,8 +248,14 @@ func (r *Report) listen(c *config.Config, site *config.Site, b iis.Binding) bool
 // conflict returns an error if two sites could not be told apart.
 func conflict(c *config.Config) error {
 	seen := make(map[string]string)
+	names := make(map[string]bool)
 	for i := range c.Sites {
 		s := &c.Sites[i]
+		name := strings.ToLower(s.Events())
+		if names[name] {
+			return fmt.Errorf("site %q needs a name of its own", s.Name)
+		}
+		names[name] = true
 		for _, host := range orAny(s.Hosts) {
 			for _, on := range orAny(s.On) {
 				key := strings.ToLower(host) + " on " + on

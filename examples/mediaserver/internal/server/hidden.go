@@ -21,7 +21,7 @@ type mediaNames struct {
 	dirs map[string]*mediaDir
 }
 
-// mediaDir are the files that the presentations of a directory name, in lower case.
+// mediaDir are the files that the presentations of a directory name, relative to it and without regard to case.
 type mediaDir struct {
 	read  time.Time
 	names map[string]bool
@@ -39,14 +39,21 @@ func newMediaNames(files fs.FS) *mediaNames {
 	return &mediaNames{files: files, now: time.Now, dirs: make(map[string]*mediaDir)}
 }
 
-// has reports whether a file is part of a presentation beside it.
+// has reports whether a file is part of a presentation beside it, or in a directory above.
 func (m *mediaNames) has(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".mp4", ".m4a", ".m4v", ".mov", ".ts", ".vtt", ".ttml", ".dfxp", ".xml":
 	default:
 		return false // others are no media of presentations, or kept back by their extension
 	}
-	return m.dir(path.Dir(name)).names[strings.ToLower(path.Base(name))]
+	for dir := path.Dir(name); ; dir = path.Dir(dir) {
+		if m.dir(dir).names[fold(strings.TrimPrefix(name, dir+"/"))] {
+			return true
+		}
+		if dir == "." {
+			return false
+		}
+	}
 }
 
 // dir returns what the presentations of a directory name.
@@ -95,7 +102,7 @@ func (m *mediaNames) read(dir string) map[string]bool {
 			continue // it is no presentation
 		}
 		for _, t := range manifest.Tracks {
-			names[strings.ToLower(strings.ReplaceAll(t.Src, `\`, "/"))] = true
+			names[fold(path.Clean(t.SrcPath()))] = true
 		}
 	}
 	return names

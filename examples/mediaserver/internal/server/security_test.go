@@ -471,3 +471,22 @@ func TestEdgeAtRoot(t *testing.T) {
 		assert.Equal(t, "upstream "+path, w.Body.String())
 	}
 }
+
+// TestMediaOfPresentations: the files of presentations are not sent as plain files, wherever they are below.
+func TestMediaOfPresentations(t *testing.T) {
+	root := t.TempDir()
+	manifest := `<smil xmlns="http://www.w3.org/2001/SMIL20/Language"><head/><body><switch>
+		<video src="media/one%20film.mp4" systemBitrate="1"/><video src="Media\\two.mp4" systemBitrate="2"/></switch></body></smil>`
+	for name, text := range map[string]string{
+		"vod/film.ism": strings.ReplaceAll(manifest, `\\`, `\`), "vod/media/one film.mp4": "1", "vod/media/two.mp4": "2", "vod/media/other.mp4": "3", "vod/two.mp4": "4",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
+	}
+	s := newServer(t, parsed(t, root, "root: DIR\n"))
+	for path, status := range map[string]int{
+		"/vod/media/one%20film.mp4": 404, "/vod/media/two.mp4": 404, "/VOD/MEDIA/TWO.mp4": 404, "/vod/media/other.mp4": 200, "/vod/two.mp4": 200,
+	} {
+		assert.Equal(t, status, ask(s, http.MethodGet, path).Code, path)
+	}
+}

@@ -34,10 +34,10 @@ func (st *site) name() string { return st.cfg.Name }
 
 // events is what the names of its points are prefixed with in the archive.
 func (st *site) events() string {
-	if st.cfg.Name == "" {
-		return ""
+	if name := st.cfg.Events(); name != "" {
+		return name + "/"
 	}
-	return strings.Trim(strings.NewReplacer("/", "-", `\`, "-", ":", "-").Replace(st.cfg.Name), ". ") + "/"
+	return ""
 }
 
 // addSite makes a site.
