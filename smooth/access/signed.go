@@ -220,6 +220,18 @@ func (s *Signed) strip(u *url.URL) (token string, stripped *url.URL, ok bool) {
 	return token, &clone, true
 }
 
+// WithoutToken returns a request as it is when [Handler] has taken the token out of its path: r itself if it has none. The token has
+// not been verified.
+func (s *Signed) WithoutToken(r *http.Request) *http.Request {
+	_, u, ok := s.strip(r.URL)
+	if !ok {
+		return r
+	}
+	bare := *r
+	bare.URL = u
+	return &bare
+}
+
 // PathURL signs a grant and returns a URL with the token in the path. rawURL is absolute or begins with a slash, and its
 // path is that below the root of the [Handler], which the grant has to cover. The error wraps [ErrGrant].
 func (s *Signed) PathURL(rawURL string, g Grant) (string, error) {

@@ -425,3 +425,19 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
+
+func TestWithoutToken(t *testing.T) {
+	signer, err := access.NewSigner([]byte("0123456789abcdef"))
+	require.NoError(t, err)
+	s, err := access.NewSigned(signer, nil)
+	require.NoError(t, err)
+	token, err := signer.Sign(access.Grant{Path: "/a/*", Expires: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	r := get("/t/" + token + "/console/%41?x=1")
+	assert.Equal(t, "/console/A?x=1", s.WithoutToken(r).URL.Path+"?"+s.WithoutToken(r).URL.RawQuery)
+	assert.True(t, strings.HasPrefix(r.URL.Path, "/t/"), "the request itself stays")
+	for _, target := range []string{"/", "/t/", "/t/short/x", "/t/" + token, "/x/t/" + token + "/x"} {
+		r := get(target)
+		assert.Same(t, r, s.WithoutToken(r), target)
+	}
+}

@@ -260,10 +260,16 @@ func (f resolver) Resolve(r *http.Request) *access.Policy { return f(r) }
 func resolvePolicy(r *http.Request) *access.Policy {
 	v := visitOf(r)
 	v.role, v.policy = roleOf(r, v.gen.metricsPath()), nil
-	if l := v.listener; l == nil || len(l.For) == 0 || slices.Contains(l.For, v.role) {
+	if v.wants(v.role) {
 		v.policy = v.policyOf(r)
 	}
 	return v.policy
+}
+
+// wants reports whether the listener of a request is for a role.
+func (v *visit) wants(role config.Role) bool {
+	l := v.listener
+	return l == nil || len(l.For) == 0 || slices.Contains(l.For, role)
 }
 
 func (v *visit) policyOf(r *http.Request) *access.Policy {
@@ -302,6 +308,19 @@ func roleOf(r *http.Request, metrics string) config.Role {
 		return config.Encoders
 	}
 	return config.Viewers
+}
+
+// serve lets in whom the policy allows. For what the listener is not for there is nothing here.
+func (a *accessRules) serve(w http.ResponseWriter, r *http.Request) {
+	bare := r
+	if a.stripper != nil {
+		bare = a.stripper.WithoutToken(r)
+	}
+	if v := visitOf(r); !v.wants(roleOf(bare, v.gen.metricsPath())) {
+		http.NotFound(w, r)
+		return
+	}
+	a.handler.ServeHTTP(w, r)
 }
 
 // serveAllowed goes on with a request that was let in.

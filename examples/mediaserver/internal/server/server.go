@@ -226,7 +226,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, errNoSite.Error(), http.StatusNotFound)
 		return
 	}
-	v.site.access.handler.ServeHTTP(w, r)
+	v.site.access.serve(w, r)
 }
 
 // Release lets go of what only one process can have, publishing points and the archive, so that another one takes over: encoders are
