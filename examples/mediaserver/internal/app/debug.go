@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"sync"
+
+	"github.com/smoothkit/smoothkit/smooth/access"
 )
 
 // debugServer is the listener for pprof, at an address that changes with the configuration. It is safe for concurrent use.
@@ -34,16 +36,22 @@ func (d *debugServer) listen(address string) {
 		d.log.Error("no pprof", "err", err)
 		return
 	}
+	srv := &http.Server{Handler: profiles(d.log), ReadHeaderTimeout: headerTimeout}
+	d.address, d.srv = address, srv
+	d.done.Go(func() { srv.Serve(l) })
+	d.log.Info("pprof", "address", l.Addr().String())
+}
+
+// profiles answers with what goes on in the process, to programs of this machine: what is at a loopback address is also within reach of
+// pages in a browser here, and of proxies.
+func profiles(log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout}
-	d.address, d.srv = address, srv
-	d.done.Go(func() { srv.Serve(l) })
-	d.log.Info("pprof", "address", l.Addr().String())
+	return access.NewHandler(mux, access.LoopbackOnly(), &access.HandlerOptions{Logger: log})
 }
 
 // end ends what there is. mu must be held.

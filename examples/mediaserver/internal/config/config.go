@@ -270,7 +270,7 @@ type Access struct {
 	Operators *Policy `yaml:"operators"`
 	// Paths have policies of their own for viewers, which take the place of the others. A presentation has them under all its names, and
 	// what a point has recorded has those of the point, unless a path in /archive says otherwise. A directory that is served at several
-	// places has as many.
+	// places has as many, and entries of playlists those of the playlist.
 	Paths map[string]*Policy `yaml:"paths"`
 	// CORS rules scripts of other sites. Nil lets all read.
 	CORS *CORS `yaml:"cors"`
