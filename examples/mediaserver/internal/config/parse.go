@@ -95,7 +95,7 @@ func Parse(data []byte, path string) (*Config, error) {
 var (
 	unknownKey = regexp.MustCompile(`^line (\d+): field (.+) not found in type .*$`)
 	lineError  = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): (.+)$`)
-	wrongKind  = regexp.MustCompile("^cannot unmarshal !!(\\w+)(.*) into (.+)$")
+	wrongKind  = regexp.MustCompile(`^cannot unmarshal !!(\w+)(.*) into (.+)$`)
 )
 
 // problems makes our errors of those of the library.

@@ -281,6 +281,8 @@ func (v *visit) policyOf(r *http.Request) *access.Policy {
 		return a.operators
 	case v.role == config.Encoders && (changes(r.Method) || !a.anyEncoder):
 		return a.encoders
+	case !a.byPath:
+		return a.viewers.Resolve(r)
 	}
 	return v.site.viewersOf(r.URL.Path) // also for the streams that servers pull: they are what viewers see
 }

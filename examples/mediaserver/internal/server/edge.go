@@ -120,10 +120,10 @@ func (e *edgeMount) has(path string) bool {
 }
 
 // ServeHTTP answers a request whose path is that of the site. Who changes something at the upstream does so with the rights of this server
-// there: that needs rules for encoders.
+// there: that needs rules for encoders, or those for operators.
 func (e *edgeMount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := visitOf(r)
-	if changes(r.Method) && v.site.access.anyEncoder {
+	if changes(r.Method) && v.role != config.Operators && v.site.access.anyEncoder {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 		return

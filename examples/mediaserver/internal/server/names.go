@@ -51,23 +51,23 @@ func (st *site) viewersOf(p string) *access.Policy {
 		return st.access.viewersAt(p)
 	}
 	p = ownName(p)
-	found := st.access.viewersOf(p)
+	found := st.access.viewersFor(p)
 	name, ok := st.inArchive(p)
 	if !ok {
 		return found
 	}
 	everywhere := st.access.viewersAt("/")
 	if found == everywhere {
-		found = st.access.viewersOf("/" + archivePrefix + name)
+		found = st.access.viewersFor("/" + archivePrefix + name)
 	}
 	if found == everywhere {
-		found = st.access.viewersOf("/" + recordedBy(name))
+		found = st.access.viewersFor("/" + recordedBy(name))
 	}
 	return found
 }
 
-// viewersOf returns the policy of a path under one name, or as that of the directory that the presentation is made of.
-func (a *accessRules) viewersOf(p string) *access.Policy {
+// viewersFor returns the policy of a path under one name, or as that of the directory that the presentation is made of.
+func (a *accessRules) viewersFor(p string) *access.Policy {
 	found := a.viewersAt(p)
 	for begin := 0; begin < len(p); {
 		end := len(p)
@@ -117,24 +117,22 @@ func (st *site) findArchive() error {
 		return err
 	}
 	for _, f := range st.folders {
+		if f.dir == "" {
+			continue
+		}
 		in, err := below(f.dir, archive)
 		if err != nil {
 			return err
 		}
 		if in != "" {
-			st.places = append(st.places, archivePlace{prefix: fold(path.Clean("/"+f.prefix+in) + "/")})
+			st.places = append(st.places, archivePlace{prefix: fold(strings.TrimSuffix(path.Clean("/"+f.prefix+in), "/") + "/")})
 			continue
 		}
 		if in, err = below(archive, f.dir); err != nil {
 			return err
 		}
-		if in != "" && f.dir != "" {
+		if in != "" {
 			st.places = append(st.places, archivePlace{prefix: fold("/" + f.prefix), dir: in + "/"})
-		}
-	}
-	for i := range st.places { // the root as a prefix
-		if st.places[i].prefix == "//" {
-			st.places[i].prefix = "/"
 		}
 	}
 	return nil

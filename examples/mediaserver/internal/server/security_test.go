@@ -172,6 +172,7 @@ access:
 	for _, path := range []string{
 		"/vod/sample.ism/Manifest", "/VOD/SAMPLE.ISM/Manifest", "/vod/sample-m3u8-aapl.ism/Manifest(format=m3u8-aapl)",
 		"/vod/Sample-M3U8-aapl.ISM/Manifest", "/vod/sample-m3u8-aapl-m3u8-aapl.ism/Manifest", "/vod/sample-m3u8-aapl.ism/hls-ts/master.m3u8",
+		"/video.ism/Manifest", "/VIDEO-m3u8-aapl.ism/Manifest", "/video.ism", // MP4 files in a directory
 		"/v%C4%B1deo/sample.ism/Manifest", "/v%C4%B0deo/sample.ism/Manifest", "/v%C4%B1deo/sample-m3u8-aapl.ism/Manifest",
 	} {
 		assert.Equal(t, 403, ask(s, http.MethodGet, path).Code, path)
