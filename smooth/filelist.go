@@ -40,7 +40,7 @@ func (s *FileSource) list(ctx context.Context, dir string, depth int, yield func
 		switch {
 		case e.IsDir():
 			more, err = s.list(ctx, name, depth+1, yield)
-		case isManifestName(e.Name()), !manifests && hasSuffixFold(e.Name(), ".mp4"):
+		case isManifestName(e.Name()), !manifests && hasSuffixFold(e.Name(), ".mp4") && !s.hides(name):
 			if info, ok := s.describe(ctx, name, e); ok {
 				more = yield(info)
 			}

@@ -55,6 +55,9 @@ func (l *loader) open() error {
 			return err
 		}
 	case ".mp4", ".m4v", ".m4a", ".mov", ".ismv", ".isma":
+		if l.hides(l.name) {
+			return &fs.PathError{Op: "open", Path: l.name, Err: fs.ErrNotExist}
+		}
 		if err := l.wrapFiles(l.name); err != nil {
 			return err
 		}
@@ -68,6 +71,9 @@ func (l *loader) open() error {
 	}
 	return l.finish()
 }
+
+// hides reports whether a media file is not for presentations without a server manifest.
+func (s *FileSource) hides(name string) bool { return s.opts.Hidden != nil && s.opts.Hidden(name) }
 
 // check remembers the version of a file, so that a change is noticed; a missing one has version "".
 func (l *loader) check(name string) {
@@ -90,7 +96,7 @@ func (s *FileSource) versionNow(ctx context.Context, c fileCheck) string {
 		if err != nil {
 			return ""
 		}
-		return strings.Join(mediaNames(entries), "/")
+		return strings.Join(s.mediaNames(c.name, entries), "/")
 	}
 	if c.anyCase {
 		actual, err := s.names.file(ctx, c.name)
@@ -148,7 +154,7 @@ func (l *loader) wrapDirectory(dir string, missing error) error {
 	if err != nil {
 		return missing
 	}
-	names := mediaNames(entries)
+	names := l.mediaNames(dir, entries)
 	if len(names) == 0 {
 		return missing
 	}
@@ -159,11 +165,12 @@ func (l *loader) wrapDirectory(dir string, missing error) error {
 	return l.wrapFiles(names...)
 }
 
-// mediaNames returns the names of the MP4 files in a directory.
-func mediaNames(entries []fs.DirEntry) []string {
+// mediaNames returns the names of the MP4 files in a directory that are a presentation together.
+func (s *FileSource) mediaNames(dir string, entries []fs.DirEntry) []string {
 	var names []string
 	for _, e := range entries {
-		if (e.Type().IsRegular() || e.Type() == fs.ModeSymlink) && hasSuffixFold(e.Name(), ".mp4") {
+		isFile := e.Type().IsRegular() || e.Type() == fs.ModeSymlink
+		if isFile && hasSuffixFold(e.Name(), ".mp4") && !s.hides(path.Join(dir, e.Name())) {
 			names = append(names, e.Name())
 		}
 	}

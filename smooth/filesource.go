@@ -35,6 +35,9 @@ type FileOptions struct {
 	// FragmentDuration is the least length of the fragments that are cut from progressive MP4 files. Zero means two
 	// seconds.
 	FragmentDuration time.Duration
+	// Hidden reports media files that are presentations neither of their own nor as part of their directory, such as those
+	// that a server manifest names, which may have rules of its own. Its argument is the actual name. Nil means none.
+	Hidden func(name string) bool
 	// Now replaces time.Now, for tests.
 	Now func() time.Time
 }
