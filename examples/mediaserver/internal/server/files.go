@@ -21,7 +21,7 @@ func (g *generation) plainFiles(f *folder, dir string) (http.Handler, error) {
 	g.own(root)
 	options := &iis.FilesOptions{
 		WebConfig: f.site.cfg.WebConfig == nil || *f.site.cfg.WebConfig, Index: true, Logger: g.server.log,
-		Address: f.site.access.address, Next: f.smooth, Hidden: newMediaNames(root.FS()).has,
+		Address: f.site.access.address, Next: f.smooth, Hidden: f.media.has,
 	}
 	if im := f.site.cfg.IIS; im == nil {
 		options.Settings = iis.DefaultSettings().Clone()

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"net/http"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ type folder struct {
 	prefix string // of its URLs below the site: "" or one that ends in a slash
 	dir    string // "" for the sample, and where there is none
 	source *hls.ArchiveSource
+	media  *mediaNames // of presentations in the directory, nil if there is none
 	live   *liveServer // nil if it has no publishing points
 	// What a request meets, from the outside: live points, then one of these.
 	playlists http.Handler // nil if there are none
@@ -28,7 +30,10 @@ type folder struct {
 }
 
 // sources is a source that is shared as long as some configuration has its directory.
-type sources struct{ *hls.ArchiveSource }
+type sources struct {
+	*hls.ArchiveSource
+	media *mediaNames // nil for the sample
+}
 
 // addFolder makes a folder of a site. Without a directory it has publishing points only.
 func (g *generation) addFolder(st *site, at, dir string) (*folder, error) {
@@ -55,13 +60,14 @@ func (g *generation) openDirectory(f *folder) error {
 		return err
 	}
 	src, err := share(g, keyOf("source", abs), func() (sources, error) {
-		files := smooth.Dir(abs, &smooth.FileOptions{Logger: s.log})
-		return sources{hls.WithArchives(files, &hls.ArchiveOptions{Logger: s.log})}, nil
+		media := newMediaNames(os.DirFS(abs))
+		files := smooth.Dir(abs, &smooth.FileOptions{Logger: s.log, Hidden: media.has})
+		return sources{hls.WithArchives(files, &hls.ArchiveOptions{Logger: s.log}), media}, nil
 	})
 	if err != nil {
 		return err
 	}
-	f.source = src.ArchiveSource
+	f.source, f.media = src.ArchiveSource, src.media
 	f.smooth = smooth.NewHandler(f.source, g.viewerOptions())
 	if f.playlists, err = g.playlists(f, abs); err != nil {
 		return err
@@ -74,7 +80,7 @@ func (g *generation) openDirectory(f *folder) error {
 func (g *generation) addSample(st *site) error {
 	src, err := share(g, "sample", func() (sources, error) {
 		files := smooth.FS(smoothtest.Sample(), &smooth.FileOptions{Logger: g.server.log})
-		return sources{hls.WithArchives(files, &hls.ArchiveOptions{Logger: g.server.log})}, nil
+		return sources{ArchiveSource: hls.WithArchives(files, &hls.ArchiveOptions{Logger: g.server.log})}, nil
 	})
 	if err != nil {
 		return err

@@ -11,7 +11,8 @@ import (
 	"github.com/smoothkit/smoothkit/smooth"
 )
 
-// mediaNames knows the files that presentations are made of: those with names that plain files have, such as .mp4, are not sent as such.
+// mediaNames knows the files that presentations are made of: they are not presentations of their own, and those with names that plain
+// files have, such as .mp4, are not sent as such.
 // It is safe for concurrent use.
 type mediaNames struct {
 	files fs.FS
@@ -42,9 +43,9 @@ func newMediaNames(files fs.FS) *mediaNames {
 // has reports whether a file is part of a presentation beside it, or in a directory above.
 func (m *mediaNames) has(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".mp4", ".m4a", ".m4v", ".mov", ".ts", ".vtt", ".ttml", ".dfxp", ".xml":
+	case ".mp4", ".m4a", ".m4v", ".mov", ".ts", ".vtt", ".ttml", ".dfxp", ".xml", ".ismv", ".isma":
 	default:
-		return false // others are no media of presentations, or kept back by their extension
+		return false // others are no media of presentations
 	}
 	for dir := path.Dir(name); ; dir = path.Dir(dir) {
 		if m.dir(dir).names[fold(strings.TrimPrefix(name, dir+"/"))] {

@@ -169,6 +169,15 @@ access:
 	body.write(enc.Header(), enc.Until(8*time.Second))
 	body.end()
 	<-done
+	media, err := filepath.Glob(filepath.Join(root, "vod", "*.ism[va]"))
+	require.NoError(t, err)
+	require.NotEmpty(t, media)
+	for _, name := range media {
+		for _, path := range []string{"/vod/", "/VOD/"} {
+			path += filepath.Base(name) + "/Manifest"
+			assert.Equal(t, 404, ask(s, http.MethodGet, path).Code, "media of a presentation is none of its own: "+path)
+		}
+	}
 	for _, path := range []string{
 		"/vod/sample.ism/Manifest", "/VOD/SAMPLE.ISM/Manifest", "/vod/sample-m3u8-aapl.ism/Manifest(format=m3u8-aapl)",
 		"/vod/Sample-M3U8-aapl.ISM/Manifest", "/vod/sample-m3u8-aapl-m3u8-aapl.ism/Manifest", "/vod/sample-m3u8-aapl.ism/hls-ts/master.m3u8",
