@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"bufio"
 	"encoding/base64"
 	"fmt"
@@ -265,10 +266,17 @@ func TestPullIsWatching(t *testing.T) {
 	s := newServer(t, parsed(t, root, "root: DIR\nlive: {demo: true}\naccess: {paths: {/live: "+signedBy+"}}\n"))
 	assert.Equal(t, 403, ask(s, http.MethodGet, pull).Code)
 	assert.Equal(t, 403, ask(s, http.MethodGet, "/live/demo.isml/StreamManifest").Code)
-	assert.NotEqual(t, 403, ask(s, http.MethodGet, pull+"?token="+tokenFor(t, "/live/*", "")).Code)
+	assert.NotEqual(t, 403, ask(s, http.MethodGet, pull+"?token="+tokenFor(t, "/live/*", ""), leaving).Code)
 	s = newServer(t, parsed(t, root, "root: DIR\nlive: {demo: true}\naccess: {encoders: {allow: [127.0.0.0/8]}, paths: {/live: "+signedBy+"}}\n"))
-	assert.NotEqual(t, 403, ask(s, http.MethodGet, pull).Code)
+	assert.NotEqual(t, 403, ask(s, http.MethodGet, pull, leaving).Code)
 	assert.Equal(t, 403, ask(s, http.MethodGet, pull, stranger).Code)
+}
+
+// leaving is who does not wait for a stream to begin.
+func leaving(r *http.Request) {
+	ctx, leave := context.WithCancel(r.Context())
+	leave()
+	*r = *r.WithContext(ctx)
 }
 
 // TestSiteRules: a site has the rules of the server where it says nothing, also where it adds rules for a part.
