@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/smoothkit/smoothkit/internal/httpx"
+	"github.com/smoothkit/smoothkit/internal/joined"
 )
 
 // outcome is what happened to a request, as it is observed.
@@ -45,9 +46,20 @@ func (c *Cache) serveObject(w http.ResponseWriter, r *http.Request, o *object, r
 			return nil
 		}
 	}
-	n, err := w.Write(o.body)
+	n, err := writeBody(w, r, o.body)
 	out.sent(int64(n), err)
 	return nil
+}
+
+// writeBody writes a body, with the header in front of it if the connection is one that can do so.
+func writeBody(w http.ResponseWriter, r *http.Request, body []byte) (int, error) {
+	c := joined.Of(r)
+	if c == nil {
+		return w.Write(body)
+	}
+	c.Begin()
+	defer c.End() // an error is that of a client who has left
+	return w.Write(body)
 }
 
 // watchedBody is the size above which it is watched how long a body takes: smaller ones fit into the buffers of a connection.
