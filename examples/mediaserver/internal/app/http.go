@@ -15,6 +15,7 @@ import (
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/config"
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/listen"
 	"github.com/smoothkit/smoothkit/examples/mediaserver/internal/server"
+	"github.com/smoothkit/smoothkit/smooth/edge"
 	"github.com/smoothkit/smoothkit/throttle"
 )
 
@@ -120,7 +121,17 @@ func (s *httpServers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve is for listen.Set.Serve.
 func (s *httpServers) serve(l net.Listener, spec listen.Spec) error {
 	srv := s.server(spec)
-	return srv.Serve(&accepter{Listener: l, now: &srv.now})
+	return srv.Serve(edge.NewListener(&accepter{Listener: l, now: &srv.now})) // which leaves alone what is not plain TCP
+}
+
+// connContext lets handlers find the connection of a request: caches that of their listener, and the throttle the one below it, on
+// which the kernel can pace.
+func connContext(ctx context.Context, c net.Conn) context.Context {
+	ctx = edge.ConnContext(ctx, c)
+	if below, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = below.NetConn()
+	}
+	return throttle.ConnContext(ctx, c)
 }
 
 // server returns the HTTP server of an address. There may be one from before a handover that did not come about.
@@ -141,7 +152,7 @@ func (s *httpServers) server(spec listen.Spec) *addressServer {
 		Handler: s, ReadHeaderTimeout: s.header, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog:    slog.NewLogLogger(s.app.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return server.WithListener(context.Background(), current) },
-		ConnContext: throttle.ConnContext, ConnState: s.conns.ConnState,
+		ConnContext: connContext, ConnState: s.conns.ConnState,
 	}
 	s.servers[spec.Address] = srv
 	return srv
