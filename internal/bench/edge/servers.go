@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"os"
@@ -117,7 +118,12 @@ func (c *config) serveCache() error {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	failed := make(chan error, 2)
 	go func() { failed <- http.ListenAndServe(c.debug, mux) }()
-	go func() { failed <- http.ListenAndServe(c.addr, cache) }()
+	l, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: cache, ConnContext: edge.ConnContext}
+	go func() { failed <- srv.Serve(edge.NewListener(l)) }()
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, os.Interrupt)
 	select {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -31,9 +32,15 @@ type reply struct {
 	ok bool
 }
 
+// newClient returns a client with an address of its own, as viewers have: much is decided by address.
 func (m *mix) newClient(kind string) *client {
-	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 4}
+	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 4, DialContext: dialerFrom(int(m.clients.Add(1))).DialContext}
 	return &client{mix: m, kind: kind, http: &http.Client{Transport: transport, Timeout: time.Minute}}
+}
+
+// dialerFrom returns a dialer from one of the addresses of loopback, of which there are more than 65,000 here.
+func dialerFrom(n int) *net.Dialer {
+	return &net.Dialer{Timeout: 30 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}}
 }
 
 // close lets go of the client's connections, so that it leaves nothing behind.

@@ -13,16 +13,12 @@ import (
 	"github.com/smoothkit/smoothkit/smooth/smoothtest"
 )
 
-const (
-	// fragmentLength is that of the fragments of the event.
-	fragmentLength = 2 * time.Second
-	// restartPause is how long the encoder is away.
-	restartPause = 3 * time.Second
-)
+// ticksOf returns a duration in the ticks of the event.
+func ticksOf(d time.Duration) uint64 { return uint64(d / (time.Second / smooth.DefaultTimescale)) }
 
 // eventConfig is that of the event: two bit rates of video and one of sound.
-func eventConfig(fragments int) smoothtest.Config {
-	durations := smoothtest.Repeat(fragments, 2*smooth.DefaultTimescale)
+func eventConfig(fragments int, length time.Duration) smoothtest.Config {
+	durations := smoothtest.Repeat(fragments, ticksOf(length))
 	return smoothtest.Config{MaxPayload: 1 << 20, Streams: []smoothtest.Stream{
 		{Type: smooth.Video, Name: "video", Durations: durations, Levels: []smoothtest.Level{{Bitrate: 1_200_000}, {Bitrate: 400_000}}},
 		{Type: smooth.Audio, Name: "audio", Durations: durations, Levels: []smoothtest.Level{{Bitrate: 128_000}}},
@@ -39,9 +35,9 @@ type event struct {
 }
 
 // newEvent returns an event that begins now and may last for a while.
-func newEvent(length time.Duration) *event {
-	n := int((length + time.Minute) / fragmentLength)
-	return &event{start: time.Now(), content: smoothtest.New(eventConfig(n)), payloads: make(map[smooth.FragmentKey][]byte)}
+func newEvent(length, fragment time.Duration) *event {
+	n := int((length + time.Minute) / fragment)
+	return &event{start: time.Now(), content: smoothtest.New(eventConfig(n, fragment)), payloads: make(map[smooth.FragmentKey][]byte)}
 }
 
 // maxPayloads bounds the payloads that are remembered: some more than the window has.
@@ -83,7 +79,7 @@ func (m *mix) encode(ctx context.Context) {
 			m.tell("the encoder is cut off")
 			m.count("encoder", func(t *tally) { t.requests++ })
 		}
-		pause(ctx, restartPause)
+		pause(ctx, m.fragment*3/2)
 	}
 }
 
@@ -99,15 +95,15 @@ func (m *mix) pushUntilCut(ctx context.Context) error {
 	if _, err := fmt.Fprintf(conn, head, livePoint, m.server.Addr); err != nil {
 		return err
 	}
-	media := smoothtest.NewEncoder(eventConfig(0))
+	media := smoothtest.NewEncoder(eventConfig(1, m.fragment))
 	body := httputil.NewChunkedWriter(conn)
 	if _, err := body.Write(media.Header()); err != nil {
 		return err
 	}
-	media.Until(time.Since(m.event.start).Truncate(fragmentLength)) // what is over
-	cut := time.Now().Add(max(m.length/3, 10*time.Second))
+	media.Until(time.Since(m.event.start).Truncate(m.fragment)) // what is over
+	cut := time.Now().Add(max(m.length/3, 5*m.fragment))
 	for ctx.Err() == nil {
-		due := time.Since(m.event.start).Truncate(fragmentLength) + fragmentLength
+		due := time.Since(m.event.start).Truncate(m.fragment) + m.fragment
 		if !pause(ctx, due-time.Since(m.event.start)) {
 			return nil
 		}

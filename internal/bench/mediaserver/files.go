@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// maxDownload is twice what a download of pacedFile takes.
+const maxDownload = 10 * time.Second
+
 // download downloads a paced file, whole, in part, or until it has had enough; and plain files in between.
 func (m *mix) download(ctx context.Context) {
 	c := m.newClient("throttled downloads")
@@ -33,8 +36,12 @@ func (m *mix) download(ctx context.Context) {
 			}
 			leave()
 		default:
+			start := time.Now()
 			if a := c.get(ctx, name, nil); a.ok {
 				c.compare(name, a.body, want)
+				if took := time.Since(start); took > maxDownload {
+					m.tell(fmt.Sprintf("a download took %.1f s", took.Seconds()))
+				}
 			}
 		}
 		if a := plain.get(ctx, "/"+plainFile, nil); a.ok {

@@ -11,7 +11,6 @@ import (
 	"path"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/smoothkit/smoothkit/smooth"
 )
@@ -22,7 +21,7 @@ func (m *mix) watchLive(ctx context.Context, n int) {
 	c := m.newClient("live Smooth")
 	defer c.close()
 	next := make(map[string]uint64) // by stream
-	for pause(ctx, time.Second+rand.N(time.Second)) {
+	for pause(ctx, m.fragment/2+rand.N(m.fragment/2)) {
 		a := c.get(ctx, "/"+livePoint+"/Manifest", nil)
 		if !a.ok {
 			continue
@@ -44,7 +43,7 @@ func (m *mix) watchLive(ctx context.Context, n int) {
 				}
 			}
 			if n%3 == 0 && c.fragment(ctx, st.Name, level.Bitrate, from, true) {
-				from += uint64(fragmentLength / 100)
+				from += ticksOf(m.fragment)
 			}
 			next[st.Name] = from
 		}
@@ -111,7 +110,7 @@ func (m *mix) watchHLS(ctx context.Context, format string) {
 	variants := entries(a.body)
 	media := path.Join(path.Dir(master), variants[rand.IntN(len(variants))])
 	seen := make(map[string]bool)
-	for pause(ctx, time.Second+rand.N(2*time.Second)) {
+	for pause(ctx, m.fragment/2+rand.N(m.fragment)) {
 		a := c.get(ctx, media, nil)
 		if !a.ok {
 			continue

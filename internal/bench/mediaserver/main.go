@@ -33,14 +33,16 @@ import (
 
 // config is the command line.
 type config struct {
-	mode    string
-	length  time.Duration
-	scale   float64
-	viewers int
-	idle    int
-	slow    int
-	stalled int
-	profile string
+	mode   string
+	length time.Duration
+	// fragment is the length of the fragments of the live event.
+	fragment time.Duration
+	scale    float64
+	viewers  int
+	idle     int
+	slow     int
+	stalled  int
+	profile  string
 
 	child, addr, attack string
 	dir                 string
@@ -52,6 +54,7 @@ func main() {
 	c := config{out: os.Stdout}
 	flag.StringVar(&c.mode, "mode", "mixed", "what to do: mixed or abuse")
 	flag.DurationVar(&c.length, "for", 0, "how long: of the load (zero means 10m), or of each part of the abuse (zero means 10s)")
+	flag.DurationVar(&c.fragment, "fragment", 2*time.Second, "length of the fragments of the live event, in mode mixed")
 	flag.Float64Var(&c.scale, "scale", 1, "how many clients of each kind there are, in mode mixed")
 	flag.IntVar(&c.viewers, "viewers", 50, "viewers, in mode abuse")
 	flag.IntVar(&c.idle, "idle", 10_000, "idle connections")

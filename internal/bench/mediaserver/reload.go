@@ -16,7 +16,7 @@ func (m *mix) reconfigure(ctx context.Context) {
 	c := m.newClient("reloads")
 	defer c.close()
 	current := m.configuration
-	for n := 1; pause(ctx, max(m.length/60, 2*time.Second)); n++ {
+	for n := 1; pause(ctx, max(m.length/60, time.Second)); n++ {
 		next := current
 		next.broken = n%4 == 0
 		if !next.broken {

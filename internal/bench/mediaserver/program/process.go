@@ -130,6 +130,29 @@ func (p *Process) Used() (Usage, error) {
 	return sum, nil
 }
 
+// Open returns what files, sockets and others the processes have open, by what they are, with numbers.
+func (p *Process) Open() map[string]int {
+	list := make(map[string]int)
+	for _, pid := range p.PIDs {
+		dir := fmt.Sprintf("/proc/%d/fd", pid)
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, f := range files {
+			target, err := os.Readlink(dir + "/" + f.Name())
+			if err != nil {
+				continue
+			}
+			if kind, _, ok := strings.Cut(target, ":["); ok { // socket:[4711]
+				target = kind
+			}
+			list[target]++
+		}
+	}
+	return list
+}
+
 // cpuOf returns the user and system time of a process: see proc_pid_stat(5).
 func cpuOf(pid int) (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
