@@ -14,7 +14,7 @@ import (
 func (a *app) announce(ctx context.Context, cfg *config.Config) {
 	base := a.base(cfg)
 	if base == "" {
-		fmt.Fprintln(a.out, "No address can be had yet: the log says why. They are tried again.")
+		a.announceSockets()
 		return
 	}
 	list, err := a.server.Presentations(ctx)
@@ -30,6 +30,21 @@ func (a *app) announce(ctx context.Context, cfg *config.Config) {
 	a.announceList(base, list[:recorded])
 	if cfg.Archive.Directory != "" {
 		fmt.Fprintf(a.out, "Archive:   %s (%d recorded)\n", cfg.Archive.Directory, len(list)-recorded)
+	}
+	fmt.Fprintln(a.out, "Press Ctrl+C to stop.")
+}
+
+// announceSockets prints the addresses that are no URLs.
+func (a *app) announceSockets() {
+	none := true
+	for _, s := range a.set.Status() {
+		if s.Addr != nil {
+			fmt.Fprintf(a.out, "Socket:    %s\n", s.Addr)
+			none = false
+		}
+	}
+	if none {
+		fmt.Fprintln(a.out, "No address can be had yet: the log says why. They are tried again.")
 	}
 	fmt.Fprintln(a.out, "Press Ctrl+C to stop.")
 }

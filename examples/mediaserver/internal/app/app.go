@@ -102,8 +102,12 @@ func (a *app) run(ctx context.Context, cfg *config.Config, reload <-chan os.Sign
 	if a.http, err = newServers(a, cfg); err != nil {
 		return err
 	}
+	if err := server.Check(cfg); err != nil { // before a process that runs is asked to let go
+		return err
+	}
 	a.set, err = listen.Open(ctx, specsOf(cfg), &listen.Options{
-		Logger: a.log, Strict: a.flags.file == "", Handover: cfg.Handover, Release: a.release, State: func() []byte { return a.running }, Reclaim: a.reclaim, Drain: a.drain,
+		Logger: a.log, Strict: a.flags.file == "", Handover: cfg.Handover,
+		Release: a.release, State: func() []byte { return a.running }, Reclaim: a.reclaim, Drain: a.drain,
 	})
 	if err != nil {
 		return err
@@ -169,6 +173,7 @@ func (a *app) wait(ctx context.Context) error {
 // encoders.
 func (a *app) release(ctx context.Context) error {
 	a.watch.pause()
+	a.running = nil
 	a.debug.close() // its address is wanted by the new one
 	a.http.keepAlives(false)
 	if err := a.http.conns.Settle(ctx); err != nil {
