@@ -96,7 +96,7 @@ func TestComplete(t *testing.T) {
 	assert.Equal(t, filepath.Join(dir, "www", "old"), c.Sites[0].Folders["/old"])
 	assert.Equal(t, filepath.Join(dir, "rec"), c.Archive.Directory)
 	assert.Equal(t, 7*24*time.Hour, c.Archive.KeepFor.D())
-	assert.EqualValues(t, 1_500_000_000_000, c.Archive.KeepBytes)
+	assert.Equal(t, config.Size(1_500_000_000_000), c.Archive.KeepBytes)
 	assert.Equal(t, []string{
 		filepath.Join(dir, "m.yaml"), filepath.Join(dir, "www", "old", "web.config"), filepath.Join(dir, "www", "web.config"),
 	}, c.Files)
