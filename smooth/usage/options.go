@@ -36,7 +36,7 @@ type Options struct {
 	// CMCD (sid) or X-Playback-Session-Id, else its address and User-Agent together. The stream always belongs to it.
 	Session func(*http.Request) string
 	// Media, if set, returns what is known of a stream, for the lines of its sessions. It is called on the recorder's
-	// goroutine when a session ends and must not block.
+	// goroutine when a session ends, on that of the request for a viewer who is refused at once, and must not block.
 	Media func(stream string) Media
 
 	// InactivityTimeout is how long a session stays after its last request. Zero means [DefaultInactivityTimeout].

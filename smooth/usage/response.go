@@ -106,8 +106,11 @@ func (x *response) WriteString(s string) (int, error) {
 	return n, err
 }
 
-// count counts bytes that were sent, where others can see it at once.
+// count counts bytes that were sent, where others can see it at once. Answers to HEAD have none, whatever was written.
 func (x *response) count(n int64, err error) {
+	if x.request.Method == http.MethodHead {
+		return
+	}
 	x.failed = x.failed || err != nil && err != http.ErrBodyNotAllowed
 	if n <= 0 {
 		return
