@@ -40,11 +40,12 @@ type config struct {
 	addr, debug     string
 	origin, dir     string
 	out             io.Writer
+	loads           []load
 }
 
 func main() {
 	log.SetFlags(0)
-	c := config{out: os.Stdout}
+	c := config{out: os.Stdout, loads: loads()}
 	flag.StringVar(&c.mode, "mode", "cache", "what to measure: cache or herd")
 	flag.StringVar(&c.only, "server", "", "only these servers: nginx, cache (ours alone), mediaserver; separated by commas")
 	flag.IntVar(&c.rounds, "rounds", 3, "rounds over all servers")

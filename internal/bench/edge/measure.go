@@ -26,7 +26,7 @@ type sample struct {
 
 // measureCaches measures all caches with all loads.
 func (c *config) measureCaches() error {
-	o, err := startOrigin(loads)
+	o, err := startOrigin(c.loads)
 	if err != nil {
 		return err
 	}
@@ -38,8 +38,8 @@ func (c *config) measureCaches() error {
 	}
 	fmt.Fprintf(c.out, "| %-8s | %9s | %-12s | %8s | %11s | %6s | %s |\n", "fragment", "bytes", "server", "req/s", "CPU us/req", "ratio", "least to most")
 	fmt.Fprintln(c.out, "|---|---:|---|---:|---:|---:|---|")
-	for i := range loads {
-		if err := c.measure(&loads[i], servers, o); err != nil {
+	for i := range c.loads {
+		if err := c.measure(&c.loads[i], servers, o); err != nil {
 			return err
 		}
 	}

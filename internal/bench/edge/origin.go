@@ -13,14 +13,13 @@ import (
 
 // load is a set of fragments of one size.
 type load struct {
-	name     string
-	size, n  int
-	lifetime time.Duration
+	name    string
+	size, n int
 }
 
 // loads are those that are measured: fragments of two seconds of video at 3 Mbit/s and of sound at 128 kbit/s. All of one kind
 // are more than the processor's caches hold.
-var loads = []load{{"video", 753_900, 150, time.Hour}, {"audio", 32_800, 300, time.Hour}}
+func loads() []load { return []load{{"video", 753_900, 150}, {"audio", 32_800, 300}} }
 
 // path returns the path of a fragment.
 func (l *load) path(i int) string {
