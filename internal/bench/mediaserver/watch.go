@@ -79,7 +79,7 @@ func flat(list []moment) error {
 		{"files", func(m moment) int64 { return int64(m.files) }, 25},
 	} {
 		was, is := median(first, v.of), median(last, v.of)
-		if is > was+was/10+v.slack {
+		if was > 0 && is > was+was/10+v.slack { // else there was no look at it in that quarter
 			errs = append(errs, fmt.Errorf("%s has grown from %d to %d", v.what, was, is))
 		}
 	}
