@@ -2,6 +2,7 @@ package edge
 
 import (
 	"errors"
+	"net/http"
 	"runtime"
 )
 
@@ -84,4 +85,26 @@ func (f *FIFO) Remove(k string) { f.remove(k) }
 // Bytes returns what the items cost, how many there are and how many are remembered.
 func (f *FIFO) Bytes() (bytes int64, items, ghosts int) {
 	return f.bytes(), len(f.items), len(f.ghosts)
+}
+
+// JoinLate is what a request does that has found nothing and wants a flight only after between: it gets an object, has to look
+// once more, or gets a flight.
+func (c *Cache) JoinLate(r *http.Request, between func()) string {
+	k, err := c.keyOf(r)
+	if err != nil {
+		return err.Error()
+	}
+	q := query{r: r, key: k, hash: c.hash(k), control: noRequestControl, now: c.opts.Now()}
+	q.found, q.like = c.find(q.hash, k, r.Header)
+	between()
+	q.now = c.opts.Now()
+	switch f, leader, o := c.join(&q); {
+	case o != nil:
+		return "object"
+	case f == nil && q.again:
+		return "again"
+	case f != nil:
+		f.leave(leader)
+	}
+	return "flight"
 }

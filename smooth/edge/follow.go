@@ -18,6 +18,7 @@ func (c *Cache) fly(w http.ResponseWriter, q *query, out *outcome) {
 		return
 	}
 	for range maxRounds {
+		again := q.again
 		f, leader, o := c.join(q)
 		switch {
 		case o != nil:
@@ -25,6 +26,11 @@ func (c *Cache) fly(w http.ResponseWriter, q *query, out *outcome) {
 				return
 			}
 			c.memory.remove(q.hash, q.key)
+		case f == nil && q.again != again:
+			q.now = c.opts.Now()
+			if c.serveFound(w, q, out) {
+				return
+			}
 		case f == nil:
 			c.fail(w, q.r, ErrClosed, out)
 			return

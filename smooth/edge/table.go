@@ -33,12 +33,19 @@ type query struct {
 	found *object
 	// like are the selectors of the key, as far as they are known.
 	like []selector
+	// again means that it has looked once more, since something was on disk when it wanted a flight.
+	again bool
 }
 
 // join returns the flight for a query, and whether it was made for it; or an object, if one was stored since the query
-// looked; or neither, if the cache is closed. Who gets a flight must leave it.
+// looked. It returns neither if the cache is closed, or if the query, whose again it sets then, is to look once more, since
+// there may be such an object on disk. Who gets a flight must leave it.
 func (c *Cache) join(q *query) (f *flight, leader bool, o *object) {
 	t := &c.table
+	var sum digest
+	if c.disk != nil {
+		sum = digestOf(q.key)
+	}
 	id := flightID{q.key, c.variantOf(q.r.Header, q.like)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,11 +64,33 @@ func (c *Cache) join(q *query) (f *flight, leader bool, o *object) {
 				return nil, false, o
 			}
 		}
+		if c.disk != nil {
+			if o, look := c.writtenSince(q, sum); look {
+				return nil, false, o
+			}
+		}
 	}
 	f = c.launch(q, id)
 	f.waiters, f.leader = 1, true
 	c.wg.Go(f.run)
 	return f, true, nil
+}
+
+// writtenSince looks for an object that went to disk since a query looked, past memory as it is too large for that. What
+// waits to be written it returns; what is in a file it leaves to the query, since it must not read it here. It reports
+// whether there is either. mu of the table must be held.
+func (c *Cache) writtenSince(q *query, sum digest) (*object, bool) {
+	waiting, refs := c.disk.files(sum)
+	for _, o := range waiting {
+		if o != q.found && c.matches(o, q.r.Header) {
+			return o, o.usable(&q.control, q.now)
+		}
+	}
+	if len(refs) == 0 || q.again {
+		return nil, false
+	}
+	q.again = true
+	return nil, true
 }
 
 // launch makes a flight and enters it into the table, whose mu must be held.
