@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -157,7 +156,7 @@ func (a *attack) stall(i int, ready func()) {
 		}
 		ready()
 		if err == nil {
-			err = a.untilClosed(c)
+			a.waitForReset(c)
 		}
 		if a.ctx.Err() == nil {
 			a.closed.Add(1)
@@ -186,14 +185,8 @@ func (a *attack) idleAfterOne(i int, ready func()) {
 	}
 }
 
-var errReset = errors.New("reset")
-
-// untilClosed waits until a connection whose data nobody reads is reset.
-func (a *attack) untilClosed(c net.Conn) error {
-	for pause(a.ctx, time.Second) {
-		if isReset(c) {
-			return errReset
-		}
+// waitForReset waits until a connection whose data nobody reads is reset.
+func (a *attack) waitForReset(c net.Conn) {
+	for pause(a.ctx, time.Second) && !isReset(c) {
 	}
-	return nil
 }
