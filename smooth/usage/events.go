@@ -105,7 +105,9 @@ func (r *Recorder) tell(e Event) {
 	if r.opts.OnEvent != nil {
 		r.opts.OnEvent(e)
 	}
-	for _, h := range r.outputs.Load().webhooks {
+	out := r.hold()
+	defer out.users.RUnlock()
+	for _, h := range out.webhooks {
 		h.Send(e)
 	}
 }

@@ -140,8 +140,7 @@ func (r *Recorder) deny(x *response) {
 
 // report tells the logs of a request.
 func (r *Recorder) report(x *response) {
-	out := r.outputs.Load()
-	if len(out.logs) == 0 && r.opts.Observe == nil {
+	if len(r.outputs.Load().logs) == 0 && r.opts.Observe == nil {
 		return
 	}
 	rec, req := &x.record, x.request
@@ -155,9 +154,11 @@ func (r *Recorder) report(x *response) {
 		rec.CMCD.NextObject = "" // a URL with whatever secrets
 		rec.CMCD.keys &^= keyNOR
 	}
+	out := r.hold()
 	for _, l := range out.logs {
 		l.Request(rec)
 	}
+	out.users.RUnlock()
 	if r.opts.Observe != nil {
 		r.opts.Observe(rec)
 	}

@@ -144,21 +144,15 @@ func (r *Recorder) streamMetrics(m *metrics) {
 // outputMetrics yields how logs and webhooks are doing.
 func (r *Recorder) outputMetrics(m *metrics) {
 	out := r.outputs.Load()
-	var logs []LogState
-	for _, l := range out.logs {
-		if l, ok := l.(stateful); ok {
-			logs = append(logs, l.State())
-		}
-	}
+	logs, hooks := out.states()
 	for _, s := range logs {
 		m.counter("smoothkit_log_lines_total", "Lines that were written, by log.", s.Lines, [2]string{"log", s.Name})
 	}
 	for _, s := range logs {
 		m.counter("smoothkit_log_lines_dropped_total", "Lines that could not be written, by log.", s.Dropped, [2]string{"log", s.Name})
 	}
-	for _, h := range out.webhooks {
+	for _, s := range hooks {
 		const help = "Events for a webhook, by what became of them."
-		s := h.Stats()
 		for _, v := range [...]struct {
 			result string
 			n      int64
@@ -166,4 +160,33 @@ func (r *Recorder) outputMetrics(m *metrics) {
 			m.counter("smoothkit_webhook_events_total", help, v.n, [2]string{"url", s.URL}, [2]string{"result", v.result})
 		}
 	}
+}
+
+// states returns how logs and webhooks are doing. Those of the same name, as of files in different directories, are taken
+// together: a metric is there once for its labels.
+func (o *outputs) states() (logs []LogState, hooks []WebhookStats) {
+	for _, l := range o.logs {
+		l, ok := l.(stateful)
+		if !ok {
+			continue
+		}
+		s := l.State()
+		if i := slices.IndexFunc(logs, func(v LogState) bool { return v.Name == s.Name }); i >= 0 {
+			logs[i].Lines += s.Lines
+			logs[i].Dropped += s.Dropped
+			continue
+		}
+		logs = append(logs, s)
+	}
+	for _, h := range o.webhooks {
+		s := h.Stats()
+		if i := slices.IndexFunc(hooks, func(v WebhookStats) bool { return v.URL == s.URL }); i >= 0 {
+			hooks[i].Delivered += s.Delivered
+			hooks[i].Failed += s.Failed
+			hooks[i].Dropped += s.Dropped
+			continue
+		}
+		hooks = append(hooks, s)
+	}
+	return logs, hooks
 }

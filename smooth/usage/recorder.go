@@ -40,10 +40,35 @@ type Recorder struct {
 	logErrors  map[Log]string // what was told of the logs that fail
 }
 
-// outputs is where things are told.
+// outputs is where things are told. Who tells something holds users for reading meanwhile, so that nothing is closed under
+// its hands.
 type outputs struct {
 	logs     []Log
 	webhooks []*Webhook
+	users    sync.RWMutex
+}
+
+// hold returns the outputs, to be released by users.RUnlock.
+func (r *Recorder) hold() *outputs {
+	for {
+		out := r.outputs.Load()
+		if !out.users.TryRLock() { // they are being replaced: there are others
+			continue
+		}
+		if r.outputs.Load() == out {
+			return out
+		}
+		out.users.RUnlock()
+	}
+}
+
+// replace makes other outputs those that hold returns, and waits until nobody holds the old ones. swap must be held.
+func (r *Recorder) replace(logs []Log, webhooks []*Webhook) (old *outputs) {
+	old = r.outputs.Swap(&outputs{logs: logs, webhooks: webhooks})
+	old.users.Lock()
+	//lint:ignore SA2001 it is the waiting that counts
+	old.users.Unlock()
+	return old
 }
 
 // New returns a recorder. It copies opts and owns the logs and webhooks in it. The error wraps [ErrOptions].
@@ -68,7 +93,7 @@ func New(opts *Options) (*Recorder, error) {
 		r.shards[i].sessions = make(map[key]*session)
 	}
 	r.privacy.Store(d.Privacy.withDefaults())
-	r.outputs.Store(&outputs{slices.Clone(d.Logs), slices.Clone(d.Webhooks)})
+	r.outputs.Store(&outputs{logs: slices.Clone(d.Logs), webhooks: slices.Clone(d.Webhooks)})
 	r.since = d.Now()
 	r.peaksSince = r.since
 	r.counters.cpu.Store(-1)
@@ -81,8 +106,9 @@ func New(opts *Options) (*Recorder, error) {
 // SetPrivacy changes what is never told, of requests and sessions that begin afterwards.
 func (r *Recorder) SetPrivacy(p Privacy) { r.privacy.Store(p.withDefaults()) }
 
-// SetLogs replaces the logs. Those that are no longer among them are closed; the errors of that are returned. It returns
-// [ErrClosed], and does not take them, if the recorder is closed.
+// SetLogs replaces the logs. Those that are no longer among them are closed; the errors of that are returned. What ends
+// meanwhile is told to the old ones or to the new ones. A [W3C] may have the file of one that it replaces: it begins to write
+// when that one has ended. It returns [ErrClosed], and does not take them, if the recorder is closed.
 func (r *Recorder) SetLogs(logs ...Log) error {
 	r.swap.Lock()
 	defer r.swap.Unlock()
@@ -90,12 +116,25 @@ func (r *Recorder) SetLogs(logs ...Log) error {
 		return ErrClosed
 	}
 	old := r.outputs.Load()
-	r.outputs.Store(&outputs{slices.Clone(logs), old.webhooks})
-	var errs []error
+	var gone []Log
 	for _, l := range old.logs {
 		if !slices.Contains(logs, l) {
-			errs = append(errs, l.Close())
+			gone = append(gone, l)
 		}
+	}
+	succeed(gone, logs)
+	r.replace(slices.Clone(logs), old.webhooks)
+	return r.closeLogs(gone)
+}
+
+// closeLogs closes logs that nobody tells anything any more.
+func (r *Recorder) closeLogs(logs []Log) error {
+	var errs []error
+	for _, l := range logs {
+		errs = append(errs, l.Close())
+		r.mu.Lock()
+		delete(r.logErrors, l)
+		r.mu.Unlock()
 	}
 	return errors.Join(errs...)
 }
@@ -109,7 +148,7 @@ func (r *Recorder) SetWebhooks(ctx context.Context, webhooks ...*Webhook) error 
 		return ErrClosed
 	}
 	old := r.outputs.Load()
-	r.outputs.Store(&outputs{old.logs, slices.Clone(webhooks)})
+	r.replace(old.logs, slices.Clone(webhooks))
 	var gone []*Webhook
 	for _, h := range old.webhooks {
 		if !slices.Contains(webhooks, h) {
@@ -146,12 +185,8 @@ func (r *Recorder) Shutdown(ctx context.Context) error {
 	}
 	r.swap.Lock()
 	defer r.swap.Unlock()
-	out := r.outputs.Swap(new(outputs))
-	var errs []error
-	for _, l := range out.logs {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(append(errs, shutdown(ctx, out.webhooks))...)
+	out := r.replace(nil, nil)
+	return errors.Join(r.closeLogs(out.logs), shutdown(ctx, out.webhooks))
 }
 
 // Close is [Recorder.Shutdown] that gives webhooks five seconds.

@@ -317,7 +317,9 @@ func (r *Recorder) logSession(v *Session) {
 	if r.opts.Media != nil {
 		v.Media = r.opts.Media(v.Stream)
 	}
-	for _, l := range r.outputs.Load().logs {
+	out := r.hold()
+	defer out.users.RUnlock()
+	for _, l := range out.logs {
 		l.Session(v)
 	}
 }

@@ -96,11 +96,21 @@ type W3C struct {
 	state   LogState
 	closed  bool
 
-	file logFile // for the writer only
+	prior *W3C // has the same file, and is being closed
+
+	finished func()        // closes done, once
+	done     chan struct{} // it has been closed
+
+	// The writer only has what follows.
+	file      logFile
+	used      bool   // the file was opened
+	oldBase   string // of the last old file
+	oldNumber int
 }
 
-// NewW3C returns a log that is written to a file, and creates it with its directory. It copies opts. The error wraps
-// [ErrOptions] for a field that does not exist, and that of the system if the file cannot be opened.
+// NewW3C returns a log that is written to a file, and creates it with its directory. Nothing is written before the first
+// line, so that a log which is given up leaves the file as it is. It copies opts. The error wraps [ErrOptions] for a field that
+// does not exist, and that of the system if the file cannot be opened.
 func NewW3C(path string, opts *W3COptions) (*W3C, error) {
 	var d W3COptions
 	if opts != nil {
@@ -112,7 +122,9 @@ func NewW3C(path string, opts *W3COptions) (*W3C, error) {
 	l := &W3C{
 		opts: d.withDefaults(), path: filepath.Clean(path), zone: time.UTC,
 		wake: make(chan struct{}, 1), reopen: make(chan chan error), tidy: make(chan struct{}, 1), ended: make(chan struct{}),
+		done: make(chan struct{}),
 	}
+	l.finished = sync.OnceFunc(func() { close(l.done) })
 	if d.LocalTime {
 		l.zone = time.Local
 	}
@@ -121,7 +133,7 @@ func NewW3C(path string, opts *W3COptions) (*W3C, error) {
 	if err := l.resolve(); err != nil {
 		return nil, err
 	}
-	if err := l.openFile(l.opts.Now(), true); err != nil {
+	if err := l.tryFile(); err != nil {
 		if !isDiskFull(err) {
 			return nil, err
 		}
@@ -261,7 +273,36 @@ func (l *W3C) Close() error {
 	l.mu.Unlock()
 	l.cancel()
 	l.wg.Wait()
+	l.finished()
 	return l.State().Err
+}
+
+// succeed makes new logs wait for old ones that have the same file. The old ones are closed afterwards.
+func succeed(gone, logs []Log) {
+	for _, l := range logs {
+		l, ok := l.(*W3C)
+		if !ok {
+			continue
+		}
+		for _, old := range gone {
+			if old, ok := old.(*W3C); ok && old.path == l.path {
+				l.mu.Lock()
+				l.prior = old
+				l.mu.Unlock()
+			}
+		}
+	}
+}
+
+// awaitPrior waits until a log that has the same file has been closed.
+func (l *W3C) awaitPrior() {
+	l.mu.Lock()
+	prior := l.prior
+	l.prior = nil
+	l.mu.Unlock()
+	if prior != nil {
+		<-prior.done
+	}
 }
 
 // write writes lines until ctx ends, and then the rest.

@@ -24,9 +24,25 @@ type logFile struct {
 // stampFormat is the time in the names of old files.
 const stampFormat = "20060102-150405"
 
+// tryFile reports why the file cannot be written, and creates it.
+func (l *W3C) tryFile() error {
+	if err := os.MkdirAll(filepath.Dir(l.path), 0o755); err != nil {
+		return fmt.Errorf("usage: log: %w", err)
+	}
+	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("usage: log: %w", err)
+	}
+	return nil
+}
+
 // openFile opens the file. One of an earlier period is made an old one first. A header is written if the file is empty, or
 // always.
 func (l *W3C) openFile(now time.Time, always bool) error {
+	l.awaitPrior()
 	if err := os.MkdirAll(filepath.Dir(l.path), 0o755); err != nil {
 		return fmt.Errorf("usage: log: %w", err)
 	}
@@ -45,6 +61,10 @@ func (l *W3C) openFile(now time.Time, always bool) error {
 		return fmt.Errorf("usage: log: %w", err)
 	}
 	l.file = logFile{f: f, size: info.Size(), begun: now, failed: l.file.failed}
+	if !l.used {
+		l.used = true
+		l.wakeTidy() // there may be old files of an earlier process
+	}
 	if l.file.size > 0 {
 		l.file.begun, l.file.torn = info.ModTime(), !endsLine(l.path, l.file.size)
 	}
@@ -90,18 +110,36 @@ func (l *W3C) period(t time.Time) time.Time {
 func (l *W3C) rename(begun time.Time) error {
 	ext := filepath.Ext(l.path)
 	base := strings.TrimSuffix(l.path, ext) + "-" + begun.In(l.zone).Format(stampFormat)
-	name := base + ext
-	for i := 2; exists(name) || exists(name+".gz"); i++ {
-		name = base + "-" + strconv.Itoa(i) + ext
+	n := 1
+	if base == l.oldBase {
+		n = l.oldNumber + 1 // also where the ones before were removed, so that names tell the order
 	}
+	name := numbered(base, n, ext)
+	for ; exists(name) || exists(name+".gz"); name = numbered(base, n, ext) {
+		n++
+	}
+	l.oldBase, l.oldNumber = base, n
 	if err := os.Rename(l.path, name); err != nil {
 		return fmt.Errorf("usage: log: %w", err)
 	}
+	l.wakeTidy()
+	return nil
+}
+
+// wakeTidy tells that there are old files.
+func (l *W3C) wakeTidy() {
 	select {
 	case l.tidy <- struct{}{}:
 	default:
 	}
-	return nil
+}
+
+// numbered returns the name of the nth old file of the same second.
+func numbered(base string, n int, ext string) string {
+	if n == 1 {
+		return base + ext
+	}
+	return base + "-" + strconv.Itoa(n) + ext
 }
 
 func exists(name string) bool {
@@ -146,7 +184,10 @@ func (l *W3C) openSame(begun time.Time) error {
 func (l *W3C) writeLines(lines []byte) error {
 	now := l.opts.Now()
 	if l.file.f == nil {
-		if err := l.openFile(now, false); err != nil {
+		if !l.used && len(lines) == 0 {
+			return nil
+		}
+		if err := l.openFile(now, !l.used); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -16,13 +17,13 @@ import (
 // keepTidy compresses and removes old files whenever there are new ones, until ctx ends.
 func (l *W3C) keepTidy(ctx context.Context) {
 	for {
-		if err := l.tidyUp(ctx); err != nil && ctx.Err() == nil {
-			l.opts.Logger.Warn("old logs", slog.String("name", l.state.Name), slog.Any("err", err))
-		}
 		select {
 		case <-l.tidy:
 		case <-ctx.Done():
 			return
+		}
+		if err := l.tidyUp(ctx); err != nil && ctx.Err() == nil {
+			l.opts.Logger.Warn("old logs", slog.String("name", l.state.Name), slog.Any("err", err))
 		}
 	}
 }
@@ -39,11 +40,15 @@ func (l *W3C) oldFiles() ([]string, error) {
 			names = append(names, e.Name())
 		}
 	}
-	slices.SortFunc(names, func(a, b string) int { return strings.Compare(stamp(a), stamp(b)) })
+	slices.SortFunc(names, func(a, b string) int {
+		a, b = stamp(a), stamp(b)
+		n := len(stamp(filepath.Base(l.path))) + 1 + len(stampFormat)
+		return cmp.Or(strings.Compare(a[:n], b[:n]), cmp.Compare(len(a), len(b)), strings.Compare(a, b)) // -2 before -10
+	})
 	return names, nil
 }
 
-// stamp returns the name of an old file without extensions.
+// stamp returns the name of a file without extensions.
 func stamp(name string) string {
 	name = strings.TrimSuffix(name, ".gz")
 	return strings.TrimSuffix(name, filepath.Ext(name))

@@ -54,7 +54,7 @@ func TestRotationByDay(t *testing.T) {
 		}
 		l.Request(&usage.Record{Start: time.Now()})
 		require.NoError(t, l.Close())
-		assert.Equal(t, []string{"access-20000101-000000.log", "access-20000102-000000.log", "access-20000103-000000.log", "access.log"},
+		assert.Equal(t, []string{"access-20000101-000002.log", "access-20000102-000000.log", "access-20000103-000000.log", "access.log"},
 			logFiles(t, path))
 		assert.Equal(t, "#Software: smoothkit\n#Version: 1.0\n#Date: 2000-01-02 00:00:00\n#Remark: times are UTC\n#Fields: date time\n"+
 			"2000-01-02 00:00:01\n", read(t, filepath.Join(filepath.Dir(path), "access-20000102-000000.log")))
@@ -125,6 +125,7 @@ func TestOldLogsByAge(t *testing.T) {
 			require.NoError(t, os.WriteFile(name, nil, 0o600))
 			require.NoError(t, os.Chtimes(name, time.Time{}, time.Now().Add(-age)))
 		}
+		l.Request(record())
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
 		require.NoError(t, l.Close())
@@ -147,6 +148,7 @@ func TestGoesOnWithFile(t *testing.T) {
 	require.NoError(t, os.Chtimes(path, start(), start().Add(-24*time.Hour)))
 	l, err = usage.NewW3C(path, opts)
 	require.NoError(t, err)
+	l.Request(record())
 	require.NoError(t, l.Close())
 	assert.Equal(t, []string{"a-20261125-100000.log", "a.log"}, logFiles(t, path), "one of the day before is made an old one")
 }
@@ -157,12 +159,13 @@ func TestReopen(t *testing.T) {
 	}
 	l, path := newLog(t, usage.W3COptions{Fields: []string{"time"}})
 	l.Request(record())
+	require.NoError(t, l.Reopen())
 	require.NoError(t, os.Rename(path, path+".1"))
 	require.NoError(t, l.Reopen())
 	l.Request(record())
 	require.NoError(t, l.Close())
 	for _, name := range []string{path, path + ".1"} {
-		checkLines(t, read(t, name), 1, 1)
+		assert.Equal(t, 1, checkColumns(t, read(t, name)), name)
 	}
 	assert.ErrorIs(t, l.Reopen(), usage.ErrClosed)
 }
@@ -249,4 +252,18 @@ func TestConcurrentLog(t *testing.T) {
 		lines += strings.Count(read(t, filepath.Join(filepath.Dir(path), name)), "\n2026-11-26")
 	}
 	assert.Equal(t, s.Lines, int64(lines))
+}
+
+func TestOldLogsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, path := newLog(t, usage.W3COptions{Rotation: usage.BySize, MaxSize: 105, Keep: 3, Fields: []string{"time"}})
+		for range 13 { // each in a file of its own, all of the same second
+			l.Request(record())
+			settle()
+		}
+		settle()
+		require.NoError(t, l.Close())
+		stamp := "access-20261126-100000-"
+		assert.Equal(t, []string{stamp + "11.log", stamp + "12.log", stamp + "13.log", "access.log"}, logFiles(t, path), "the latest are kept")
+	})
 }
