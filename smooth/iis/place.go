@@ -81,6 +81,9 @@ func (d *Redirect) location(suffix string, r *http.Request) string {
 	if r.URL.RawQuery != "" {
 		query = "?" + escapeText(r.URL.RawQuery)
 	}
+	if suffix != "" && suffix[0] != '/' {
+		suffix = "/" + suffix // or it would go on with the host of the destination
+	}
 	suffix = (&url.URL{Path: suffix}).EscapedPath()
 	whole := r.URL.EscapedPath() + query
 	to := strings.NewReplacer("$S", suffix, "$s", suffix, "$Q", query, "$q", query, "$V", whole, "$v", whole,

@@ -26,7 +26,8 @@ func (e *expansion) tooLong() bool { return e.long }
 func (x *rewriting) expand(e *expansion, t pieces, groups []string, asURL bool) {
 	for i := range t {
 		p := &t[i]
-		v, isURL := x.value(p, groups)
+		v, isURL, long := x.value(p, groups)
+		e.long = e.long || long
 		switch {
 		case !asURL || p.kind == partText:
 		case isURL:
@@ -38,30 +39,31 @@ func (x *rewriting) expand(e *expansion, t pieces, groups []string, asURL bool) 
 	}
 }
 
-// value returns what a part stands for, and whether it is text of a URL, which is not escaped again.
-func (x *rewriting) value(p *part, groups []string) (v string, isURL bool) {
+// value returns what a part stands for, and whether it is text of a URL, which is not escaped again. It is too long if what
+// is in its braces is: a condition must not take that for empty.
+func (x *rewriting) value(p *part, groups []string) (v string, isURL, long bool) {
 	switch p.kind {
 	case partText:
-		return p.text, true
+		return p.text, true, false
 	case partRule:
-		return groupOf(groups, p.n), false
+		return groupOf(groups, p.n), false, false
 	case partCondition:
-		return groupOf(x.conditionGroups, p.n), x.conditionURL
+		return groupOf(x.conditionGroups, p.n), x.conditionURL, false
 	case partVariable:
-		return x.variable(p.text), p.isURL()
+		return x.variable(p.text), p.isURL(), false
 	}
 	var arg expansion
 	x.expand(&arg, p.arg, groups, false)
 	if p.kind == partMap {
-		return x.h.maps[strings.ToLower(p.text)].lookup(arg.String()), true
+		return x.h.maps[strings.ToLower(p.text)].lookup(arg.String()), true, arg.long
 	}
 	switch p.text {
 	case "URLENCODE":
-		return url.QueryEscape(arg.String()), true
+		return url.QueryEscape(arg.String()), true, arg.long
 	case "URLDECODE":
-		return unescapeQuery(arg.String()), false
+		return unescapeQuery(arg.String()), false, arg.long
 	}
-	return strings.ToLower(arg.String()), p.arg.isURL()
+	return strings.ToLower(arg.String()), p.arg.isURL(), arg.long
 }
 
 func groupOf(groups []string, n int) string {

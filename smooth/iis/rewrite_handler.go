@@ -240,8 +240,7 @@ func (x *rewriting) target(rule *compiledRule, groups []string) (u *url.URL, ok 
 	}
 	text := e.String()
 	// What a path of a client begins with is no host, whatever it looks like.
-	fromPath := len(rule.url) > 0 && rule.url[0].kind == partRule
-	if fromPath || !isAbsolute(text) {
+	if rule.url.fromPath() || !isAbsolute(text) {
 		text = "/" + strings.TrimLeft(text, `/\`)
 	}
 	u, err := url.Parse(text)

@@ -129,6 +129,11 @@ func (t pieces) isFilename() bool {
 	return len(t) == 1 && t[0].kind == partVariable && t[0].text == "REQUEST_FILENAME"
 }
 
+// fromPath tells whether a template begins with what a client has in its path, as it is or through a function.
+func (t pieces) fromPath() bool {
+	return len(t) > 0 && (t[0].kind == partRule || t[0].kind == partFunction && t[0].arg.fromPath())
+}
+
 // each calls f for every part, also those in others.
 func (t pieces) each(f func(*part)) {
 	for i := range t {

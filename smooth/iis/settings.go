@@ -89,7 +89,8 @@ type Redirect struct {
 // Authentication says who may come in. Nothing here enforces it: it is for the application, which has package access.
 type Authentication struct{ Anonymous, Basic, Windows, Digest bool }
 
-// IPSecurity is the section security/ipSecurity. It is for package access; nothing here enforces it.
+// IPSecurity is the section security/ipSecurity. [Files] and [Filter] enforce it where they are told how to find the address of
+// a client.
 type IPSecurity struct {
 	// AllowUnlisted tells whether addresses that no rule contains may come in.
 	AllowUnlisted bool
