@@ -34,7 +34,7 @@ func (g *generation) plainFiles(f *folder, dir string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.paced(f, files)
+	return g.paced(f, withPatience(files))
 }
 
 // section returns the configuration file of IIS that has the sections of media services for a folder, and the place of the folder in it:
