@@ -138,8 +138,7 @@ func (m *mix) tell(what string) {
 	fmt.Fprintf(m.config.out, "%6.1f s: %s\n", time.Since(m.score.start).Seconds(), what)
 }
 
-// keptFiles is how many files the server may keep open when nobody is there: media files, and segments of HLS in files without
-// a name.
+// keptFiles is how many files with names the server may keep open when nobody is there: media files.
 const keptFiles = 200
 
 // left fails if clients who have gone have left something in the server.

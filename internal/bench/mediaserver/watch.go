@@ -16,6 +16,7 @@ type moment struct {
 	rss, heap  int64 // bytes; heap is after a garbage collection, and 0 if nobody looked
 	goroutines int
 	files      int
+	unnamed    int // files without a name, see program.Usage
 	cpu        time.Duration
 }
 
@@ -33,7 +34,7 @@ func (m *mix) look(collect bool) (moment, error) {
 		}
 	}
 	u, err := m.server.Used()
-	now.rss, now.files, now.cpu, errs[1] = u.RSS, u.Files, u.CPU, err
+	now.rss, now.files, now.unnamed, now.cpu, errs[1] = u.RSS, u.Files, u.Unnamed, u.CPU, err
 	now.goroutines, errs[2] = m.server.Goroutines()
 	return now, errors.Join(errs[:]...)
 }
@@ -50,8 +51,8 @@ func (m *mix) watch(ctx context.Context) (list []moment) {
 			return list
 		}
 		if now.heap > 0 {
-			fmt.Fprintf(m.config.out, "%6.1f s: RSS %.1f MB, heap %.1f MB, %d goroutines, %d files, CPU %.1f s\n", now.at.Seconds(), mega(now.rss), mega(now.heap),
-				now.goroutines, now.files, now.cpu.Seconds())
+			fmt.Fprintf(m.config.out, "%6.1f s: RSS %.1f MB, heap %.1f MB, %d goroutines, %d files and %d without a name, CPU %.1f s\n", now.at.Seconds(),
+				mega(now.rss), mega(now.heap), now.goroutines, now.files, now.unnamed, now.cpu.Seconds())
 		}
 		list = append(list, now)
 	}

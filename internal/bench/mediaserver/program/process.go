@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -100,8 +101,9 @@ type Usage struct {
 	CPU time.Duration
 	// RSS is the memory that is theirs and in use now, without files, in bytes.
 	RSS int64
-	// Files are open.
-	Files int
+	// Files are open, sockets and others as well, besides the Unnamed ones that have been deleted, or never had a name: segments that
+	// are kept, which are bounded by their size.
+	Files, Unnamed int
 }
 
 // clockTicks is USER_HZ, in which /proc/PID/stat counts on every Linux.
@@ -119,13 +121,20 @@ func (p *Process) Used() (Usage, error) {
 		if err != nil {
 			return sum, err
 		}
-		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		dir := fmt.Sprintf("/proc/%d/fd", pid)
+		files, err := os.ReadDir(dir)
 		if err != nil {
 			return sum, err
 		}
 		sum.CPU += cpu
 		sum.RSS += rss
-		sum.Files += len(files)
+		for _, f := range files {
+			if to, _ := os.Readlink(filepath.Join(dir, f.Name())); strings.HasSuffix(to, " (deleted)") {
+				sum.Unnamed++
+			} else {
+				sum.Files++
+			}
+		}
 	}
 	return sum, nil
 }
