@@ -211,6 +211,15 @@ func (st *site) serve(w http.ResponseWriter, r *http.Request) {
 		st.policies.ServeHTTP(w, r)
 		return
 	}
+	if st.isFolder(rel) {
+		to := path.Base(rel) + "/" // relative, so that it holds below any prefix
+		if r.URL.RawQuery != "" {
+			to += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", to)
+		w.WriteHeader(http.StatusMovedPermanently)
+		return
+	}
 	if f := st.folderOf(r.URL.Path); f != nil && !st.foreign(r.URL.Path) {
 		v.folder = f
 		if f.prefix == "" {
@@ -243,6 +252,11 @@ func (st *site) hasIndex() bool {
 		}
 	}
 	return false
+}
+
+// isFolder reports whether a path is that of a virtual directory, without the slash at its end.
+func (st *site) isFolder(rel string) bool {
+	return slices.ContainsFunc(st.folders, func(f *folder) bool { return f.prefix != "" && strings.EqualFold(rel+"/", f.prefix) })
 }
 
 // folderOf returns the folder with the longest prefix of a path.
