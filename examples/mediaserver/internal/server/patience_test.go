@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,9 +38,9 @@ func TestPatience(t *testing.T) {
 	}))
 	for _, slow := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			done := 0
+			var done atomic.Int64
 			s := &http.Server{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				defer func() { done++ }()
+				defer done.Add(1)
 				if r.URL.Path == "/later" {
 					time.Sleep(time.Hour)
 					io.WriteString(w, "late")
@@ -62,7 +63,7 @@ func TestPatience(t *testing.T) {
 						time.Sleep(time.Second)
 					}
 					synctest.Wait()
-					if done == 1 {
+					if done.Load() == 1 {
 						break
 					}
 				}
@@ -76,10 +77,10 @@ func TestPatience(t *testing.T) {
 				require.NoError(t, err)
 				time.Sleep(patience - time.Second)
 				synctest.Wait()
-				assert.Zero(t, done)
+				assert.Zero(t, done.Load())
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
-				assert.Equal(t, 1, done)
+				assert.EqualValues(t, 1, done.Load())
 			}
 			client.Close()
 			close(l)
